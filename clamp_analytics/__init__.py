@@ -1,0 +1,33 @@
+"""Clamp telemetry: record it, read it, judge it, summarize it.
+
+The names below are imported when they are first used, so that ``import clamp_analytics.recorder``
+in a service loads none of the analytics side.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clamp_analytics.errors import ClampError
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "ClampError": "clamp_analytics.errors",
+}
+
+__all__ = ["ClampError", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        home = _HOME[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    return getattr(importlib.import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

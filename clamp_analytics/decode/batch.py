@@ -1,0 +1,191 @@
+"""Files in, three frames out: a batch of sessions with their records and violations."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from clamp_analytics.decode import judge, timestamps
+from clamp_analytics.decode.faults import examine
+from clamp_analytics.decode.rows import Fault, RecordColumns, SessionRow, device_name, json_object
+from clamp_analytics.decode.strict import RECORD_FIELDS, SESSION_FIELDS, Layout, Layouts, raw_fields
+from clamp_analytics.schema import RECORDS, SEED_MAX, SESSIONS, Status, polars_schema
+
+_STAMPS = ("acquired_at", "released_at")
+_FROM_FILE = ("source", "session_id")
+_SESSION_SCHEMA = polars_schema(SESSIONS)
+_RECORD_SCHEMA = polars_schema(RECORDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some files' share of the three tables; ``records`` has the columns that were asked for.
+
+    Attributes:
+        seed_sums: the sum of the seeds (modulo 2^64) of each row of ``sessions``; with the size it tells
+            cheaply which files may have the same bytes.
+    """
+
+    sessions: pl.DataFrame
+    records: pl.DataFrame
+    violations: pl.DataFrame
+    seed_sums: pl.Series
+
+
+class BatchBuilder:
+    """Decodes files one after the other and turns them into one batch.
+
+    Args:
+        columns: the columns of ``records`` that are wanted.
+        layouts: what earlier batches learnt about the keys of files.
+    """
+
+    def __init__(self, columns: Collection[str], layouts: Layouts) -> None:
+        self._wanted = [name for name in RECORDS.names if name in columns]
+        self._layouts = layouts
+        self._clear()
+
+    def _clear(self) -> None:
+        self._sessions: list[SessionRow] = []
+        self._data: list[bytes] = []
+        self._records = RecordColumns(self._wanted)
+
+    def __len__(self) -> int:
+        """Records so far."""
+        return len(self._records)
+
+    def add(self, source: str, data: bytes, session_id: str | None = None, *, wide_seeds: bool = False) -> None:
+        """Decode the bytes of one file.
+
+        Args:
+            source: the file's name.
+            data: its bytes.
+            session_id: its hash, where it is asked for.
+            wide_seeds: whether to look for seeds beyond 64 bits, which decoders let through.
+        """
+        session = SessionRow(source, len(data), session_id)
+        if not self._add_fast(session, data, wide_seeds=wide_seeds):
+            examine(data, session, self._records, self._layouts)
+        self._sessions.append(session)
+        self._data.append(data)
+
+    def add_unreadable(self, source: str, why: str) -> None:
+        """Note a file that could not be read."""
+        self._sessions.append(SessionRow(source, status=Status.REJECTED, faults=[Fault("unreadable", detail=why)]))
+        self._data.append(b"")
+
+    def build(self) -> Batch:
+        """The batch of all files that were added; the builder is empty afterwards."""
+        try:
+            evidence = self._evidence()
+        except (OverflowError, TypeError):
+            # A seed beyond 64 bits is rare enough to look for it only now that there is one.
+            self._decode_again()
+            evidence = self._evidence()
+        aggregates = _aggregates(evidence)
+        sessions = self._session_frame(aggregates)
+        violations = judge.violations(self._sessions, self._data, evidence, sessions)
+        batch = Batch(
+            sessions=sessions.select(SESSIONS.names),
+            records=self._record_frame(evidence, sessions),
+            violations=violations,
+            seed_sums=sessions["seed_sum"],
+        )
+        self._clear()
+        return batch
+
+    def _add_fast(self, session: SessionRow, data: bytes, *, wide_seeds: bool) -> bool:
+        found = self._layouts.decode_session(data)
+        if found is None:
+            return False
+        layout, document = found
+        if wide_seeds and any(record.seed > SEED_MAX for record in document.records):
+            return False
+        try:
+            session.extra = json_object(raw_fields(document, layout.top_unknown))
+            session.faults += self._records.extend(layout, document.records)
+        except UnicodeDecodeError:
+            return False
+        session.record_count = len(document.records)
+        session.note_keys(layout.all_keys, RECORD_FIELDS, times=len(document.records))
+        _fill_top(session, layout, document)
+        return True
+
+    def _decode_again(self) -> None:
+        sessions, datas = self._sessions, self._data
+        self._clear()
+        for session, data in zip(sessions, datas, strict=True):
+            if session.size_bytes is None:
+                self._sessions.append(session)
+                self._data.append(data)
+            else:
+                self.add(session.source, data, session.session_id, wide_seeds=True)
+
+    def _evidence(self) -> pl.DataFrame:
+        """The records with all that the rules look at; ``file`` is the position among the sessions."""
+        counts = pl.Series([session.record_count for session in self._sessions], dtype=pl.UInt32)
+        files = pl.int_range(len(counts), dtype=pl.UInt32, eager=True).repeat_by(counts).explode(empty_as_null=False)
+        columns = [
+            files.alias("file"),
+            pl.Series("record_index", self._records.record_index, dtype=pl.UInt32),
+        ]
+        for name, values in self._records.lists.items():
+            if name in _STAMPS:
+                columns += timestamps.parse(values, name).get_columns()
+            else:
+                columns.append(pl.Series(name, values, dtype=_RECORD_SCHEMA[name]))
+        return pl.DataFrame(columns)
+
+    def _session_frame(self, aggregates: pl.DataFrame) -> pl.DataFrame:
+        """The sessions with their aggregates, in the order in which they were added."""
+        given = [name for name in SESSIONS.names if name in SessionRow.__dataclass_fields__]
+        rows = pl.DataFrame(
+            [
+                pl.Series(name, [getattr(session, name) for session in self._sessions], dtype=_SESSION_SCHEMA[name])
+                for name in given
+            ]
+        )
+        counted = ["scored_count", "in_flight_count", "seed_sum"]
+        return (
+            rows.with_row_index("file")
+            .join(aggregates, on="file", how="left", maintain_order="left")
+            .with_columns(pl.col(counted).fill_null(0))
+        )
+
+    def _record_frame(self, evidence: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
+        of_file = [sessions[name].gather(evidence["file"]) for name in _FROM_FILE if name in self._wanted]
+        return evidence.with_columns(of_file).select(self._wanted)
+
+
+def _fill_top(session: SessionRow, layout: Layout, document: Any) -> None:
+    given = {key: value for key in SESSION_FIELDS if (value := getattr(document, key)) is not msgspec.UNSET}
+    session.declared_stability_score = given.get("stability_score")
+    if "stability_score" not in given:
+        session.faults.append(Fault("missing-field", "stability_score"))
+    session.backend = given.get("backend")
+    first, second = (given.get(key) for key in ("deviceName", "device_name"))
+    session.device_name = device_name(first, second)
+    if None not in (first, second) and first != second:
+        session.faults.append(Fault("device-name-conflict", "device_name", msgspec.json.encode(second).decode()))
+    session.note_keys(given, SESSION_FIELDS)
+    session.note_keys(
+        (key for name, key in layout.top_unknown if getattr(document, name) is not msgspec.UNSET),
+        SESSION_FIELDS,
+    )
+
+
+def _aggregates(evidence: pl.DataFrame) -> pl.DataFrame:
+    """What the table of sessions says of each one's records."""
+    score, acquired = pl.col("stability_score"), pl.col("acquired_at")
+    return evidence.group_by("file", maintain_order=True).agg(
+        mean_stability=score.mean(),
+        scored_count=score.count().cast(pl.UInt32),
+        in_flight_count=pl.col("released_at").is_null().sum().cast(pl.UInt32),
+        first_acquired_at=acquired.min(),
+        last_acquired_at=acquired.max(),
+        seed_sum=pl.col("seed").sum(),
+    )

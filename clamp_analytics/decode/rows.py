@@ -1,0 +1,165 @@
+"""Growing columns: what decoding has found so far, before it becomes frames."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from clamp_analytics.decode.strict import RECORD_FIELDS, Layout, raw_fields
+from clamp_analytics.schema import RECORDS, JsonField, Status
+
+ALWAYS = frozenset({"seed", "acquired_at", "released_at", "duration_ms", "stability_score"})
+"""Columns that the rules look at; the others are filled only where somebody wants them."""
+
+VALUE_BOUND = 200
+"""Characters of a faulty value that a violation keeps."""
+
+_PREFERRED_DEVICE, _OTHER_DEVICE = next(
+    column.json.keys for column in RECORDS.columns if column.name == "device_name" and column.json
+)
+_FROM_JSON = frozenset(column.name for column in RECORDS.columns if column.json) | {"extra"}
+_GET = {key: attrgetter(key) for key in RECORD_FIELDS}
+
+
+class Fault(NamedTuple):
+    """A violation that decoding itself found, before it knows its file's name."""
+
+    rule: str
+    field: str | None = None
+    value: str | None = None
+    byte_offset: int | None = None
+    record_index: int | None = None
+    times: int = 1
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class SessionRow:
+    """What decoding knows of one file besides the values of its records."""
+
+    source: str
+    size_bytes: int | None = None
+    session_id: str | None = None
+    status: Status = Status.LOADED
+    declared_stability_score: float | None = None
+    backend: str | None = None
+    device_name: str | None = None
+    extra: str | None = None
+    record_count: int = 0
+    faults: list[Fault] = field(default_factory=list)
+    deprecated: dict[str, int] = field(default_factory=dict)
+    unknown: dict[str, int] = field(default_factory=dict)
+
+    def note_keys(self, keys: Iterable[str], known: Mapping[str, JsonField], times: int = 1) -> None:
+        """Count the deprecated and unknown keys among the keys of ``times`` objects."""
+        for key in keys:
+            if key not in known:
+                self.unknown[key] = self.unknown.get(key, 0) + times
+            elif known[key].deprecated:
+                self.deprecated[key] = self.deprecated.get(key, 0) + times
+
+    def shared_faults(self) -> list[Fault]:
+        """The faults that a whole file shares: one for its deprecated fields, one for its unknown ones."""
+        shared = (("deprecated-field", self.deprecated), ("unknown-field", self.unknown))
+        return [
+            Fault(rule, ", ".join(sorted(counts)), times=sum(counts.values()))
+            for rule, counts in shared
+            if any(counts.values())
+        ]
+
+
+class RecordColumns:
+    """The columns of records as Python lists; timestamps are kept as text.
+
+    Attributes:
+        lists: the values of each column that is wanted or that the rules need.
+        record_index: each record's place in its file.
+    """
+
+    def __init__(self, wanted: Collection[str]) -> None:
+        self.lists: dict[str, list[Any]] = {
+            name: [] for name in RECORDS.names if name in _FROM_JSON and (name in ALWAYS or name in wanted)
+        }
+        self.record_index: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self.record_index)
+
+    def extend(self, layout: Layout, records: Sequence[Any], first_index: int = 0) -> list[Fault]:
+        """Add decoded records of one layout.
+
+        Returns:
+            The conflicts between the two keys of the device name.
+
+        Raises:
+            UnicodeDecodeError: an unknown field is not UTF-8; nothing was added.
+        """
+        extra = _extras(layout, records) if layout.unknown else None
+        nothing = [None] * len(records)
+        for name, values in self.lists.items():
+            if name == "device_name":
+                values += _device_names(layout, records) or nothing
+            elif name == "extra":
+                values += extra or nothing
+            elif name in layout.keys:
+                values.extend(map(_GET[name], records))
+            else:
+                values += nothing
+        self.record_index.extend(range(first_index, first_index + len(records)))
+        return _device_conflicts(layout, records, first_index)
+
+    def append(self, values: Mapping[str, Any], index: int) -> None:
+        """Add one record given by its columns; a column that is not there is null."""
+        for name, column in self.lists.items():
+            column.append(values.get(name))
+        self.record_index.append(index)
+
+    def truncate(self, length: int) -> None:
+        """Forget every record after the first ``length``."""
+        for values in self.lists.values():
+            del values[length:]
+        del self.record_index[length:]
+
+
+def json_object(members: Mapping[str, str]) -> str | None:
+    """An object of JSON texts by key, the keys in order; None where there is none.
+
+    The values stay as they stood in the file, so that no number in them changes.
+    """
+    if not members:
+        return None
+    return "{" + ", ".join(f"{json.dumps(key)}: {members[key]}" for key in sorted(members)) + "}"
+
+
+def device_name(preferred: str | None, other: str | None) -> str | None:
+    """The device name of a record or session that may give it under two keys."""
+    return other if preferred is None else preferred
+
+
+def _device_names(layout: Layout, records: Sequence[Any]) -> list[str | None]:
+    given = [list(map(_GET[key], records)) for key in (_PREFERRED_DEVICE, _OTHER_DEVICE) if key in layout.keys]
+    if len(given) == 2 and None in given[0]:
+        return list(map(device_name, *given))
+    return given[0] if given else []
+
+
+def _device_conflicts(layout: Layout, records: Sequence[Any], first_index: int) -> list[Fault]:
+    if not layout.keys >= {_PREFERRED_DEVICE, _OTHER_DEVICE}:
+        return []
+    if list(map(_GET[_PREFERRED_DEVICE], records)) == list(map(_GET[_OTHER_DEVICE], records)):
+        return []
+    pairs = (
+        (n, getattr(record, _PREFERRED_DEVICE), getattr(record, _OTHER_DEVICE)) for n, record in enumerate(records)
+    )
+    return [
+        Fault("device-name-conflict", _OTHER_DEVICE, json.dumps(other), record_index=first_index + n)
+        for n, preferred, other in pairs
+        if preferred is not None and other is not None and preferred != other
+    ]
+
+
+def _extras(layout: Layout, records: Sequence[Any]) -> list[str | None]:
+    return [json_object(raw_fields(record, layout.unknown)) for record in records]

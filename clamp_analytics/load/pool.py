@@ -1,0 +1,182 @@
+"""Runs tasks, in order, on as many workers as there are cores to use.
+
+Everything goes through ``concurrent.futures.Executor``. Decoding holds the interpreter's lock, so the default
+workers are processes; a small amount of work starts none at all.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import types
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from itertools import chain, islice
+from multiprocessing.context import BaseContext, ForkServerContext, ForkServerProcess
+from multiprocessing.process import BaseProcess
+from typing import Any, TypeVar
+
+from clamp_analytics.errors import UsageError, WorkerError
+from clamp_analytics.load.work import Share, Task, run
+from clamp_analytics.sources import display_name
+
+Result = TypeVar("Result")
+
+ALONE_BELOW_BYTES = 12_000_000
+"""Less than this is decoded sooner than a worker starts."""
+
+AHEAD = 3
+"""Tasks a worker that are under way or done and not yet taken; more would only hold memory."""
+
+NAMES_SHOWN = 10
+"""Files that an error names."""
+
+
+def usable_cores() -> int:
+    """The cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def checked_jobs(jobs: int | None) -> int:
+    """The number of workers to use; the cores by default.
+
+    Raises:
+        UsageError: it is below 1.
+    """
+    if jobs is None:
+        return usable_cores()
+    if jobs < 1:
+        raise UsageError("the number of jobs must be at least 1", where=f"--jobs {jobs}")
+    return jobs
+
+
+def run_all(
+    tasks: Iterable[tuple[Task[Result], int]], jobs: int, executor: Executor | None = None
+) -> Iterator[Share[Result]]:
+    """Run tasks and yield their results in the tasks' order.
+
+    Args:
+        tasks: each with the bytes that it reads.
+        jobs: how many may run at once.
+        executor: where to run them; None starts processes where it pays, and ends them afterwards.
+
+    Raises:
+        WorkerError: a worker died; the message names the files that were under way.
+    """
+    tasks = iter(tasks)
+    if executor is not None:
+        yield from _in_order(executor, (task for task, _ in tasks), jobs)
+        return
+    first = list(_enough_to_share(tasks)) if jobs > 1 else []
+    work = (task for task, _ in chain(first, tasks))
+    if sum(size for _, size in first) < ALONE_BELOW_BYTES:
+        yield from map(run, work)
+        return
+    with processes(jobs) as pool:
+        yield from _in_order(pool, work, jobs)
+
+
+def _enough_to_share(tasks: Iterator[tuple[Task[Result], int]]) -> Iterator[tuple[Task[Result], int]]:
+    """The first tasks, up to the amount of work that pays for workers."""
+    total = 0
+    for task, size in tasks:
+        yield task, size
+        total += size
+        if total >= ALONE_BELOW_BYTES:
+            break
+
+
+def _in_order(executor: Executor, tasks: Iterable[Task[Result]], jobs: int) -> Iterator[Share[Result]]:
+    """Keep the workers busy a few tasks ahead, and hand results out in order."""
+    waiting: deque[tuple[Task[Result], Future[Share[Result]]]] = deque()
+    tasks = iter(tasks)
+
+    def refill() -> None:
+        for task in islice(tasks, jobs * AHEAD - len(waiting)):
+            waiting.append((task, executor.submit(run, task)))
+
+    try:
+        refill()
+        while waiting:
+            result = waiting[0][1].result()
+            waiting.popleft()
+            refill()
+            yield result
+    except BrokenExecutor as error:
+        raise WorkerError(
+            "a worker ended before its work was done (killed, or out of memory)",
+            where=_names([path for task, _ in waiting for path in task.paths]),
+            hint="fewer workers need less memory: try --jobs 1",
+        ) from error
+    finally:
+        for _, future in waiting:
+            future.cancel()
+
+
+def _names(paths: Sequence[str]) -> str:
+    shown = ", ".join(display_name(path) for path in paths[:NAMES_SHOWN])
+    return shown + (f" and {len(paths) - NAMES_SHOWN} more" if len(paths) > NAMES_SHOWN else "")
+
+
+@contextmanager
+def processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Worker processes that end with the block, at once where it ends by an exception."""
+    pool = ProcessPoolExecutor(jobs, mp_context=_context(), initializer=_ignore_interrupts)
+    try:
+        yield pool
+    except BaseException:
+        workers = list((pool._processes or {}).values())  # noqa: SLF001  # there is no public way to end them
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in workers:
+            worker.terminate()
+        raise
+    pool.shutdown()
+
+
+class _Worker(ForkServerProcess):
+    """A process that does not run the user's script again.
+
+    Starting workers imports the main module, which breaks a script without ``if __name__ == "__main__"``.
+    Nothing of ours lives there, so it is hidden for the moment of the start.
+    """
+
+    @staticmethod
+    def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802  # the name is given by the base class
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        try:
+            return ForkServerProcess._Popen(process_obj)  # noqa: SLF001
+        finally:
+            sys.modules["__main__"] = main
+
+
+class _Server(ForkServerContext):
+    """Starts workers from a small process that has the decoder loaded."""
+
+    Process = _Worker
+
+
+def _context() -> BaseContext:
+    """Fork where this process has one thread, which is quick and safe; else a server that forks for it."""
+    if _threads() == 1:
+        return multiprocessing.get_context("fork")
+    server = _Server()
+    server.set_forkserver_preload(["clamp_analytics.load.work"])
+    return server
+
+
+def _threads() -> int:
+    """The threads of this process; more than one where that cannot be told."""
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return 2
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C reaches the whole group of processes; only the parent acts on it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

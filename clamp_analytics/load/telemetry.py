@@ -1,0 +1,277 @@
+"""The reader: one pass over all sources, and the tables it gives."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import polars as pl
+
+from clamp_analytics.decode.batch import Batch
+from clamp_analytics.errors import SourceError
+from clamp_analytics.load import plan
+from clamp_analytics.load.parquet import Manifest, read_export, read_manifest
+from clamp_analytics.load.pool import checked_jobs, run_all
+from clamp_analytics.load.work import Task, Wish, ledger_of
+from clamp_analytics.rules import BY_ID
+from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, empty_frame, polars_schema
+from clamp_analytics.sources import STDIN, UnreadableError, display_name, list_sources, read_bytes
+
+Result = TypeVar("Result")
+Sources = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
+Progress = Callable[[int, int], None]
+"""Called with the files read so far and the files in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of everything that was seen: ``seen = loaded + rejected + skipped``."""
+
+    loaded: int
+    rejected: int
+    skipped: int
+
+    @property
+    def seen(self) -> int:
+        """All entries that the sources came to."""
+        return self.loaded + self.rejected + self.skipped
+
+    def __str__(self) -> str:
+        return f"{self.seen} seen = {self.loaded} loaded + {self.rejected} rejected + {self.skipped} skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """The three tables of all sources (see ``schema.py`` for their columns), with what was counted.
+
+    Attributes:
+        sessions: one row a session file, by name.
+        records: one row an anchor event, by file and place in it.
+        violations: one row a fault, by file and place in it.
+        counts: files seen, loaded, rejected and skipped.
+        directory: the absolute folder that all sources have in common.
+    """
+
+    sessions: pl.DataFrame
+    records: pl.DataFrame
+    violations: pl.DataFrame
+    counts: Counts
+    directory: str
+
+
+class Reader:
+    """One pass over sources, batch by batch.
+
+    Args:
+        sources: session files, folders, globs, ``-`` or exports.
+        columns: the columns of ``records`` that are wanted; all by default.
+        session_ids: whether to hash each file for its ``session_id``.
+        recursive: whether folders are searched below, too.
+        jobs: how many batches are read at once; the usable cores by default.
+        executor: where to read them; by default processes, where there is enough to read.
+        progress: is told how far reading has come.
+
+    Attributes:
+        directory: the absolute folder that all sources have in common; an export gives its own sources'.
+        single_folder: the folder, where the only source is a folder of session files.
+        skipped: how many entries were passed over, by reason.
+        build_info: the provenance snapshot that an export carries; None where there is none.
+
+    Raises:
+        SourceError: a source does not exist or an export is damaged.
+        UsageError: ``jobs`` is below 1.
+    """
+
+    def __init__(
+        self,
+        sources: Sources,
+        *,
+        columns: Collection[str] | None = None,
+        session_ids: bool = False,
+        recursive: bool = True,
+        jobs: int | None = None,
+        executor: Executor | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self._jobs = checked_jobs(jobs)
+        self._executor = executor
+        self._progress = progress
+        self._wish = Wish(frozenset(RECORDS.names if columns is None else columns), session_ids)
+        listing = list_sources(sources, recursive=recursive)
+        self._files = listing.files
+        self._exports = [(folder, read_manifest(folder)) for folder in listing.exports]
+        self.skipped = Counter(listing.skipped)
+        self.directory = listing.directory
+        self.single_folder = listing.single_folder
+        self.build_info: str | None = None
+        for _, manifest in self._exports:
+            self.skipped.update(manifest.skipped)
+        if len(self._exports) == 1 and not self._files:
+            self._stand_in_for(self._exports[0][1])
+        self._loaded = self._rejected = 0
+
+    def _stand_in_for(self, manifest: Manifest) -> None:
+        """Tell of the files that the only export was made from, and not of the export."""
+        self.directory = manifest.source_directory
+        self.build_info = manifest.build_info
+
+    @property
+    def counts(self) -> Counts:
+        """What was seen so far."""
+        return Counts(self._loaded, self._rejected, self.skipped.total())
+
+    def require_sessions(self) -> None:
+        """Check, after the pass, that it met at least one usable session.
+
+        Raises:
+            SourceError: it met none.
+        """
+        if self._loaded == 0:
+            counts = self.counts
+            raise SourceError(
+                f"no usable session among {counts}",
+                where=self.directory,
+                hint="`clamp-analytics validate` says what is wrong with each file",
+            )
+
+    def fold(self, reduce: Callable[[Batch], Result]) -> Iterator[Result]:
+        """Reduce every batch where it is read, and yield the results in a fixed order.
+
+        The last batch holds no session, only the violations that show when all sessions are known.
+
+        Args:
+            reduce: a function that can be pickled, because it may run in another process.
+
+        Raises:
+            WorkerError: a worker process died.
+        """
+        ledgers: list[pl.DataFrame] = []
+        tasks = ((Task(paths, self._wish, reduce), size) for paths, size in plan.groups(self._files))
+        for share in run_all(tasks, self._jobs, self._executor):
+            self._count(share.ledger)
+            ledgers.append(share.ledger)
+            yield share.result
+        for folder, manifest in self._exports:
+            for batch in read_export(folder, manifest, self._wish.columns):
+                self._count(ledger_of(batch))
+                yield reduce(batch)
+        repeated = _repeated(self._files, ledgers)
+        if not repeated.is_empty():
+            records = empty_frame(RECORDS).select(name for name in RECORDS.names if name in self._wish.columns)
+            yield reduce(Batch(empty_frame(SESSIONS), records, repeated, pl.Series("seed_sum", dtype=pl.UInt64)))
+
+    def _count(self, ledger: pl.DataFrame) -> None:
+        loaded = int(ledger["loaded"].sum())
+        self._loaded += loaded
+        self._rejected += ledger.height - loaded
+        if self._progress:
+            self._progress(self._loaded + self._rejected, len(self._files))
+
+
+def _repeated(files: Sequence[str], ledgers: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The violations of sessions that were read twice under different names.
+
+    Equal bytes have equal size, record count and sum of seeds, so only those files are hashed.
+    """
+    if not ledgers:
+        return empty_frame(VIOLATIONS)
+    key = ["size_bytes", "record_count", "seed_sum"]
+    ledger = pl.concat(ledgers).with_columns(pl.Series("path", files))
+    alike = ledger.filter("loaded", pl.col("record_count") > 0, pl.col("path") != STDIN).filter(
+        pl.struct(key).is_duplicated()
+    )
+    first: dict[str, str] = {}
+    found = []
+    for path in alike["path"]:
+        try:
+            digest = hashlib.sha256(read_bytes(path)).hexdigest()
+        except UnreadableError:
+            # It was read a moment ago and is counted; only the comparison is gone with it.
+            continue
+        if digest in first:
+            found.append((display_name(path), display_name(first[digest])))
+        else:
+            first[digest] = path
+    rule = BY_ID["session-repeated"]
+    rows = [
+        {
+            "source": source,
+            "rule": rule.id,
+            "severity": rule.severity.value,
+            "value": other,
+            "count": 1,
+            "message": f"{rule.sentence} (it has the same bytes as {other})",
+        }
+        for source, other in found
+    ]
+    return pl.DataFrame(rows, schema=polars_schema(VIOLATIONS))
+
+
+def _whole(batch: Batch) -> Batch:
+    return batch
+
+
+def iter_batches(
+    sources: Sources,
+    *,
+    columns: Collection[str] | None = None,
+    session_ids: bool = False,
+    recursive: bool = True,
+    jobs: int | None = None,
+    executor: Executor | None = None,
+) -> Iterator[Batch]:
+    """The tables of sources in batches of about 16,000 records, for what does not fit in memory.
+
+    Args and errors are those of ``Reader``.
+    """
+    reader = Reader(
+        sources, columns=columns, session_ids=session_ids, recursive=recursive, jobs=jobs, executor=executor
+    )
+    return reader.fold(_whole)
+
+
+def load(
+    sources: Sources,
+    *,
+    columns: Collection[str] | None = None,
+    session_ids: bool = False,
+    recursive: bool = True,
+    jobs: int | None = None,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> Telemetry:
+    """Read sources into the three tables.
+
+    A bad file never harms its neighbours: it has a row in ``sessions`` with its status, and its violations.
+    Args and errors are those of ``Reader``.
+    """
+    reader = Reader(
+        sources,
+        columns=columns,
+        session_ids=session_ids,
+        recursive=recursive,
+        jobs=jobs,
+        executor=executor,
+        progress=progress,
+    )
+    return collect(reader)
+
+
+def collect(reader: Reader) -> Telemetry:
+    """Everything that a reader gives, as one set of tables."""
+    batches = list(reader.fold(_whole))
+    records = [batch.records for batch in batches]
+    return Telemetry(
+        sessions=pl.concat([empty_frame(SESSIONS), *(batch.sessions for batch in batches)]),
+        records=pl.concat(records) if records else empty_frame(RECORDS),
+        violations=pl.concat([empty_frame(VIOLATIONS), *(batch.violations for batch in batches)]).sort(
+            "source", maintain_order=True
+        ),
+        counts=reader.counts,
+        directory=reader.directory,
+    )

@@ -1,0 +1,247 @@
+"""What the user named, as files in a fixed order.
+
+A source is a session file, a folder, a glob, ``-`` for one session on standard input, or a Parquet export of
+this package. Listing opens nothing; ``read_bytes`` opens regular files only.
+"""
+
+from __future__ import annotations
+
+import errno
+import glob
+import os
+import stat
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clamp_analytics.errors import SourceError
+
+STDIN = "-"
+"""The name of standard input as a source."""
+
+ENDING = ".json"
+MANIFEST = "clamp_export.json"
+"""The file that makes a folder an export; it is written last."""
+
+NOT_SESSIONS = frozenset({"telemetry_summary.json", "rocm_snapshot.json", MANIFEST})
+"""Names beside session files that are known to be something else; they are read only where named outright."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What the sources come to.
+
+    Attributes:
+        files: paths of session files, by name; ``-`` for standard input.
+        exports: folders that are exports, by name.
+        skipped: how many entries were passed over, by reason.
+        directory: the absolute folder that all sources have in common.
+        single_folder: the folder, where the only source is one.
+    """
+
+    files: list[str]
+    exports: list[str]
+    skipped: Counter[str]
+    directory: str
+    single_folder: str | None = None
+
+
+@dataclass(slots=True)
+class _Walk:
+    """What is found while folders are searched."""
+
+    recursive: bool
+    files: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    exports: list[str] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    visited: set[tuple[int, int]] = field(default_factory=set)
+
+
+class UnreadableError(Exception):
+    """A file could not be read; the text says why."""
+
+
+def list_sources(
+    sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *, recursive: bool = True
+) -> Listing:
+    """Find the session files and exports that the sources name.
+
+    Args:
+        sources: one source or several.
+        recursive: whether folders are searched below, too.
+
+    Raises:
+        SourceError: a source does not exist, matches nothing, or may not be listed.
+    """
+    named = [os.fspath(sources)] if isinstance(sources, (str, os.PathLike)) else [os.fspath(s) for s in sources]
+    if not named:
+        raise SourceError("no source was given", hint="name a session file, a folder or a glob")
+    walk = _Walk(recursive)
+    for source in named:
+        for path in _expand(source):
+            _add(path, walk)
+    files = set(walk.files)
+    _follow_links(walk, files)
+    return Listing(
+        files=sorted(files),
+        exports=sorted(set(walk.exports)),
+        skipped=walk.skipped,
+        directory=_common_folder(named),
+        single_folder=named[0] if len(named) == 1 and Path(named[0]).is_dir() else None,
+    )
+
+
+def _expand(source: str) -> Sequence[str]:
+    if source == STDIN or os.path.lexists(source):
+        return [source]
+    if glob.has_magic(source):
+        found = sorted(glob.glob(source, recursive=True))
+        if found:
+            return found
+        raise SourceError("the pattern matches nothing", where=source)
+    raise SourceError("there is no such file or folder", where=source, hint="check the path, or quote a glob")
+
+
+def _add(path: str, walk: _Walk) -> None:
+    """Take what was named outright."""
+    if path == STDIN:
+        walk.files.append(path)
+        return
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError as error:
+        raise SourceError(f"cannot be read: {error.strerror}", where=path) from error
+    if stat.S_ISDIR(mode):
+        if Path(path, MANIFEST).exists():
+            walk.exports.append(path)
+        else:
+            _search(path, walk)
+    elif stat.S_ISREG(mode):
+        walk.files.append(path)
+    else:
+        walk.skipped["not a regular file"] += 1
+
+
+def _search(folder: str, walk: _Walk) -> None:
+    """Search a folder, real entries first; links to folders wait, so that no folder is known by its link."""
+    waiting = [folder]
+    linked: list[str] = []
+    while waiting or linked:
+        current = waiting.pop() if waiting else linked.pop()
+        try:
+            status = Path(current).stat()
+            if (status.st_dev, status.st_ino) in walk.visited:
+                continue
+            walk.visited.add((status.st_dev, status.st_ino))
+            with os.scandir(current) as entries:
+                for entry in entries:
+                    _sort_out(entry, walk, waiting, linked)
+        except OSError as error:
+            if current == folder:
+                raise SourceError(f"the folder cannot be listed: {error.strerror}", where=current) from error
+            # Below the folder that was named, it is one bad entry among good ones: reading it names the fault.
+            walk.files.append(current)
+        linked.sort(reverse=True)
+
+
+def _sort_out(entry: os.DirEntry[str], walk: _Walk, waiting: list[str], linked: list[str]) -> None:
+    name = entry.name
+    if name.startswith("."):
+        walk.skipped["hidden"] += 1
+    elif entry.is_dir():
+        if not walk.recursive:
+            walk.skipped["folder below"] += 1
+        elif Path(entry.path, MANIFEST).exists():
+            walk.skipped["export below"] += 1
+        else:
+            (linked if entry.is_symlink() else waiting).append(entry.path)
+    elif not name.endswith(ENDING):
+        walk.skipped["other ending"] += 1
+    elif name in NOT_SESSIONS:
+        walk.skipped["not a session by its name"] += 1
+    elif entry.is_symlink():
+        walk.links.append(entry.path)
+    elif entry.is_file():
+        walk.files.append(entry.path)
+    else:
+        walk.skipped["not a regular file"] += 1
+
+
+def _follow_links(walk: _Walk, files: set[str]) -> None:
+    """Add links to files, unless the file itself was found."""
+    if not walk.links:
+        return
+    found = {os.path.realpath(path) for path in files if path != STDIN}
+    for link in sorted(walk.links):
+        real = os.path.realpath(link)
+        if real in found:
+            walk.skipped["link to a file that is read"] += 1
+        elif not os.path.lexists(real) or Path(real).is_file():
+            # A dangling link was meant to be a session: reading it names the fault.
+            found.add(real)
+            files.add(link)
+        else:
+            walk.skipped["not a regular file"] += 1
+
+
+def _common_folder(named: Sequence[str]) -> str:
+    folders = []
+    for source in named:
+        # The fixed part of a glob; standard input stands for the folder one is in.
+        fixed = source if os.path.lexists(source) else source[: _first_magic(source)]
+        path = os.path.abspath("" if source == STDIN else fixed)
+        folders.append(
+            path if Path(path).is_dir() and (fixed == source or fixed.endswith("/")) else str(Path(path).parent)
+        )
+    return os.path.commonpath(folders)
+
+
+def _first_magic(pattern: str) -> int:
+    return next((at for at, char in enumerate(pattern) if char in "*?["), len(pattern))
+
+
+def display_name(path: str) -> str:
+    """A path as text for the tables: what is not Unicode in it becomes an escape."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def read_bytes(path: str) -> bytes:
+    """The bytes of a session file, or of standard input.
+
+    Raises:
+        UnreadableError: it is no regular file, or the system refuses.
+    """
+    if path == STDIN:
+        return sys.stdin.buffer.read()
+    try:
+        # A FIFO that took a file's place since it was listed must not block.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise UnreadableError(_reason(error)) from error
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableError("it is no regular file")
+        data = os.read(descriptor, status.st_size + 1)
+        if len(data) == status.st_size:
+            return data
+        return _read_rest(descriptor, data)
+    except OSError as error:
+        raise UnreadableError(_reason(error)) from error
+    finally:
+        os.close(descriptor)
+
+
+def _read_rest(descriptor: int, data: bytes) -> bytes:
+    """Read on to the end: one call gives 2 GiB at most, and a file may grow while it is read."""
+    parts = [data]
+    while part := os.read(descriptor, 1 << 24):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _reason(error: OSError) -> str:
+    return "it vanished" if error.errno == errno.ENOENT else (error.strerror or str(error)).lower()
