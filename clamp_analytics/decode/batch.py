@@ -58,7 +58,7 @@ class BatchBuilder:
         """Records so far."""
         return len(self._records)
 
-    def add(self, source: str, data: bytes, session_id: str | None = None, *, wide_seeds: bool = False) -> None:
+    def add(self, source: str, data: bytes, session_id: str | None = None, *, wide_seeds: bool = False) -> SessionRow:
         """Decode the bytes of one file.
 
         Args:
@@ -66,12 +66,16 @@ class BatchBuilder:
             data: its bytes.
             session_id: its hash, where it is asked for.
             wide_seeds: whether to look for seeds beyond 64 bits, which decoders let through.
+
+        Returns:
+            What is known of the file besides the values of its records.
         """
         session = SessionRow(source, len(data), session_id)
         if not self._add_fast(session, data, wide_seeds=wide_seeds):
             examine(data, session, self._records, self._layouts)
         self._sessions.append(session)
         self._data.append(data)
+        return session
 
     def add_unreadable(self, source: str, why: str) -> None:
         """Note a file that could not be read."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import codecs
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from clamp_analytics.decode.faults import shorten
 from clamp_analytics.decode.rows import Fault, SessionRow
-from clamp_analytics.decode.scan import Scanner, text_of
+from clamp_analytics.decode.scan import Member, Scanner, text_of
 from clamp_analytics.rules import BY_ID, PRINTED_MEAN_HALF_STEP, PRINTED_SCORE_HALF_STEP, RULES, Rule, Scope
 from clamp_analytics.schema import VIOLATIONS, Status, polars_schema
 
@@ -40,10 +40,10 @@ def violations(
         known = {(fault.record_index, fault.field) for fault in session_faults(sessions[file])}
         fresh = [fault for fault in found if (fault.record_index, fault.field) not in known]
         faults[file] += _located(datas[file], fresh)
-    for file, found in _over_sessions(evidence, frame).items():
-        faults[file] += found
+    for file, fault in _over_sessions(evidence, frame):
+        faults[file].append(located_at_top(datas[file], fault))
     rows = [(sessions[file].source, fault) for file in sorted(faults) for fault in sorted(faults[file], key=_order)]
-    return _frame(rows)
+    return frame_of(rows)
 
 
 def session_faults(session: SessionRow) -> list[Fault]:
@@ -56,7 +56,9 @@ def _order(fault: Fault) -> tuple[int, int, str]:
     return index, _RANK[fault.rule], fault.field or ""
 
 
-def _frame(rows: Sequence[tuple[str, Fault]]) -> pl.DataFrame:
+def frame_of(rows: Sequence[tuple[str, Fault]]) -> pl.DataFrame:
+    """Faults, each with its file's name, as rows of ``violations``."""
+
     def message(fault: Fault) -> str:
         sentence = BY_ID[fault.rule].sentence
         return f"{sentence} ({fault.detail})" if fault.detail else sentence
@@ -104,8 +106,25 @@ def _over_records(evidence: pl.DataFrame) -> dict[int, list[Fault]]:
     return found
 
 
+def _scanner(data: bytes) -> Scanner:
+    # Blanks in place of the mark keep every offset true.
+    return Scanner(b"   " + data[3:] if data.startswith(codecs.BOM_UTF8) else data)
+
+
+def _placed(fault: Fault, data: bytes, members: Iterable[Member]) -> Fault:
+    """The fault with the text that stands at its field, and its place in the file."""
+    place = next(member for member in members if member.key == fault.field)
+    return fault._replace(value=shorten(text_of(data[place.start : place.end])), byte_offset=place.start)
+
+
+def located_at_top(data: bytes, fault: Fault) -> Fault:
+    """A fault of a document's top level with what stands there and where."""
+    scanner = _scanner(data)
+    return _placed(fault, data, scanner.members(scanner.document()))
+
+
 def _located(data: bytes, faults: Sequence[Fault]) -> list[Fault]:
-    """The faults with the text that stood there and its place in the file."""
+    """The faults of records with the text that stood there and its place in the file."""
     wanted: defaultdict[int, list[Fault]] = defaultdict(list)
     placed: list[Fault] = []
     for fault in faults:
@@ -115,53 +134,59 @@ def _located(data: bytes, faults: Sequence[Fault]) -> list[Fault]:
             wanted[fault.record_index].append(fault)
     if not wanted:
         return placed
-    scanner = Scanner(data.replace(codecs.BOM_UTF8, b"   ", 1) if data.startswith(codecs.BOM_UTF8) else data)
+    scanner = _scanner(data)
     array = next(member for member in scanner.members(scanner.document()) if member.key == "records")
     last = max(wanted)
     for index, (start, _) in enumerate(scanner.elements(array.start)):
         if index in wanted:
-            spans = {member.key: member for member in scanner.members(start)}
+            members = list(scanner.members(start))
             for fault in wanted[index]:
-                place = spans[fault.field or ""]
                 whole_file = BY_ID[fault.rule].scope is Scope.FILE
-                placed.append(
-                    fault._replace(
-                        value=shorten(text_of(data[place.start : place.end])),
-                        byte_offset=place.start,
-                        record_index=None if whole_file else index,
-                    )
-                )
+                placed.append(_placed(fault, data, members)._replace(record_index=None if whole_file else index))
         if index == last:
             break
     return placed
 
 
-def _over_sessions(evidence: pl.DataFrame, sessions: pl.DataFrame) -> dict[int, list[Fault]]:
-    """What whole sessions break, by file."""
+def _over_sessions(evidence: pl.DataFrame, sessions: pl.DataFrame) -> Iterator[tuple[int, Fault]]:
+    """What whole sessions break, with the file."""
+    doubtful = _doubtful(sessions)
+    if not doubtful.is_empty():
+        records = evidence.filter(pl.col("file").is_in(doubtful["file"].implode()))
+        short = {key[0]: printed_short(rows["stability_score"]) for key, rows in records.group_by("file")}
+        yield from contradictions(doubtful, short)
+
+
+def _doubtful(sessions: pl.DataFrame) -> pl.DataFrame:
+    """Sessions whose declared mean is not the mean of their records to the last printed digit."""
     difference = (pl.col("declared_stability_score") - pl.col("mean_stability")).abs()
-    judged = sessions.filter(
+    return sessions.filter(
         (pl.col("status") == Status.LOADED.value)
         # Where a score is unusable, the mean of the others says nothing about the declared one.
         & (pl.col("scored_count") == pl.col("record_count"))
         & (difference > PRINTED_MEAN_HALF_STEP + _FLOAT_SLACK)
     )
-    found: defaultdict[int, list[Fault]] = defaultdict(list)
-    if judged.is_empty():
-        return found
-    score = pl.col("stability_score")
-    printed_short = (score.round_sig_figs(3) - score).abs().max() < _FLOAT_SLACK
-    resolution = (
-        evidence.filter(pl.col("file").is_in(judged["file"].implode()))
-        .group_by("file")
-        .agg(
-            mean_resolution=PRINTED_MEAN_HALF_STEP
-            + _FLOAT_SLACK
-            + pl.when(printed_short).then(PRINTED_SCORE_HALF_STEP).otherwise(0.0)
-        )
+
+
+def printed_short(scores: pl.Series) -> bool:
+    """Whether scores have no more than the three significant digits that the C++ producer prints."""
+    return bool(((scores.round_sig_figs(3) - scores).abs() < _FLOAT_SLACK).all())
+
+
+def contradictions(sessions: pl.DataFrame, short: Mapping[int, bool]) -> Iterator[tuple[int, Fault]]:
+    """Sessions that break a rule of whole sessions, with their ``file``.
+
+    Args:
+        sessions: rows of ``sessions`` with the column ``file``.
+        short: whether the scores of a file are printed short, by ``file``.
+    """
+    precision = PRINTED_MEAN_HALF_STEP + _FLOAT_SLACK
+    half_steps = {file: precision + (PRINTED_SCORE_HALF_STEP if is_short else 0.0) for file, is_short in short.items()}
+    judged = _doubtful(sessions).with_columns(
+        mean_resolution=pl.col("file").replace_strict(half_steps, return_dtype=pl.Float64)
     )
-    judged = judged.join(resolution, on="file", maintain_order="left")
+    if judged.is_empty():
+        return
     for rule, field, flag in _flags(judged, (rule for rule in RULES if rule.over_sessions)):
-        hits = judged.filter(flag).select("file", "declared_stability_score", "mean_stability")
-        for file, declared, mean in hits.iter_rows():
-            found[file].append(Fault(rule.id, field, repr(declared), detail=f"the records' mean is {mean:.6f}"))
-    return found
+        for file, mean in judged.filter(flag).select("file", "mean_stability").iter_rows():
+            yield file, Fault(rule.id, field, detail=f"the records' mean is {mean:.6f}")

@@ -5,20 +5,23 @@ The files are plain Parquet. What makes a folder of them an export, and a comple
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 import polars as pl
 
 from clamp_analytics.decode.batch import Batch
 from clamp_analytics.errors import SourceError
-from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, empty_frame
+from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, Table, arrow_schema, empty_frame
 from clamp_analytics.sources import MANIFEST
 
 FORMAT = "clamp-analytics-export"
 VERSION = 1
 """The version of the layout; a reader refuses a newer one."""
+
+_AGAIN = "export the sources again"
 
 
 class ExportedFile(msgspec.Struct, frozen=True):
@@ -63,52 +66,89 @@ class Manifest(msgspec.Struct, frozen=True):
     files: list[ExportedFile]
 
 
+class _Header(msgspec.Struct):
+    """What a manifest of any version says of itself."""
+
+    format: str
+    version: int
+
+
 def read_manifest(folder: str) -> Manifest:
     """The manifest of an export, checked against the files that are there.
 
     Raises:
-        SourceError: it is damaged, newer than this package, or a file is missing or of another size.
+        SourceError: it is damaged, of another version, or a file is missing or of another size.
     """
     path = Path(folder, MANIFEST)
     try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except (OSError, msgspec.DecodeError) as error:
-        raise SourceError(f"the export's manifest cannot be read: {error}", where=str(path)) from error
-    if manifest.format != FORMAT or manifest.version > VERSION:
-        raise SourceError(
-            f"the export has version {manifest.version}, and this package reads up to {VERSION}",
-            where=str(path),
-            hint="upgrade clamp-analytics, or export again",
-        )
+        data = path.read_bytes()
+        _check_header(msgspec.json.decode(data, type=_Header), path)
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
+        raise SourceError(f"the export's manifest cannot be read: {error}", where=str(path), hint=_AGAIN) from error
     for file in manifest.files:
-        part = Path(folder, file.path)
+        inside = PurePosixPath(file.path)
+        if inside.is_absolute() or ".." in inside.parts or "\0" in file.path:
+            raise SourceError(f"the export names a file outside of itself: {file.path!r}", where=str(path))
+        part = Path(folder, inside)
         if not part.is_file() or part.stat().st_size != file.size_bytes:
-            raise SourceError(
-                "a file of the export is missing or was changed",
-                where=str(part),
-                hint="export the sources again",
-            )
+            raise SourceError("a file of the export is missing or was changed", where=str(part), hint=_AGAIN)
     return manifest
 
 
+def _check_header(header: _Header, path: Path) -> None:
+    if header.format != FORMAT:
+        raise SourceError(f"it is no manifest of an export: its format is {header.format!r}", where=str(path))
+    if header.version > VERSION:
+        raise SourceError(
+            f"the export has version {header.version}, and this package reads up to {VERSION}",
+            where=str(path),
+            hint="upgrade clamp-analytics, or export again",
+        )
+    if header.version < 1:
+        raise SourceError(f"there is no version {header.version} of an export", where=str(path), hint=_AGAIN)
+
+
 def read_export(folder: str, manifest: Manifest, columns: Collection[str]) -> Iterator[Batch]:
-    """The batches of an export: first the sessions and violations, then the records, file by file."""
+    """The batches of an export: first the sessions, then the violations, then the records, file by file.
 
-    def parts(table: str) -> Iterator[Path]:
-        return (Path(folder, file.path) for file in manifest.files if file.table == table)
-
+    Raises:
+        SourceError: a file is not what the manifest says, or does not hold its table.
+    """
     wanted = [name for name in RECORDS.names if name in columns]
-    nothing = empty_frame(RECORDS).select(wanted)
-    sessions = [pl.read_parquet(part, hive_partitioning=False) for part in parts(SESSIONS.name)]
-    violations = [pl.read_parquet(part, hive_partitioning=False) for part in parts(VIOLATIONS.name)]
-    yield _batch(
-        pl.concat([empty_frame(SESSIONS), *sessions]),
-        nothing,
-        pl.concat([empty_frame(VIOLATIONS), *violations]),
-    )
-    for part in parts(RECORDS.name):
-        frame = pl.read_parquet(part, columns=wanted, hive_partitioning=False)
-        yield _batch(empty_frame(SESSIONS), frame.select(wanted), empty_frame(VIOLATIONS))
+    no_sessions, no_violations = empty_frame(SESSIONS), empty_frame(VIOLATIONS)
+    no_records = empty_frame(RECORDS).select(wanted)
+    for frame in _row_groups(folder, manifest, SESSIONS, SESSIONS.names):
+        yield _batch(frame, no_records, no_violations)
+    for frame in _row_groups(folder, manifest, VIOLATIONS, VIOLATIONS.names):
+        yield _batch(no_sessions, no_records, frame)
+    for frame in _row_groups(folder, manifest, RECORDS, wanted):
+        yield _batch(no_sessions, frame, no_violations)
+
+
+def _row_groups(folder: str, manifest: Manifest, table: Table, columns: list[str]) -> Iterator[pl.DataFrame]:
+    """The rows of a table, one row group at a time, so that a large file need not fit in memory."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for listed in manifest.files:
+        if listed.table != table.name:
+            continue
+        path = Path(folder, listed.path)
+        try:
+            with path.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != listed.sha256:
+                    raise SourceError("a file of the export was changed", where=str(path), hint=_AGAIN)
+                file.seek(0)
+                with pq.ParquetFile(file) as parquet:
+                    if not parquet.schema_arrow.equals(arrow_schema(table)):
+                        raise SourceError(
+                            f"a file of the export does not hold the table {table.name}", where=str(path), hint=_AGAIN
+                        )
+                    for group in range(parquet.num_row_groups):
+                        yield pl.DataFrame(parquet.read_row_group(group, columns=columns)).select(columns)
+        except (OSError, pa.ArrowException) as error:
+            raise SourceError(f"a file of the export cannot be read: {error}", where=str(path), hint=_AGAIN) from error
 
 
 def _batch(sessions: pl.DataFrame, records: pl.DataFrame, violations: pl.DataFrame) -> Batch:

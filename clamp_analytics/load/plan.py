@@ -1,4 +1,4 @@
-"""Cuts a list of files into tasks of about one batch each.
+"""Cuts a list of files into tasks of about one batch each, and puts their results together again.
 
 The cut depends on the files alone, never on the number of workers, so results do not either.
 """
@@ -6,9 +6,17 @@ The cut depends on the files alone, never on the number of workers, so results d
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
+from typing import TypeVar
 
+from clamp_analytics.decode.batch import Batch
+from clamp_analytics.load.large import LARGE_BYTES, Part, PartTask, frame_of, join
+from clamp_analytics.load.pool import Job, run_all
+from clamp_analytics.load.work import Share, Task, Wish
 from clamp_analytics.sources import STDIN
+
+Result = TypeVar("Result")
 
 BATCH_BYTES = 4_000_000
 """About 16,000 records: their columns stay in the cache of one core."""
@@ -17,22 +25,54 @@ BATCH_FILES = 1_000
 """Bounds the files of a batch where they hold next to nothing."""
 
 
-def size_of(path: str) -> int:
-    """The size of a file; 0 where it cannot be told, which reading it will then explain."""
-    if path == STDIN:
-        return 0
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0
+def read_files(
+    paths: Iterable[str],
+    wish: Wish,
+    reduce: Callable[[Batch], Result],
+    jobs: int,
+    executor: Executor | None,
+) -> Iterator[Share[Result]]:
+    """Read files and yield what their batches reduce to, in the order of the files.
+
+    Raises:
+        WorkerError: a worker process died.
+    """
+    parts: list[Part[Result]] = []
+    tasks = _tasks(paths, wish, reduce)
+    for task, given in run_all(tasks, jobs, executor):
+        if isinstance(given, Share):
+            yield given
+            continue
+        assert isinstance(task, PartTask)
+        parts.append(given)
+        if len(parts) < len(task.frame.spans):
+            continue
+        if all(part.sound for part in parts):
+            yield from join(task.frame, parts, wish, reduce)
+        else:
+            yield Task(task.paths, wish, reduce)()
+        parts = []
 
 
-def groups(paths: Iterable[str]) -> Iterator[tuple[tuple[str, ...], int]]:
+def _tasks(
+    paths: Iterable[str], wish: Wish, reduce: Callable[[Batch], Result]
+) -> Iterator[tuple[Job[Share[Result] | Part[Result]], int]]:
+    """The tasks for files, each with the bytes that it reads."""
+    for group, size in _groups(paths):
+        frame = frame_of(group[0], size, wish) if len(group) == 1 and size >= LARGE_BYTES else None
+        if frame is None:
+            yield Task(group, wish, reduce), size
+        else:
+            for number, (start, end) in enumerate(frame.spans):
+                yield PartTask(frame, number, wish, reduce), end - start
+
+
+def _groups(paths: Iterable[str]) -> Iterator[tuple[tuple[str, ...], int]]:
     """Neighbouring files of about one batch, with their size in bytes; a large file stands alone."""
     group: list[str] = []
     total = 0
     for path in paths:
-        size = size_of(path)
+        size = _size_of(path)
         if group and (total + size > BATCH_BYTES or len(group) >= BATCH_FILES):
             yield tuple(group), total
             group, total = [], 0
@@ -40,3 +80,13 @@ def groups(paths: Iterable[str]) -> Iterator[tuple[tuple[str, ...], int]]:
         total += size
     if group:
         yield tuple(group), total
+
+
+def _size_of(path: str) -> int:
+    """The size of a file; 0 where it cannot be told, which reading it will then explain."""
+    if path == STDIN:
+        return 0
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0

@@ -18,13 +18,30 @@ from contextlib import contextmanager
 from itertools import chain, islice
 from multiprocessing.context import BaseContext, ForkServerContext, ForkServerProcess
 from multiprocessing.process import BaseProcess
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from clamp_analytics.errors import UsageError, WorkerError
-from clamp_analytics.load.work import Share, Task, run
 from clamp_analytics.sources import display_name
 
 Result = TypeVar("Result")
+Given = TypeVar("Given", covariant=True)
+
+
+class Job(Protocol[Given]):
+    """Something to do, here or in another process."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The files that it reads."""
+
+    def __call__(self) -> Given:
+        """Do it."""
+
+
+def run(job: Job[Result]) -> Result:
+    """Do a job; a plain function, so that it can be sent to another process."""
+    return job()
+
 
 ALONE_BELOW_BYTES = 12_000_000
 """Less than this is decoded sooner than a worker starts."""
@@ -55,9 +72,9 @@ def checked_jobs(jobs: int | None) -> int:
 
 
 def run_all(
-    tasks: Iterable[tuple[Task[Result], int]], jobs: int, executor: Executor | None = None
-) -> Iterator[Share[Result]]:
-    """Run tasks and yield their results in the tasks' order.
+    tasks: Iterable[tuple[Job[Result], int]], jobs: int, executor: Executor | None = None
+) -> Iterator[tuple[Job[Result], Result]]:
+    """Run tasks and yield each with its result, in their order.
 
     Args:
         tasks: each with the bytes that it reads.
@@ -74,13 +91,13 @@ def run_all(
     first = list(_enough_to_share(tasks)) if jobs > 1 else []
     work = (task for task, _ in chain(first, tasks))
     if sum(size for _, size in first) < ALONE_BELOW_BYTES:
-        yield from map(run, work)
+        yield from ((task, run(task)) for task in work)
         return
     with processes(jobs) as pool:
         yield from _in_order(pool, work, jobs)
 
 
-def _enough_to_share(tasks: Iterator[tuple[Task[Result], int]]) -> Iterator[tuple[Task[Result], int]]:
+def _enough_to_share(tasks: Iterator[tuple[Job[Result], int]]) -> Iterator[tuple[Job[Result], int]]:
     """The first tasks, up to the amount of work that pays for workers."""
     total = 0
     for task, size in tasks:
@@ -90,9 +107,9 @@ def _enough_to_share(tasks: Iterator[tuple[Task[Result], int]]) -> Iterator[tupl
             break
 
 
-def _in_order(executor: Executor, tasks: Iterable[Task[Result]], jobs: int) -> Iterator[Share[Result]]:
+def _in_order(executor: Executor, tasks: Iterable[Job[Result]], jobs: int) -> Iterator[tuple[Job[Result], Result]]:
     """Keep the workers busy a few tasks ahead, and hand results out in order."""
-    waiting: deque[tuple[Task[Result], Future[Share[Result]]]] = deque()
+    waiting: deque[tuple[Job[Result], Future[Result]]] = deque()
     tasks = iter(tasks)
 
     def refill() -> None:
@@ -103,13 +120,13 @@ def _in_order(executor: Executor, tasks: Iterable[Task[Result]], jobs: int) -> I
         refill()
         while waiting:
             result = waiting[0][1].result()
-            waiting.popleft()
+            task, _ = waiting.popleft()
             refill()
-            yield result
+            yield task, result
     except BrokenExecutor as error:
         raise WorkerError(
             "a worker ended before its work was done (killed, or out of memory)",
-            where=_names([path for task, _ in waiting for path in task.paths]),
+            where=_names(list(dict.fromkeys(path for task, _ in waiting for path in task.paths))),
             hint="fewer workers need less memory: try --jobs 1",
         ) from error
     finally:

@@ -14,10 +14,10 @@ import polars as pl
 
 from clamp_analytics.decode.batch import Batch
 from clamp_analytics.errors import SourceError
-from clamp_analytics.load import plan
 from clamp_analytics.load.parquet import Manifest, read_export, read_manifest
-from clamp_analytics.load.pool import checked_jobs, run_all
-from clamp_analytics.load.work import Task, Wish, ledger_of
+from clamp_analytics.load.plan import read_files
+from clamp_analytics.load.pool import checked_jobs
+from clamp_analytics.load.work import Wish, ledger_of
 from clamp_analytics.rules import BY_ID
 from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, empty_frame, polars_schema
 from clamp_analytics.sources import STDIN, UnreadableError, display_name, list_sources, read_bytes
@@ -151,8 +151,7 @@ class Reader:
             WorkerError: a worker process died.
         """
         ledgers: list[pl.DataFrame] = []
-        tasks = ((Task(paths, self._wish, reduce), size) for paths, size in plan.groups(self._files))
-        for share in run_all(tasks, self._jobs, self._executor):
+        for share in read_files(self._files, self._wish, reduce, self._jobs, self._executor):
             self._count(share.ledger)
             ledgers.append(share.ledger)
             yield share.result
@@ -264,14 +263,30 @@ def load(
 
 def collect(reader: Reader) -> Telemetry:
     """Everything that a reader gives, as one set of tables."""
+    wish, exports, files = reader._wish, reader._exports, reader._files  # noqa: SLF001  # of this module
+    if exports:
+        # Exports hold records by partition: it takes these two to put them back in order.
+        reader._wish = Wish(wish.columns | {"source", "record_index"}, wish.session_ids)  # noqa: SLF001
     batches = list(reader.fold(_whole))
-    records = [batch.records for batch in batches]
+    sessions = pl.concat([empty_frame(SESSIONS), *(batch.sessions for batch in batches)])
+    if len(exports) + bool(files) > 1:
+        sessions = sessions.sort("source", maintain_order=True)
+    records = pl.concat([batch.records for batch in batches]) if batches else empty_frame(RECORDS)
+    if exports:
+        records = _by_file(records, sessions)
     return Telemetry(
-        sessions=pl.concat([empty_frame(SESSIONS), *(batch.sessions for batch in batches)]),
-        records=pl.concat(records) if records else empty_frame(RECORDS),
+        sessions=sessions,
+        records=records.select(name for name in RECORDS.names if name in wish.columns),
         violations=pl.concat([empty_frame(VIOLATIONS), *(batch.violations for batch in batches)]).sort(
             "source", maintain_order=True
         ),
         counts=reader.counts,
         directory=reader.directory,
     )
+
+
+def _by_file(records: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
+    """Records by their file's place among the sessions, and by their place in the file."""
+    places = sessions.select(pl.col("source").unique(maintain_order=True)).with_row_index("place")
+    placed = records.join(places, on="source", how="left", maintain_order="left")
+    return placed.sort("place", "record_index", maintain_order=True).drop("place")

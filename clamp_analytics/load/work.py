@@ -19,7 +19,7 @@ from clamp_analytics.sources import UnreadableError, display_name, read_bytes
 
 Result = TypeVar("Result")
 
-_LAYOUTS = Layouts()
+LAYOUTS = Layouts()
 """What this process has learnt about the keys of files. It changes how fast a file is read, never what is read."""
 
 
@@ -57,20 +57,19 @@ class Task(Generic[Result]):
     wish: Wish
     reduce: Callable[[Batch], Result]
 
-
-def run(task: Task[Result]) -> Share[Result]:
-    """Read and decode the files of a task and reduce their batch."""
-    builder = BatchBuilder(task.wish.columns, _LAYOUTS)
-    for path in task.paths:
-        source = display_name(path)
-        try:
-            data = read_bytes(path)
-        except UnreadableError as error:
-            builder.add_unreadable(source, str(error))
-            continue
-        builder.add(source, data, hashlib.sha256(data).hexdigest() if task.wish.session_ids else None)
-    batch = builder.build()
-    return Share(task.reduce(batch), ledger_of(batch))
+    def __call__(self) -> Share[Result]:
+        """Read, decode and reduce the files."""
+        builder = BatchBuilder(self.wish.columns, LAYOUTS)
+        for path in self.paths:
+            source = display_name(path)
+            try:
+                data = read_bytes(path)
+            except UnreadableError as error:
+                builder.add_unreadable(source, str(error))
+                continue
+            builder.add(source, data, hashlib.sha256(data).hexdigest() if self.wish.session_ids else None)
+        batch = builder.build()
+        return Share(self.reduce(batch), ledger_of(batch))
 
 
 def ledger_of(batch: Batch) -> pl.DataFrame:
@@ -81,3 +80,9 @@ def ledger_of(batch: Batch) -> pl.DataFrame:
         record_count="record_count",
         seed_sum=batch.seed_sums,
     )
+
+
+NO_LEDGER = pl.DataFrame(
+    schema={"loaded": pl.Boolean, "size_bytes": pl.UInt64, "record_count": pl.UInt32, "seed_sum": pl.UInt64}
+)
+"""The ledger of a share without a file of its own."""

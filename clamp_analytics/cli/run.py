@@ -1,0 +1,135 @@
+"""What every command does around its work: errors to exit codes, progress, data to its place."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import typer
+
+from clamp_analytics.cli.options import FailOn
+from clamp_analytics.errors import ClampError, OutputError, QueryError, SourceError, UsageError, WorkerError
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+FINE, CHECK_FAILED, USAGE, UNUSABLE, INTERRUPTED = 0, 1, 2, 3, 130
+
+EXIT_CODES: dict[type[ClampError], int] = {
+    UsageError: USAGE,
+    QueryError: USAGE,
+    SourceError: UNUSABLE,
+    OutputError: UNUSABLE,
+    WorkerError: UNUSABLE,
+}
+"""The exit code of each kind of error."""
+
+STDOUT = "-"
+"""The name of standard output as an option's value."""
+
+PROGRESS_FROM_FILES = 2000
+"""With fewer files than this, reading ends before a bar could be read."""
+
+
+def command(function: Command) -> Command:
+    """A command whose errors end it with a sentence and an exit code."""
+
+    @functools.wraps(function)
+    def guarded(*args: Any, **kwargs: Any) -> None:
+        try:
+            function(*args, **kwargs)
+            sys.stdout.flush()
+        except ClampError as error:
+            tell(f"error: {error}")
+            raise typer.Exit(EXIT_CODES[type(error)]) from error
+        except BrokenPipeError as error:
+            # Whoever read the output has enough of it; Python must not complain when it flushes at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(UNUSABLE) from error
+        except KeyboardInterrupt as error:
+            tell("interrupted")
+            raise typer.Exit(INTERRUPTED) from error
+
+    return guarded  # type: ignore[return-value]
+
+
+def tell(text: str) -> None:
+    """Say something to the person in front of the terminal, on standard error."""
+    from clamp_analytics.render.escape import for_terminal
+
+    lines = (for_terminal(line) for line in text.split("\n"))
+    sys.stderr.write("\n".join(lines) + "\n")
+
+
+def put(data: str | bytes, to: str | None = None) -> None:
+    """Write a result to standard output, or to a file, which is then named on standard error.
+
+    Raises:
+        OutputError: it could not be written.
+    """
+    raw = data.encode() if isinstance(data, str) else data
+    if to is None or to == STDOUT:
+        try:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(raw)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(f"cannot be written: {error.strerror}", where="standard output") from error
+        return
+    from clamp_analytics.files import write_atomically
+
+    write_atomically(Path(to), raw)
+    tell(f"wrote {to}")
+
+
+def fail_on(level: FailOn, severities: Mapping[str, int]) -> None:
+    """End with the exit code of a failed check where violations are as bad as ``level``, or worse."""
+    if level is FailOn.NEVER:
+        return
+    from clamp_analytics.rules import Severity
+
+    ranks = [severity.value for severity in Severity]
+    bad = sum(severities.get(name, 0) for name in ranks[: ranks.index(level.value) + 1])
+    if bad:
+        raise typer.Exit(CHECK_FAILED)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on standard error while many files are read; None where nobody watches."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = None
+
+        def update(done: int, total: int) -> None:
+            nonlocal task
+            if total < PROGRESS_FROM_FILES:
+                return
+            if task is None:
+                task = bar.add_task("reading", total=total)
+            bar.update(task, completed=done)
+
+        yield update
+
+
+def screen_width() -> int | None:
+    """Columns of the terminal that standard output is; None where it is none, so that nothing is folded."""
+    import shutil
+
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def in_color() -> bool:
+    """Whether standard output is a terminal that wants colour (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

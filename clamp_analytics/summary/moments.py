@@ -1,0 +1,99 @@
+"""Exact sums: mean and sample variance that no order, no batch and no worker can change.
+
+A double in [0, 1] is an integer times a power of two. Cut into limbs of 22 bits, sums of limbs and of their
+products are exact in 64-bit integers, so a whole column is added up by the engine without a rounding. The two
+results are rounded once, at the end.
+
+Formulas: mean = S1 / n; sample variance = (S2 - S1^2 / n) / (n - 1), with S1 the sum and S2 the sum of squares.
+Cancellation, the usual objection to the second, cannot happen in exact arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import polars as pl
+
+LIMB_BITS = 22
+ROWS_AT_ONCE = 2 ** (63 - 2 * LIMB_BITS) // 2
+"""Rows whose products of limbs are sure to fit a 64-bit sum."""
+
+_LIMB = float(2**LIMB_BITS)
+_UNIT = 2 * 1074
+"""Sums of squares count in units of 2^-2148, sums in units of 2^-1074: the smallest double, and its square."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Count, sum and sum of squares of values in [0, 1], without any rounding.
+
+    Attributes:
+        count: the values.
+        total: their sum, in units of 2^-1074.
+        squares: the sum of their squares, in units of 2^-2148.
+    """
+
+    count: int = 0
+    total: int = 0
+    squares: int = 0
+
+    def __add__(self, other: Moments) -> Moments:
+        return Moments(self.count + other.count, self.total + other.total, self.squares + other.squares)
+
+    @property
+    def mean(self) -> float | None:
+        """The arithmetic mean, correctly rounded; None of nothing."""
+        return float(Fraction(self.total, self.count << 1074)) if self.count else None
+
+    @property
+    def sample_variance(self) -> float | None:
+        """The sample variance (n - 1), correctly rounded; None of fewer than two values."""
+        if self.count < 2:
+            return None
+        deviations = self.count * self.squares - self.total**2
+        return float(Fraction(deviations, (self.count * (self.count - 1)) << _UNIT))
+
+    @classmethod
+    def of_value(cls, value: float) -> Moments:
+        """The moments of one value."""
+        numerator, denominator = value.as_integer_ratio()
+        scaled = numerator * (2**1074 // denominator)
+        return cls(1, scaled, scaled**2)
+
+
+def limbs(value: pl.Expr) -> list[pl.Expr]:
+    """The three limbs of each value as floats, and what is left below them."""
+    first = (value * _LIMB).floor()
+    rest = value * _LIMB - first
+    second = (rest * _LIMB).floor()
+    rest = rest * _LIMB - second
+    third = (rest * _LIMB).floor()
+    names = ("limb_1", "limb_2", "limb_3")
+    parts = [part.cast(pl.Int64).alias(name) for part, name in zip((first, second, third), names, strict=True)]
+    return [*parts, (rest * _LIMB - third).alias("below")]
+
+
+def limb_sums() -> list[pl.Expr]:
+    """Aggregates over the limbs of a group, for ``from_sums``; values that have something below are left out."""
+    whole = pl.col("below") == 0
+    one, two, three = (pl.col(name).filter(whole) for name in ("limb_1", "limb_2", "limb_3"))
+    products = [one * one, 2 * one * two, 2 * one * three + two * two, 2 * two * three, three * three]
+    return [
+        one.count().cast(pl.Int64).alias("m_count"),
+        *(limb.sum().alias(f"m_s{n}") for n, limb in enumerate((one, two, three), 1)),
+        *(product.sum().alias(f"m_q{n}") for n, product in enumerate(products, 2)),
+    ]
+
+
+SUM_NAMES = ("m_count", "m_s1", "m_s2", "m_s3", "m_q2", "m_q3", "m_q4", "m_q5", "m_q6")
+"""The columns that ``limb_sums`` gives, in order."""
+
+
+def from_sums(sums: Sequence[int]) -> Moments:
+    """The moments that the columns ``SUM_NAMES`` of one group hold."""
+    count, *rest = sums
+    total = sum(value << (1074 - LIMB_BITS * n) for n, value in enumerate(rest[:3], 1))
+    squares = sum(value << (_UNIT - LIMB_BITS * n) for n, value in enumerate(rest[3:], 2))
+    return Moments(count, total, squares)

@@ -1,0 +1,177 @@
+"""Large files are read in parts, and nobody can tell."""
+
+import json
+import random
+
+import polars as pl
+import pytest
+
+from clamp_analytics.load import Reader, Telemetry, large, load, plan
+from clamp_analytics.summary import summarize
+from clamp_analytics.summary.fold import Fold
+
+
+def records(count: int, **changes: dict[str, object]) -> list[dict[str, object]]:
+    rng = random.Random(count)
+    rows: list[dict[str, object]] = [
+        {
+            "context": f"anchor, {n % 7}",
+            "seed": rng.getrandbits(64) or 1,
+            "thread_id": str(n % 3),
+            "acquired_at": "2026-11-22T17:17:56Z",
+            "released_at": "2026-11-22T17:17:57Z",
+            "duration_ms": 0.5 + n,
+            "stability_score": round(rng.random(), 3),
+        }
+        for n in range(count)
+    ]
+    for place, change in changes.items():
+        rows[int(place.removeprefix("at_"))].update(change)
+    return rows
+
+
+def document(rows: list[dict[str, object]], **top: object) -> dict[str, object]:
+    return {
+        "stability_score": sum(float(str(row["stability_score"])) for row in rows) / len(rows),
+        "records": rows,
+        **top,
+    }
+
+
+@pytest.fixture
+def read_both(tmp_path, monkeypatch):
+    """Reads one file whole and in parts of about 1 kB, and says whether it was cut."""
+
+    def read(text: str | bytes) -> tuple[Telemetry, Telemetry, bool]:
+        path = tmp_path / "large.json"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        monkeypatch.setattr(plan, "LARGE_BYTES", 10**12)
+        whole = load(path)
+        monkeypatch.setattr(plan, "LARGE_BYTES", 1)
+        monkeypatch.setattr(large, "PART_BYTES", 1000)
+        monkeypatch.setattr(large, "_WINDOW", 400)
+        joined: list[large.Frame] = []
+        join = large.join
+        monkeypatch.setattr(plan, "join", lambda frame, *rest: joined.append(frame) or join(frame, *rest))
+        parts = load(path)
+        return whole, parts, bool(joined and len(joined[0].spans) > 3)
+
+    return read
+
+
+def assert_same(whole: Telemetry, parts: Telemetry) -> None:
+    close = pl.col("mean_stability").round(12)
+    assert whole.sessions.with_columns(close).equals(parts.sessions.with_columns(close))
+    assert whole.records.equals(parts.records)
+    assert whole.violations.equals(parts.violations)
+    assert whole.counts == parts.counts
+
+
+def test_a_sound_file_gives_the_same_tables_in_parts(read_both):
+    whole, parts, was_cut = read_both(json.dumps(document(records(100))))
+
+    assert was_cut
+    assert parts.records.height == 100
+    assert_same(whole, parts)
+
+
+def test_top_level_fields_after_the_records_are_kept(read_both):
+    text = json.dumps({"records": records(100), "stability_score": 0.25, "backend": "HIP", "node": {"id": 7}})
+
+    whole, parts, was_cut = read_both(text)
+
+    assert was_cut
+    assert parts.sessions["backend"].to_list() == ["HIP"]
+    assert parts.sessions["extra"].to_list() == ['{"node": {"id": 7}}']
+    assert_same(whole, parts)
+
+
+def test_faults_keep_their_place_in_the_file(read_both):
+    rows = records(
+        100,
+        at_0={"seed": 0},
+        at_50={"stability_score": "0.5"},
+        at_70={"duration_ms": -1.0},
+        at_99={"released_at": None},
+    )
+    text = json.dumps({"stability_score": 0.5, "records": rows})
+
+    whole, parts, was_cut = read_both(text)
+
+    assert was_cut
+    assert_same(whole, parts)
+    for offset, value in parts.violations.drop_nulls("byte_offset").select("byte_offset", "value").iter_rows():
+        assert text[offset:].startswith(value)
+
+
+def test_what_a_whole_file_shares_is_counted_over_all_parts(read_both):
+    rows = [{**row, "backend": "CPU", "acquired_at": "2026-11-22T17:17:56", "node": 1} for row in records(100)]
+
+    whole, parts, was_cut = read_both(json.dumps(document(rows, backend="CPU")))
+
+    assert was_cut
+    counts = dict(parts.violations.select("rule", "count").iter_rows())
+    assert counts == {"timestamp-no-zone": 100, "deprecated-field": 101, "unknown-field": 100}
+    assert_same(whole, parts)
+
+
+def test_a_seed_that_stands_in_two_parts_is_found(read_both):
+    rows = records(100)
+    rows[95]["seed"] = rows[3]["seed"]
+
+    _, parts, was_cut = read_both(json.dumps(document(rows)))
+
+    assert was_cut
+    assert parts.violations.select("rule", "record_index", "value").rows() == [
+        ("seed-reused", 95, str(rows[3]["seed"]))
+    ]
+
+
+def test_a_declared_mean_is_judged_over_all_parts(read_both):
+    whole, parts, was_cut = read_both(json.dumps({"records": records(100), "stability_score": 0.9}))
+
+    assert was_cut
+    assert parts.violations["rule"].to_list() == ["mean-contradicts-records"]
+    assert_same(whole, parts)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(document(records(100)))[:-200],
+        json.dumps(document(records(100))).replace('"seed": ', '"seed": -nan, "s": ', 1),
+        json.dumps(document(records(100))) + "x",
+        json.dumps({"records": records(60), "other": records(60), "stability_score": 0.5}),
+        json.dumps({"meta": {"records": records(60)}, "records": records(60), "stability_score": 0.5}),
+        json.dumps(document([{**row, "nested": [{"a": 1}, {"a": 2}] * 40} for row in records(20)])),
+        json.dumps(document(records(100))).replace('"records"', '"records": [], "records"'),
+    ],
+    ids=["cut", "not JSON", "something behind", "two arrays", "records in records", "objects in records", "twice"],
+)
+def test_a_file_that_cannot_be_read_in_parts_is_read_whole(read_both, text):
+    whole, parts, _ = read_both(text)
+
+    assert_same(whole, parts)
+
+
+def test_a_context_that_looks_like_a_cut_does_no_harm(read_both):
+    rows = [{**row, "context": "}, {" * 30} for row in records(40)]
+
+    whole, parts, _ = read_both(json.dumps(document(rows)))
+
+    assert_same(whole, parts)
+
+
+def test_a_summary_is_the_same_from_parts(tmp_path, monkeypatch):
+    path = tmp_path / "large.json"
+    path.write_text(json.dumps(document(records(100))))
+    fold = Fold(by="context")
+    whole = summarize(Reader(path, columns=fold.columns), fold)
+    monkeypatch.setattr(plan, "LARGE_BYTES", 1)
+    monkeypatch.setattr(large, "PART_BYTES", 1000)
+
+    parts = summarize(Reader(path, columns=fold.columns), fold)
+
+    assert parts.total == whole.total
+    assert parts.groups is not None
+    assert parts.groups.equals(whole.groups)
