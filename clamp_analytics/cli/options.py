@@ -11,7 +11,7 @@ import typer
 Sources = Annotated[
     list[str],
     typer.Argument(
-        metavar="SOURCE...",
+        metavar="SOURCE",
         help="Session files, folders (searched below, too), globs, - for one session on standard input, "
         "or exports of this tool.",
         show_default=False,

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
 from clamp_analytics.cli.options import FailOn
 from clamp_analytics.errors import ClampError, OutputError, QueryError, SourceError, UsageError, WorkerError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -30,6 +34,9 @@ EXIT_CODES: dict[type[ClampError], int] = {
 
 STDOUT = "-"
 """The name of standard output as an option's value."""
+
+SCREEN_DIGITS = 9
+"""Significant digits that a table shows of a float."""
 
 PROGRESS_FROM_FILES = 2000
 """With fewer files than this, reading ends before a bar could be read."""
@@ -123,13 +130,25 @@ def progress() -> Iterator[Callable[[int, int], None] | None]:
         yield update
 
 
-def screen_width() -> int | None:
-    """Columns of the terminal that standard output is; None where it is none, so that nothing is folded."""
-    import shutil
+def screen(frame: pl.DataFrame, limit: int = 0) -> str:
+    """A frame as a table for a person: at most ``limit`` rows, folded to the terminal where there is one.
 
+    Floats show nine significant digits, which hides the last bits of interpolated percentiles and nothing of what
+    is measured. The other formats give every digit.
+    """
+    import polars as pl
+
+    from clamp_analytics.render import table
+
+    rounded = frame.with_columns(pl.selectors.float().round_sig_figs(SCREEN_DIGITS))
+    return table(rounded, width=_width(), limit=limit or None, color=_in_color())
+
+
+def _width() -> int | None:
+    """Columns of the terminal that standard output is; None where it is none, so that nothing is folded."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def in_color() -> bool:
+def _in_color() -> bool:
     """Whether standard output is a terminal that wants colour (https://no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

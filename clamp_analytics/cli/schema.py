@@ -44,7 +44,7 @@ def schema(
         str | None, typer.Option("--output", "-o", metavar="PATH", help="Where it goes. [default: standard output]")
     ] = None,
 ) -> None:
-    """The JSON Schema of a session file, or the columns of the three tables."""
+    """Show the schema of files and tables."""
     import json
 
     from clamp_analytics import schema as declared

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clamp_analytics.cli import options
-from clamp_analytics.cli.run import command, in_color, progress, put, screen_width, tell
+from clamp_analytics.cli.run import command, progress, put, screen, tell
 
 if TYPE_CHECKING:
     from clamp_analytics.scoring import Scores
@@ -40,7 +40,9 @@ def score(
     no_recursive: options.NoRecursive = False,
     jobs: options.Jobs = None,
 ) -> None:
-    """The producer's TemporalScoring of each session, and aggregated over all of them.
+    """Show the TemporalScoring of sessions.
+
+    The same figures as the producer's: of each session, and aggregated over all.
 
     A score of 1 says that seeds and durations hardly vary and that acquisitions lie close together.
     """
@@ -54,18 +56,16 @@ def score(
     tell(f"files: {reader.counts}")
 
 
-def _rendered(scores: Scores, output_format: options.Format, limit: int) -> str:
+def _rendered(scores: Scores, output_format: options.Format, limit: int) -> str | bytes:
     import polars as pl
 
     from clamp_analytics import render
 
     total = pl.DataFrame([{"source": ALL_SESSIONS, **scores.aggregated}], schema=scores.sessions.schema)
     if output_format is options.Format.TABLE:
-        style = {"width": screen_width(), "color": in_color()}
-        shown = render.frame.table(scores.sessions, limit=limit or None, **style)
-        return shown + "\n" + render.frame.table(total, **style)
+        return screen(scores.sessions, limit) + "\n" + screen(total)
     if output_format is options.Format.JSON:
-        sessions = render.frame.as_json(scores.sessions).rstrip("\n")
-        aggregated = render.frame.as_jsonl(total.drop("source")).rstrip("\n")
+        sessions = render.as_json(scores.sessions).rstrip("\n")
+        aggregated = render.as_jsonl(total.drop("source")).rstrip("\n")
         return f'{{"sessions": {sessions},\n"aggregated": {aggregated}}}\n'
-    return render.frame.as_text(pl.concat([scores.sessions, total]), output_format.value)
+    return render.FORMATS[render.Format(output_format.value)](pl.concat([scores.sessions, total]))

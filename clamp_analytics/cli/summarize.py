@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clamp_analytics.cli import options
-from clamp_analytics.cli.run import STDOUT, command, fail_on, in_color, progress, put, screen_width, tell
+from clamp_analytics.cli.provenance import ARTIFACT, beside, provenance
+from clamp_analytics.cli.run import STDOUT, command, fail_on, progress, put, screen, tell
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from clamp_analytics.load import Reader
     from clamp_analytics.summary import Summary
-
-ARTIFACT = "telemetry_summary.json"
-"""Name of the artifact beside the folder that it summarizes."""
-
-SNAPSHOT = "rocm_snapshot.json"
-"""Name of the provenance snapshot beside the folder."""
 
 REJECTED_SHOWN = 10
 """Rejected files that are named; `validate` names all."""
 
 DECIMALS = 6
-"""Decimals that a screen shows of a mean or a sample variance; the other formats give all digits."""
+"""Decimals of the mean and the sample variance of all records; the other formats give every digit."""
 
 
 class Grouping(StrEnum):
@@ -81,9 +72,10 @@ def summarize(
     no_recursive: options.NoRecursive = False,
     jobs: options.Jobs = None,
 ) -> None:
-    """Mean stability, sample variance, drift index and violations of all sources.
+    """Show statistics and write the artifact.
 
-    For a folder, the summary artifact is written beside it: build/telemetry gives build/telemetry_summary.json.
+    Mean stability, sample variance, drift index and violations of all sources. For a folder, the summary artifact
+    is written beside it: build/telemetry gives build/telemetry_summary.json.
     """
     from clamp_analytics.load import Reader
     from clamp_analytics.summary import artifact
@@ -107,49 +99,17 @@ def summarize(
     fail_on(fail_from, summary.severities)
 
 
-def beside(folder: str, name: str) -> Path:
-    """A file of this name in the folder that holds ``folder``."""
-    return Path(folder).resolve().parent / name
-
-
-def provenance(snapshot: Path | None, reader: Reader) -> str | None:
-    """The JSON text for build_info: the snapshot that was named, else the sources' own, else none.
-
-    Raises:
-        UsageError: the snapshot cannot be used.
-    """
-    from clamp_analytics.summary import read_snapshot
-
-    if snapshot is not None:
-        return read_snapshot(snapshot)
-    if reader.build_info is not None:
-        return reader.build_info
-    found = beside(reader.single_folder, SNAPSHOT) if reader.single_folder else None
-    return read_snapshot(found) if found and found.is_file() else None
-
-
-def _shown(summary: Summary, output_format: options.Format, limit: int) -> str:
+def _shown(summary: Summary, output_format: options.Format, limit: int) -> str | bytes:
     from clamp_analytics import render
 
     if output_format is options.Format.TABLE:
-        groups = "" if summary.groups is None else "\n" + _table(_rounded(summary.groups), limit)
-        return _overview(summary) + groups
+        return _overview(summary) + ("" if summary.groups is None else "\n" + screen(summary.groups, limit))
     frame = summary.frame() if summary.groups is None else summary.groups
-    if output_format is options.Format.MARKDOWN:
-        frame = _rounded(frame)
-    return render.frame.as_text(frame, output_format.value)
+    return render.FORMATS[render.Format(output_format.value)](frame)
 
 
-def _table(frame: pl.DataFrame, limit: int) -> str:
-    from clamp_analytics import render
-
-    return render.frame.table(frame, width=screen_width(), limit=limit or None, color=in_color())
-
-
-def _rounded(frame: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl
-
-    return frame.with_columns(pl.col("mean_stability", "sample_variance").round(DECIMALS))
+def _plural(severity: str, count: int) -> str:
+    return severity if severity == "info" or count == 1 else f"{severity}s"
 
 
 def _overview(summary: Summary) -> str:
@@ -167,11 +127,20 @@ def _overview(summary: Summary) -> str:
         "in flight": f"{total.in_flight:,}",
         "mean stability": fixed(total.scores.mean),
         "sample variance": fixed(total.scores.sample_variance),
-        "drift index": f"{total.drift_index_ms:,.3f} ms",
+        "drift index": f"{total.drift_index_ms:,.3f} ms{_in_words(total.drift_index_ms)}",
         "violations": ", ".join(violations),
         "files": str(summary.counts),
     }
     return "".join(f"{name:<17}{text}\n" for name, text in lines.items())
+
+
+def _in_words(milliseconds: float) -> str:
+    """A long span once more in days, hours and minutes."""
+    minutes = int(milliseconds // 60_000)
+    if not minutes:
+        return ""
+    parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min"))
+    return " (" + " ".join(f"{count} {unit}" for count, unit in parts if count) + ")"
 
 
 def _name_rejected(summary: Summary) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clamp_analytics.cli import options
-from clamp_analytics.cli.run import command, fail_on, in_color, progress, put, screen_width, tell
+from clamp_analytics.cli.run import command, fail_on, progress, put, screen, tell
 from clamp_analytics.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def register(app: typer.Typer) -> None:
 def validate(
     sources: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SOURCE...", help="As for summarize.", show_default=False),
+        typer.Argument(metavar="SOURCE", help="As for summarize.", show_default=False),
     ] = None,
     output_format: Annotated[
         ValidateFormat, typer.Option("--format", "-f", help="How violations are shown.")
@@ -74,7 +74,9 @@ def validate(
     no_recursive: options.NoRecursive = False,
     jobs: options.Jobs = None,
 ) -> None:
-    """Every violation of the reproducibility criteria, with its place in the file.
+    """List every violation, for people and CI.
+
+    Each is a broken reproducibility criterion with its place in the file.
 
     Ends with exit code 1 where there is an error, or what --fail-on says.
     """
@@ -88,18 +90,21 @@ def validate(
     wanted = _wanted(select or [], ignore or [])
     with progress() as report:
         reader = Reader(sources, columns=(), recursive=not no_recursive, jobs=jobs, progress=report)
-        found = _collect(reader.fold(_violations), wanted)
+        found, names = _collect(reader.fold(_judged), wanted)
     counts = reader.counts
     if counts.loaded + counts.rejected == 0:
         raise SourceError("no session file was found", where=reader.directory, hint="session files end in .json")
-    put(_rendered(found, output_format, counts, limit), output)
+    if output_format is ValidateFormat.JUNIT:
+        put(_junit(found, names, fail_from, counts), output)
+    else:
+        put(_rendered(found, output_format, limit), output)
     severities = Counter(found["severity"].to_list())
     tell(_closing(severities, counts))
     fail_on(fail_from, severities)
 
 
-def _violations(batch: Batch) -> pl.DataFrame:
-    return batch.violations
+def _judged(batch: Batch) -> tuple[pl.DataFrame, list[str]]:
+    return batch.violations, batch.sessions["source"].to_list()
 
 
 def _wanted(select: Sequence[str], ignore: Sequence[str]) -> set[str]:
@@ -113,29 +118,38 @@ def _wanted(select: Sequence[str], ignore: Sequence[str]) -> set[str]:
     return {rule for rule in (select or BY_ID) if rule not in ignore}
 
 
-def _collect(parts: Iterable[pl.DataFrame], wanted: set[str]) -> pl.DataFrame:
+def _collect(parts: Iterable[tuple[pl.DataFrame, list[str]]], wanted: set[str]) -> tuple[pl.DataFrame, list[str]]:
+    """All violations that are wanted, by file and place in it, and the names of all files."""
     import polars as pl
 
     from clamp_analytics.schema import VIOLATIONS, empty_frame
 
-    kept = [part.filter(pl.col("rule").is_in(sorted(wanted))) for part in parts]
-    return pl.concat([empty_frame(VIOLATIONS), *kept]).sort("source", maintain_order=True)
+    kept, names = [empty_frame(VIOLATIONS)], []
+    for violations, sources in parts:
+        kept.append(violations.filter(pl.col("rule").is_in(sorted(wanted))))
+        names += sources
+    return pl.concat(kept).sort("source", "record_index", nulls_last=False, maintain_order=True), names
 
 
-def _rendered(found: pl.DataFrame, output_format: ValidateFormat, counts: Counts, limit: int) -> str:
+def _junit(found: pl.DataFrame, names: Sequence[str], fail_from: options.FailOn, counts: Counts) -> str:
+    from clamp_analytics.render import violations
+    from clamp_analytics.rules import Severity
+
+    worst = None if fail_from is options.FailOn.NEVER else Severity(fail_from.value)
+    return violations.junit(found, names, fail_on=worst, counts=counts)
+
+
+def _rendered(found: pl.DataFrame, output_format: ValidateFormat, limit: int) -> str | bytes:
     from clamp_analytics import render
+    from clamp_analytics.render import violations
 
-    special: dict[ValidateFormat, Callable[[], str]] = {
-        ValidateFormat.GITHUB: lambda: render.violations.github(found),
-        ValidateFormat.JUNIT: lambda: render.violations.junit(found, counts),
-        ValidateFormat.SARIF: lambda: render.violations.sarif(found),
-    }
-    if output_format in special:
-        return special[output_format]()
+    if output_format is ValidateFormat.GITHUB:
+        return violations.github(found)
+    if output_format is ValidateFormat.SARIF:
+        return violations.sarif(found)
     if output_format is ValidateFormat.TABLE:
-        worst_first = _worst_first(found)
-        return render.frame.table(worst_first, width=screen_width(), limit=limit or None, color=in_color())
-    return render.frame.as_text(found, output_format.value)
+        return screen(_worst_first(found), limit)
+    return render.FORMATS[render.Format(output_format.value)](found)
 
 
 def _worst_first(found: pl.DataFrame) -> pl.DataFrame:
@@ -149,7 +163,7 @@ def _worst_first(found: pl.DataFrame) -> pl.DataFrame:
     return found.sort(rank, maintain_order=True).select(columns)
 
 
-def _rule_list(output_format: ValidateFormat) -> str:
+def _rule_list(output_format: ValidateFormat) -> str | bytes:
     import polars as pl
 
     from clamp_analytics import render
@@ -157,10 +171,10 @@ def _rule_list(output_format: ValidateFormat) -> str:
 
     rows = [{"rule": rule.id, "severity": rule.severity.value, "sentence": rule.sentence} for rule in RULES]
     if output_format is ValidateFormat.TABLE:
-        return render.frame.table(pl.DataFrame(rows), width=screen_width(), color=in_color())
+        return screen(pl.DataFrame(rows))
     if output_format in {ValidateFormat.GITHUB, ValidateFormat.JUNIT, ValidateFormat.SARIF}:
         raise UsageError(f"the rules cannot be listed as {output_format}", hint="use table, json, csv or markdown")
-    return render.frame.as_text(pl.DataFrame(rows), output_format.value)
+    return render.FORMATS[render.Format(output_format.value)](pl.DataFrame(rows))
 
 
 def _closing(severities: Counter[str], counts: Counts) -> str:
