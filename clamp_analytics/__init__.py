@@ -10,15 +10,30 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from clamp_analytics.database import connect, run_query
     from clamp_analytics.errors import ClampError
+    from clamp_analytics.load import Counts, Reader, Telemetry, iter_batches, load
 
 __version__ = "0.1.0"
 
-_HOME = {
-    "ClampError": "clamp_analytics.errors",
+_HOMES = {
+    "clamp_analytics.database": ("connect", "run_query"),
+    "clamp_analytics.errors": ("ClampError",),
+    "clamp_analytics.load": ("Counts", "Reader", "Telemetry", "iter_batches", "load"),
 }
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = ["ClampError", "__version__"]
+__all__ = [
+    "ClampError",
+    "Counts",
+    "Reader",
+    "Telemetry",
+    "__version__",
+    "connect",
+    "iter_batches",
+    "load",
+    "run_query",
+]
 
 
 def __getattr__(name: str) -> Any:

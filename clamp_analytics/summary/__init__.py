@@ -12,7 +12,7 @@ from clamp_analytics.rules import Severity
 from clamp_analytics.summary.artifact import artifact, read_snapshot
 from clamp_analytics.summary.fold import GROUPINGS, Fold, Group, merge, percentiles
 
-__all__ = ["GROUPINGS", "PERCENTILES", "Group", "Summary", "artifact", "read_snapshot", "summarize"]
+__all__ = ["GROUPINGS", "PERCENTILES", "Fold", "Group", "Summary", "artifact", "read_snapshot", "summarize"]
 
 PERCENTILES = (0.5, 0.95, 0.99)
 """The duration percentiles that a grouped summary gives."""

@@ -1,0 +1,250 @@
+"""A frame as a table for a person at a terminal.
+
+No value is ever cut. Where the table is wider than the terminal, text folds; numbers and moments stay whole; and
+where even that does not fit, each row becomes a block of its own with one column a line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from clamp_analytics.render.cells import texts
+from clamp_analytics.render.escape import for_terminal
+
+if TYPE_CHECKING:
+    import polars as pl
+
+NULL = "-"
+"""What stands for null; an empty text is two quotation marks."""
+
+_GAP = "  "
+_NARROWEST_TEXT = 12
+"""Text does not fold into columns narrower than this."""
+_LONGEST_WORD = 20
+"""A word in a column's name breaks beyond this."""
+_NARROWEST_VALUE = 20
+"""The same for a value in a block of its own."""
+
+_BOLD, _DIM, _RED, _YELLOW, _RESET = "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[33m", "\x1b[0m"
+_SEVERITY_STYLES = {"error": _RED, "warning": _YELLOW, "info": _DIM}
+_FOLDS_AFTER = frozenset(" /_-=;&?")
+_Painter = Callable[[str, str], str]
+_WORDS = re.compile(r"[^ _]*[ _]?")
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column ready to be laid out.
+
+    Attributes:
+        head: its name, escaped.
+        cells: its values as escaped text, null as None.
+        right: whether it is aligned to the right.
+        folds: whether its values may take several lines.
+        natural: the width in which nothing folds.
+        whole: the width in which nothing but the name folds.
+        least: the width below which it must not go.
+    """
+
+    head: str
+    cells: list[str | None]
+    right: bool
+    folds: bool
+    natural: int
+    whole: int
+    least: int
+
+    def style(self, cell: str | None) -> str:
+        """How a cell is coloured: an escape sequence, or nothing."""
+        if cell is None:
+            return _DIM
+        return _SEVERITY_STYLES.get(cell, "") if self.head == "severity" else ""
+
+
+def table(
+    frame: pl.DataFrame,
+    *,
+    title: str | None = None,
+    width: int | None = None,
+    limit: int | None = None,
+    color: bool = False,
+) -> str:
+    """A frame as aligned columns, for reading.
+
+    Args:
+        frame: what to show.
+        title: a line above it.
+        width: the columns of the terminal; None where the output is no terminal, which leaves lines as long as they
+            are.
+        limit: how many rows to show; the last line then says exactly how many more there are.
+        color: whether to use bold, dim and colours. Nothing is told by colour alone.
+
+    Returns:
+        Lines, each ended by a line feed. Text is escaped (``escape.for_terminal``), null is ``-`` and an empty
+        text ``""``.
+
+    Raises:
+        OutputError: a column has a type that no text can be made of.
+    """
+    shown = frame if limit is None else frame.head(limit)
+    columns = _columns(shown)
+    paint = _paint if color else _plain
+    widths = _fit(columns, width)
+    lines = [paint(for_terminal(title), _BOLD)] if title else []
+    if widths is None:
+        lines += _blocks(columns, shown.height, width or 0, paint)
+    else:
+        lines += _grid(columns, shown.height, widths, paint)
+    if frame.is_empty():
+        lines.append(paint("no rows", _DIM))
+    if frame.height > shown.height:
+        lines.append(f"… and {frame.height - shown.height} more")
+    return "".join(line + "\n" for line in lines)
+
+
+def _plain(text: str, style: str) -> str:
+    return text
+
+
+def _paint(text: str, style: str) -> str:
+    return f"{style}{text}{_RESET}" if style and text else text
+
+
+def _columns(frame: pl.DataFrame) -> list[_Column]:
+    columns = []
+    for name, kind, raw in zip(frame.columns, frame.dtypes, texts(frame), strict=True):
+        head = _seen(name)
+        cells = [None if cell is None else _seen(cell) for cell in raw]
+        right = kind.is_numeric()
+        if right:
+            cells = _aligned_at_the_point(cells)
+        folds = not right and not kind.is_temporal()
+        widest = max((_width(cell) for cell in cells if cell is not None), default=0)
+        word = max(_width(part.rstrip()) for part in _WORDS.findall(head))
+        whole = max(widest, min(word, _LONGEST_WORD), len(NULL))
+        least = max(min(whole, _NARROWEST_TEXT), min(word, _LONGEST_WORD)) if folds else whole
+        columns.append(_Column(head, cells, right, folds, max(widest, _width(head), len(NULL)), whole, least))
+    return columns
+
+
+def _seen(text: str) -> str:
+    """A text escaped; quoted where there would be nothing to see."""
+    shown = for_terminal(text)
+    return shown if shown.strip() else f'"{shown}"'
+
+
+def _aligned_at_the_point(cells: Sequence[str | None]) -> list[str | None]:
+    """Numbers with spaces behind them, so that their decimal points stand in one line."""
+    behind = [len(cell) - at if cell is not None and (at := cell.find(".")) >= 0 else 0 for cell in cells]
+    widest = max(behind, default=0)
+    return [
+        None if cell is None else cell + " " * (widest - length) for cell, length in zip(cells, behind, strict=True)
+    ]
+
+
+def _fit(columns: Sequence[_Column], width: int | None) -> list[int] | None:
+    """The columns' widths; None where they do not fit side by side."""
+    widths = [column.natural for column in columns]
+    if width is None:
+        return widths
+    room = width - len(_GAP) * (len(columns) - 1)
+    if sum(column.least for column in columns) > room:
+        return None
+    widths = [min(natural, max(room, column.least)) for natural, column in zip(widths, columns, strict=True)]
+    # Names fold before values do, and the widest first, so that short columns stay as they are.
+    for floors in ([column.whole for column in columns], [column.least for column in columns]):
+        above = [at for at, floor in enumerate(floors) if widths[at] > floor]
+        while above and sum(widths) > room:
+            at = max(above, key=widths.__getitem__)
+            widths[at] -= 1
+            if widths[at] == floors[at]:
+                above.remove(at)
+    return widths
+
+
+def _grid(columns: Sequence[_Column], height: int, widths: Sequence[int], paint: _Painter) -> list[str]:
+    heads = [_fold(column.head, width) for column, width in zip(columns, widths, strict=True)]
+    # The words of a folded name stand on the line, not under the ceiling.
+    tall = max(map(len, heads), default=0)
+    heads = [[""] * (tall - len(head)) + head for head in heads]
+    lines = _side_by_side(heads, columns, widths, [_BOLD] * len(columns), paint)
+    lines.append(paint(_GAP.join("─" * width for width in widths), _DIM))
+    rows = []
+    for at in range(height):
+        cells = [column.cells[at] for column in columns]
+        folded = [
+            _fold(NULL if cell is None else cell, width) if column.folds else [NULL if cell is None else cell]
+            for cell, column, width in zip(cells, columns, widths, strict=True)
+        ]
+        styles = [column.style(cell) for cell, column in zip(cells, columns, strict=True)]
+        rows.append(_side_by_side(folded, columns, widths, styles, paint))
+    # Where rows take several lines, an empty one tells where the next begins.
+    apart = [""] if any(len(row) > 1 for row in rows) else []
+    for at, row in enumerate(rows):
+        lines += [*apart, *row] if at else row
+    return lines
+
+
+def _side_by_side(
+    cells: Sequence[Sequence[str]],
+    columns: Sequence[_Column],
+    widths: Sequence[int],
+    styles: Sequence[str],
+    paint: _Painter,
+) -> list[str]:
+    lines = []
+    for line in range(max(map(len, cells), default=0)):
+        parts = []
+        for cell, column, width, style in zip(cells, columns, widths, styles, strict=True):
+            text = cell[line] if line < len(cell) else ""
+            space = " " * (width - _width(text))
+            parts.append(space + paint(text, style) if column.right else paint(text, style) + space)
+        lines.append(_GAP.join(parts).rstrip())
+    return lines
+
+
+def _blocks(columns: Sequence[_Column], height: int, width: int, paint: _Painter) -> list[str]:
+    label = max((_width(column.head) for column in columns), default=0)
+    room = max(width - label - len(_GAP), _NARROWEST_VALUE)
+    lines = []
+    for at in range(height):
+        mark = f"─ row {at + 1} "
+        lines.append(paint(mark + "─" * max(label + len(_GAP) - len(mark), 3), _DIM))
+        for column in columns:
+            cell = column.cells[at]
+            text = NULL if cell is None else cell.strip() if column.right else cell
+            head = paint(column.head, _BOLD) + " " * (label - _width(column.head))
+            for line in _fold(text, room) if column.folds else [text]:
+                lines.append(f"{head}{_GAP}{paint(line, column.style(cell))}".rstrip())
+                head = " " * label
+    return lines
+
+
+def _width(text: str) -> int:
+    """The cells that a text takes on a terminal: wide characters take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _fold(text: str, width: int) -> list[str]:
+    """A text as lines of a width, broken behind a space or a mark where there is one."""
+    if _width(text) <= width:
+        return [text]
+    lines = []
+    start = stop = used = 0
+    for at, char in enumerate(text):
+        size = _width(char)
+        if used + size > width and at > start:
+            cut = stop if stop > start else at
+            lines.append(text[start:cut])
+            start, used = cut, _width(text[cut:at])
+        used += size
+        if char in _FOLDS_AFTER:
+            stop = at + 1
+    return [line.rstrip(" ") for line in [*lines, text[start:]]]
