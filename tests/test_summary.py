@@ -24,7 +24,7 @@ SCORES = st.floats(min_value=0, max_value=1, allow_subnormal=True)
 def moments_of(values: list[float]) -> Moments:
     """The way a batch takes: limbs by column, and what is below them one by one."""
     frame = pl.DataFrame({"x": values}, schema={"x": pl.Float64}).with_columns(limbs(pl.col("x")))
-    total = from_sums(frame.select(limb_sums()).select(SUM_NAMES).row(0))
+    total = from_sums(frame.filter(pl.col("below") == 0).select(limb_sums()).select(SUM_NAMES).row(0))
     for value in frame.filter(pl.col("below") != 0)["x"]:
         total += Moments.of_value(value)
     return total

@@ -162,7 +162,7 @@ class BatchBuilder:
 
     def _record_frame(self, evidence: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
         of_file = [sessions[name].gather(evidence["file"]) for name in _FROM_FILE if name in self._wanted]
-        return evidence.with_columns(of_file).select(self._wanted)
+        return evidence.with_columns(of_file).select(self._wanted) if of_file else evidence.select(self._wanted)
 
 
 def _fill_top(session: SessionRow, layout: Layout, document: Any) -> None:

@@ -45,16 +45,12 @@ def parse(texts: list[str | None], name: str) -> pl.DataFrame:
 
 def _parse(texts: list[str | None], name: str) -> pl.DataFrame:
     text = pl.Series("text", texts, dtype=pl.String).to_frame()
-    column = pl.col("text")
-    usual = text.select((column.is_null() | column.str.contains(SECOND_FORM)).all()).item()
-    frame = text.select(_usual()) if usual else _split(text).select(_any_form())
-    return frame.select(
-        pl.col("at").alias(name),
-        pl.col("text").alias(f"{name}_text"),
-        pl.col("resolution_us").alias(f"{name}_resolution_us"),
-        pl.col("zone").alias(f"{name}_zone"),
-        pl.col("finer").alias(f"{name}_finer"),
-    )
+    usual = pl.col("text").is_null() | pl.col("text").str.contains(SECOND_FORM)
+    # One pass for check and values: each pass over a batch costs more to start than to run.
+    frame = text.select(*_usual(name), usual.all().alias("usual"))
+    if frame.is_empty() or frame["usual"][0]:
+        return frame.drop("usual")
+    return _split(text).select(_any_form(name))
 
 
 def _instant(date_and_time: pl.Expr, form: str) -> pl.Expr:
@@ -66,17 +62,17 @@ def _bounded(at: pl.Expr) -> pl.Expr:
     return pl.when(at.is_between(_FIRST_YEAR, _LAST_INSTANT)).then(at)
 
 
-def _usual() -> list[pl.Expr]:
+def _usual(name: str) -> list[pl.Expr]:
     text = pl.col("text")
     whole = _instant(text.str.head(19), "%Y-%m-%dT%H:%M:%S")
     micros = text.str.slice(20, 6).cast(pl.Int64, strict=False).fill_null(0)
     resolution = pl.when(text.str.len_bytes() > 20).then(1).otherwise(_SECOND)
     return [
-        text,
-        _bounded(whole + pl.duration(microseconds=micros)).alias("at"),
-        resolution.cast(pl.Int64).alias("resolution_us"),
-        pl.lit("utc").alias("zone"),
-        pl.lit(value=False).alias("finer"),
+        _bounded(whole + pl.duration(microseconds=micros)).alias(name),
+        text.alias(f"{name}_text"),
+        resolution.cast(pl.Int64).alias(f"{name}_resolution_us"),
+        pl.lit("utc").alias(f"{name}_zone"),
+        pl.lit(value=False).alias(f"{name}_finer"),
     ]
 
 
@@ -84,7 +80,7 @@ def _split(text: pl.DataFrame) -> pl.DataFrame:
     return text.with_columns(pl.col("text").str.extract_groups(FORM).struct.unnest())
 
 
-def _any_form() -> list[pl.Expr]:
+def _any_form(name: str) -> list[pl.Expr]:
     text, fraction, zone = pl.col("text"), pl.col("fraction"), pl.col("zone")
     clock = pl.concat_str("date", pl.lit("T"), "hour", pl.lit(":"), "minute", pl.lit(":"), "second")
     nanoseconds = fraction.str.pad_end(9, "0").cast(pl.Int64).fill_null(0)
@@ -102,9 +98,9 @@ def _any_form() -> list[pl.Expr]:
     digits = fraction.str.len_bytes().fill_null(0).clip(upper_bound=6).cast(pl.Int64)
     kind = pl.when(zone.is_null()).then(pl.lit("none")).when(ahead != 0).then(pl.lit("offset")).otherwise(pl.lit("utc"))
     return [
-        text,
-        _bounded(at).alias("at"),
-        (pl.lit(10, dtype=pl.Int64).pow(6 - digits)).alias("resolution_us"),
-        pl.when(readable).then(kind).otherwise(pl.lit("utc")).alias("zone"),
-        (readable & (nanoseconds % 1000 != 0)).alias("finer"),
+        _bounded(at).alias(name),
+        text.alias(f"{name}_text"),
+        (pl.lit(10, dtype=pl.Int64).pow(6 - digits)).alias(f"{name}_resolution_us"),
+        pl.when(readable).then(kind).otherwise(pl.lit("utc")).alias(f"{name}_zone"),
+        (readable & (nanoseconds % 1000 != 0)).alias(f"{name}_finer"),
     ]

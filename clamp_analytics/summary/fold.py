@@ -20,9 +20,6 @@ GROUPINGS = ("context", "thread_id", "backend", "device_name", "source", "day")
 COMPACT_ABOVE_ROWS = 2_000_000
 """Distinct durations are merged when this many have piled up."""
 
-_ALL = "all"
-_COUNTED = ("records", "in_flight")
-
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -106,15 +103,15 @@ class Fold:
 
     def __call__(self, batch: Batch) -> Partial:
         """The batch's share."""
-        severities: Counter[str] = Counter(dict(batch.violations["severity"].value_counts().iter_rows()))
-        rejected = _rejected(batch)
+        severities = Counter(batch.violations["severity"].to_list())
+        rejected = _rejected(batch) if severities[Severity.ERROR.value] else []
         records = batch.records
         if self.released_only:
             records = records.filter(pl.col("released_at").is_not_null())
         if records.is_empty():
             return Partial({}, severities, rejected)
         groups: dict[Any, Group] = {}
-        keyed = records.with_columns(self._key().alias("key"), *limbs(pl.col("stability_score")))
+        keyed = records.with_columns(self._key().alias("key"))
         for rows in keyed.iter_slices(ROWS_AT_ONCE):
             _merge(groups, _groups(rows))
         if self.by is None:
@@ -133,7 +130,7 @@ class Fold:
 
     def _key(self) -> pl.Expr:
         if self.by is None:
-            return pl.lit(_ALL)
+            return pl.lit(None)
         return pl.col("acquired_at").dt.date() if self.by == "day" else pl.col(self.by)
 
 
@@ -149,23 +146,35 @@ def _merge(into: dict[Any, Group], groups: dict[Any, Group]) -> None:
 
 
 def _groups(rows: pl.DataFrame) -> dict[Any, Group]:
-    aggregates = rows.group_by("key").agg(
+    cut = rows.with_columns(limbs(pl.col("stability_score")))
+    aggregates = _aggregate(
+        cut,
         pl.len().alias("records"),
         pl.col("released_at").is_null().sum().alias("in_flight"),
         pl.col("acquired_at").min().dt.epoch("us").alias("first"),
         pl.col("acquired_at").max().dt.epoch("us").alias("last"),
+        (pl.col("below") != 0).any().alias("has_tiny"),
         *limb_sums(),
     )
-    groups = {
-        key: Group(0, records, in_flight, from_sums(sums), first, last)
-        for key, records, in_flight, first, last, *sums in aggregates.select(
-            "key", *_COUNTED, "first", "last", *SUM_NAMES
-        ).iter_rows()
-    }
-    # Scores with digits below the limbs are tiny and rare; each is added by itself.
-    for key, score in rows.filter(pl.col("below") != 0).select("key", "stability_score").iter_rows():
-        groups[key] += Group(scores=Moments.of_value(score))
+    names = ("key", "records", "in_flight", "first", "last", "has_tiny", *SUM_NAMES)
+    groups = {}
+    for key, records, in_flight, first, last, has_tiny, *sums in aggregates.select(names).iter_rows():
+        scores = _one_by_one(rows, key) if has_tiny else from_sums(sums)
+        groups[key] = Group(0, records, in_flight, scores, first, last)
     return groups
+
+
+def _one_by_one(rows: pl.DataFrame, key: Any) -> Moments:
+    """The moments of a group in which a score has digits below the limbs, which only tiny ones do."""
+    scores = rows.filter(pl.col("key").eq_missing(key))["stability_score"].drop_nulls()
+    return sum(map(Moments.of_value, scores), Moments())
+
+
+def _aggregate(rows: pl.DataFrame, *aggregates: pl.Expr) -> pl.DataFrame:
+    """Aggregates by ``key``; a key that is the same throughout needs no grouping, which costs most of it."""
+    if rows["key"].dtype == pl.Null:
+        return rows.select(pl.lit(None).alias("key"), *aggregates)
+    return rows.group_by("key").agg(aggregates)
 
 
 def merge(partials: Iterable[Partial]) -> Partial:

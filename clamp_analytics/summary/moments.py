@@ -76,9 +76,8 @@ def limbs(value: pl.Expr) -> list[pl.Expr]:
 
 
 def limb_sums() -> list[pl.Expr]:
-    """Aggregates over the limbs of a group, for ``from_sums``; values that have something below are left out."""
-    whole = pl.col("below") == 0
-    one, two, three = (pl.col(name).filter(whole) for name in ("limb_1", "limb_2", "limb_3"))
+    """Aggregates over the limbs of rows, for ``from_sums``; true where nothing is left below the limbs."""
+    one, two, three = (pl.col(name) for name in ("limb_1", "limb_2", "limb_3"))
     products = [one * one, 2 * one * two, 2 * one * three + two * two, 2 * two * three, three * three]
     return [
         one.count().cast(pl.Int64).alias("m_count"),
