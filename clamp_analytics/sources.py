@@ -208,6 +208,16 @@ def display_name(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
+def size_of(path: str) -> int:
+    """The size of a file; 0 where it cannot be told, which reading it will then explain."""
+    if path == STDIN:
+        return 0
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
 def read_bytes(path: str) -> bytes:
     """The bytes of a session file, or of standard input.
 

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from clamp_analytics.cli import options
-from clamp_analytics.cli.run import command, progress, tell
+from clamp_analytics.cli.provenance import provenance
+from clamp_analytics.cli.run import command, reading, tell
 
 EXAMPLES = """\b
 Examples:
@@ -45,13 +46,12 @@ def export(
     The files open in any tool, and the folder is a SOURCE. Seeds are UINT64, timestamps UTC; the records are
     partitioned by day. Memory does not grow with the sources.
     """
-    from clamp_analytics.cli.provenance import provenance
-    from clamp_analytics.export import ExportOptions
-    from clamp_analytics.export import export as write_export
-    from clamp_analytics.load import Reader
+    with reading(sources, jobs, recursive=not no_recursive) as given:
+        from clamp_analytics.export import ExportOptions
+        from clamp_analytics.export import export as write_export
+        from clamp_analytics.load import Reader
 
-    with progress() as report:
-        reader = Reader(sources, session_ids=True, recursive=not no_recursive, jobs=jobs, progress=report)
+        reader = Reader(**given, session_ids=True)
         build_info = provenance(snapshot, reader)
         wanted = ExportOptions(partition_by=partition_by, overwrite=overwrite, build_info=build_info)
         manifest = write_export(reader, output, wanted)

@@ -6,10 +6,10 @@ import functools
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import typer
 
@@ -17,7 +17,11 @@ from clamp_analytics.cli.options import FailOn
 from clamp_analytics.errors import ClampError, OutputError, QueryError, SourceError, UsageError, WorkerError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     import polars as pl
+
+    from clamp_analytics.sources import Listing
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -107,27 +111,44 @@ def fail_on(level: FailOn, severities: Mapping[str, int]) -> None:
         raise typer.Exit(CHECK_FAILED)
 
 
+class Reading(TypedDict):
+    """What every reading command hands to its reader."""
+
+    sources: Listing
+    jobs: int | None
+    executor: Executor | None
+    progress: Callable[[int, int], None] | None
+
+
 @contextmanager
-def progress() -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on standard error while many files are read; None where nobody watches."""
-    if not sys.stderr.isatty():
+def reading(sources: Iterable[str], jobs: int | None, *, recursive: bool) -> Iterator[Reading]:
+    """List the sources, start workers where there is much to read, and show how far it has come.
+
+    Raises:
+        SourceError: a source does not exist, matches nothing, or may not be listed.
+    """
+    from clamp_analytics.load.pool import early_workers
+    from clamp_analytics.sources import list_sources
+
+    listing = list_sources(sources, recursive=recursive)
+    with early_workers(listing, jobs) as executor, _progress(len(listing.files)) as report:
+        yield {"sources": listing, "jobs": jobs, "executor": executor, "progress": report}
+
+
+@contextmanager
+def _progress(files: int) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on standard error while many files are read; None where nobody watches or it is over in a moment."""
+    if files < PROGRESS_FROM_FILES or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import MofNCompleteColumn, Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = None
-
-        def update(done: int, total: int) -> None:
-            nonlocal task
-            if total < PROGRESS_FROM_FILES:
-                return
-            if task is None:
-                task = bar.add_task("reading", total=total)
-            bar.update(task, completed=done)
-
-        yield update
+    with Progress(
+        *Progress.get_default_columns(), MofNCompleteColumn(), console=Console(stderr=True), transient=True
+    ) as bar:
+        task = bar.add_task("reading", total=files)
+        yield lambda done, _: bar.update(task, completed=done)
 
 
 def screen(frame: pl.DataFrame, limit: int = 0) -> str:

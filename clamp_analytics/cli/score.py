@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clamp_analytics.cli import options
-from clamp_analytics.cli.run import command, progress, put, screen, tell
+from clamp_analytics.cli.run import command, put, reading, screen, tell
 
 if TYPE_CHECKING:
     from clamp_analytics.scoring import Scores
@@ -46,11 +46,11 @@ def score(
 
     A score of 1 says that seeds and durations hardly vary and that acquisitions lie close together.
     """
-    from clamp_analytics import scoring
-    from clamp_analytics.load import Reader
+    with reading(sources, jobs, recursive=not no_recursive) as given:
+        from clamp_analytics import scoring
+        from clamp_analytics.load import Reader
 
-    with progress() as report:
-        reader = Reader(sources, columns=scoring.COLUMNS, recursive=not no_recursive, jobs=jobs, progress=report)
+        reader = Reader(**given, columns=scoring.COLUMNS)
         scores = scoring.score(reader)
     put(_rendered(scores, output_format, limit), output)
     tell(f"files: {reader.counts}")

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from clamp_analytics.cli import options
-from clamp_analytics.cli.run import STDOUT, command, progress, put, screen, tell
+from clamp_analytics.cli.run import STDOUT, command, put, reading, screen, tell
 from clamp_analytics.errors import UsageError
 
 
@@ -82,14 +82,16 @@ def sql(
         put(_listing(output_format, limit), output)
         return
     from clamp_analytics.database import open_database, run_query
+    from clamp_analytics.load import Reader, collect
 
     sources, text, params = _question(list(arguments or []), name, file, param or [])
     if output_format is SqlFormat.PARQUET and output in (None, STDOUT):
         _refuse_terminal()
-    with progress() as report:
-        database = open_database(
-            sources, recursive=not no_recursive, jobs=jobs, allow_external=allow_external, progress=report
-        )
+    with reading(sources, jobs, recursive=not no_recursive) as given:
+        found = given["sources"]
+        # Exports alone stay where they are; session files are read into memory.
+        tables = found.exports if not found.files else collect(Reader(**given, session_ids=True))
+        database = open_database(tables, jobs=jobs, allow_external=allow_external)
     put(_rendered(run_query(database.connection, text, params), output_format, limit), output)
     tell(f"files: {database.counts}")
 

@@ -9,7 +9,7 @@ import typer
 
 from clamp_analytics.cli import options
 from clamp_analytics.cli.provenance import ARTIFACT, beside, provenance
-from clamp_analytics.cli.run import STDOUT, command, fail_on, progress, put, screen, tell
+from clamp_analytics.cli.run import STDOUT, command, fail_on, put, reading, screen, tell
 
 if TYPE_CHECKING:
     from clamp_analytics.summary import Summary
@@ -77,14 +77,13 @@ def summarize(
     Mean stability, sample variance, drift index and violations of all sources. For a folder, the summary artifact
     is written beside it: build/telemetry gives build/telemetry_summary.json.
     """
-    from clamp_analytics.load import Reader
-    from clamp_analytics.summary import artifact
-    from clamp_analytics.summary import summarize as summary_of
-    from clamp_analytics.summary.fold import Fold
+    with reading(sources, jobs, recursive=not no_recursive) as given:
+        from clamp_analytics.load import Reader
+        from clamp_analytics.summary import Fold, artifact
+        from clamp_analytics.summary import summarize as summary_of
 
-    fold = Fold(by.value if by else None, released_only)
-    with progress() as report:
-        reader = Reader(sources, columns=fold.columns, recursive=not no_recursive, jobs=jobs, progress=report)
+        fold = Fold(by.value if by else None, released_only)
+        reader = Reader(**given, columns=fold.columns)
         build_info = provenance(snapshot, reader)
         summary = summary_of(reader, fold)
     text = artifact(summary.total, summary.directory, build_info)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clamp_analytics.cli import options
-from clamp_analytics.cli.run import command, fail_on, progress, put, screen, tell
+from clamp_analytics.cli.run import command, fail_on, put, reading, screen, tell
 from clamp_analytics.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
@@ -85,11 +85,11 @@ def validate(
         return
     if not sources:
         raise UsageError("no source was given", hint="name a session file, a folder or a glob, or give --rules")
-    from clamp_analytics.load import Reader
+    with reading(sources, jobs, recursive=not no_recursive) as given:
+        from clamp_analytics.load import Reader
 
-    wanted = _wanted(select or [], ignore or [])
-    with progress() as report:
-        reader = Reader(sources, columns=(), recursive=not no_recursive, jobs=jobs, progress=report)
+        wanted = _wanted(select or [], ignore or [])
+        reader = Reader(**given, columns=())
         found, names = _collect(reader.fold(_judged), wanted)
     counts = reader.counts
     if counts.loaded + counts.rejected == 0:

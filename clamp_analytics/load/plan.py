@@ -5,7 +5,6 @@ The cut depends on the files alone, never on the number of workers, so results d
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from typing import TypeVar
@@ -14,7 +13,7 @@ from clamp_analytics.decode.batch import Batch
 from clamp_analytics.load.large import LARGE_BYTES, Part, PartTask, frame_of, join
 from clamp_analytics.load.pool import Job, run_all
 from clamp_analytics.load.work import Share, Task, Wish
-from clamp_analytics.sources import STDIN
+from clamp_analytics.sources import size_of
 
 Result = TypeVar("Result")
 
@@ -72,7 +71,7 @@ def _groups(paths: Iterable[str]) -> Iterator[tuple[tuple[str, ...], int]]:
     group: list[str] = []
     total = 0
     for path in paths:
-        size = _size_of(path)
+        size = size_of(path)
         if group and (total + size > BATCH_BYTES or len(group) >= BATCH_FILES):
             yield tuple(group), total
             group, total = [], 0
@@ -80,13 +79,3 @@ def _groups(paths: Iterable[str]) -> Iterator[tuple[tuple[str, ...], int]]:
         total += size
     if group:
         yield tuple(group), total
-
-
-def _size_of(path: str) -> int:
-    """The size of a file; 0 where it cannot be told, which reading it will then explain."""
-    if path == STDIN:
-        return 0
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0

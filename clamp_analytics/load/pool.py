@@ -6,22 +6,16 @@ workers are processes; a small amount of work starts none at all.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-import sys
-import types
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import contextmanager
 from itertools import chain, islice
-from multiprocessing.context import BaseContext, ForkServerContext, ForkServerProcess
-from multiprocessing.process import BaseProcess
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from clamp_analytics.errors import UsageError, WorkerError
-from clamp_analytics.sources import display_name
+from clamp_analytics.sources import Listing, display_name, size_of
 
 Result = TypeVar("Result")
 Given = TypeVar("Given", covariant=True)
@@ -140,9 +134,37 @@ def _names(paths: Sequence[str]) -> str:
 
 
 @contextmanager
-def processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
+def early_workers(listing: Listing, jobs: int | None) -> Iterator[Executor | None]:
+    """Workers for a command that has not imported an engine yet; None where there is too little to read.
+
+    A process that has one thread may fork, which is the quickest way to a worker, and the workers then import the
+    engines while this process does.
+    """
+    count = checked_jobs(jobs)
+    if count == 1 or not _is_much(listing.files):
+        yield None
+        return
+    with processes(count) as pool:
+        # The first job starts the workers.
+        pool.submit(int)
+        yield pool
+
+
+def _is_much(paths: Iterable[str]) -> bool:
+    total = 0
+    for path in paths:
+        total += size_of(path)
+        if total >= ALONE_BELOW_BYTES:
+            return True
+    return False
+
+
+@contextmanager
+def processes(jobs: int) -> Iterator[Executor]:
     """Worker processes that end with the block, at once where it ends by an exception."""
-    pool = ProcessPoolExecutor(jobs, mp_context=_context(), initializer=_ignore_interrupts)
+    from clamp_analytics.load.processes import start
+
+    pool = start(jobs)
     try:
         yield pool
     except BaseException:
@@ -152,48 +174,3 @@ def processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
             worker.terminate()
         raise
     pool.shutdown()
-
-
-class _Worker(ForkServerProcess):
-    """A process that does not run the user's script again.
-
-    Starting workers imports the main module, which breaks a script without ``if __name__ == "__main__"``.
-    Nothing of ours lives there, so it is hidden for the moment of the start.
-    """
-
-    @staticmethod
-    def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802  # the name is given by the base class
-        main = sys.modules["__main__"]
-        sys.modules["__main__"] = types.ModuleType("__main__")
-        try:
-            return ForkServerProcess._Popen(process_obj)  # noqa: SLF001
-        finally:
-            sys.modules["__main__"] = main
-
-
-class _Server(ForkServerContext):
-    """Starts workers from a small process that has the decoder loaded."""
-
-    Process = _Worker
-
-
-def _context() -> BaseContext:
-    """Fork where this process has one thread, which is quick and safe; else a server that forks for it."""
-    if _threads() == 1:
-        return multiprocessing.get_context("fork")
-    server = _Server()
-    server.set_forkserver_preload(["clamp_analytics.load.work"])
-    return server
-
-
-def _threads() -> int:
-    """The threads of this process; more than one where that cannot be told."""
-    try:
-        return len(os.listdir("/proc/self/task"))
-    except OSError:
-        return 2
-
-
-def _ignore_interrupts() -> None:
-    """Ctrl-C reaches the whole group of processes; only the parent acts on it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -20,7 +20,7 @@ from clamp_analytics.load.pool import checked_jobs
 from clamp_analytics.load.work import Wish, ledger_of
 from clamp_analytics.rules import BY_ID
 from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, empty_frame, polars_schema
-from clamp_analytics.sources import STDIN, UnreadableError, display_name, list_sources, read_bytes
+from clamp_analytics.sources import STDIN, Listing, UnreadableError, display_name, list_sources, read_bytes
 
 Result = TypeVar("Result")
 Sources = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
@@ -68,7 +68,7 @@ class Reader:
     """One pass over sources, batch by batch.
 
     Args:
-        sources: session files, folders, globs, ``-`` or exports.
+        sources: session files, folders, globs, ``-`` or exports; or what ``list_sources`` made of them.
         columns: the columns of ``records`` that are wanted; all by default.
         session_ids: whether to hash each file for its ``session_id``.
         recursive: whether folders are searched below, too.
@@ -89,7 +89,7 @@ class Reader:
 
     def __init__(
         self,
-        sources: Sources,
+        sources: Sources | Listing,
         *,
         columns: Collection[str] | None = None,
         session_ids: bool = False,
@@ -102,7 +102,7 @@ class Reader:
         self._executor = executor
         self._progress = progress
         self._wish = Wish(frozenset(RECORDS.names if columns is None else columns), session_ids)
-        listing = list_sources(sources, recursive=recursive)
+        listing = sources if isinstance(sources, Listing) else list_sources(sources, recursive=recursive)
         self._files = listing.files
         self._exports = [(folder, read_manifest(folder)) for folder in listing.exports]
         self.skipped = Counter(listing.skipped)
