@@ -22,9 +22,17 @@ class ClampError(Exception):
         self.hint = hint
         super().__init__(what, where, hint)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # An error may be raised in a worker process and has to reach this one as itself.
+        return _again, (type(self), self.what, self.where, self.hint)
+
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
         return f"{text}\n  hint: {self.hint}" if self.hint else text
+
+
+def _again(kind: type[ClampError], what: str, where: str, hint: str) -> ClampError:
+    return kind(what, where=where, hint=hint)
 
 
 class UsageError(ClampError):

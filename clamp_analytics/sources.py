@@ -7,12 +7,13 @@ this package. Listing opens nothing; ``read_bytes`` opens regular files only.
 from __future__ import annotations
 
 import errno
+import fnmatch
 import glob
 import os
 import stat
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,10 +51,11 @@ class Listing:
 
 @dataclass(slots=True)
 class _Walk:
-    """What is found while folders are searched."""
+    """What is found while sources are searched."""
 
     recursive: bool
     files: list[str] = field(default_factory=list)
+    named: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     exports: list[str] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
@@ -81,12 +83,10 @@ def list_sources(
         raise SourceError("no source was given", hint="name a session file, a folder or a glob")
     walk = _Walk(recursive)
     for source in named:
-        for path in _expand(source):
+        for path in _expand(source, walk):
             _add(path, walk)
-    files = set(walk.files)
-    _follow_links(walk, files)
     return Listing(
-        files=sorted(files),
+        files=_settled(walk),
         exports=sorted(set(walk.exports)),
         skipped=walk.skipped,
         directory=_common_folder(named),
@@ -94,33 +94,66 @@ def list_sources(
     )
 
 
-def _expand(source: str) -> Sequence[str]:
+def _expand(source: str, walk: _Walk) -> Iterable[str]:
     if source == STDIN or os.path.lexists(source):
         return [source]
-    if glob.has_magic(source):
-        found = sorted(glob.glob(source, recursive=True))
-        if found:
-            return found
+    if not glob.has_magic(source):
+        raise SourceError("there is no such file or folder", where=source, hint="check the path, or quote a glob")
+    found = sorted(_matches(source))
+    if not found:
         raise SourceError("the pattern matches nothing", where=source)
-    raise SourceError("there is no such file or folder", where=source, hint="check the path, or quote a glob")
+    return [path for path in found if not _passed_over(path, source, walk)]
+
+
+def _matches(pattern: str) -> Iterator[str]:
+    """The paths that a pattern matches; ``**`` follows no links, so that it ends where they run in circles."""
+    before, stars, after = pattern.partition("**/")
+    if not stars or (before and not before.endswith("/")):
+        yield from glob.glob(pattern)
+        return
+    for base in glob.glob(before) if glob.has_magic(before) else [before]:
+        for folder, below, _ in os.walk(base or "."):
+            below[:] = sorted(name for name in below if not name.startswith("."))
+            inside = folder.removeprefix("./") if not base and folder != "." else folder
+            yield from _matches(after if not base and folder == "." else os.path.join(inside, after))
+
+
+def _passed_over(path: str, pattern: str, walk: _Walk) -> bool:
+    """Whether what a pattern matched is passed over, as it would be in a folder."""
+    name = os.path.basename(path)
+    asked_for = os.path.splitext(pattern)[1]
+    ending = asked_for if asked_for and not glob.has_magic(asked_for) else ENDING
+    if Path(path).is_dir():
+        return False
+    if name in NOT_SESSIONS:
+        walk.skipped["not a session by its name"] += 1
+    elif not fnmatch.fnmatchcase(name, f"*{ending}"):
+        walk.skipped["other ending"] += 1
+    else:
+        return False
+    return True
 
 
 def _add(path: str, walk: _Walk) -> None:
     """Take what was named outright."""
     if path == STDIN:
-        walk.files.append(path)
+        walk.named.append(path)
         return
     try:
         mode = Path(path).stat().st_mode
+        is_export = stat.S_ISDIR(mode) and Path(path, MANIFEST).exists()
     except OSError as error:
-        raise SourceError(f"cannot be read: {error.strerror}", where=path) from error
-    if stat.S_ISDIR(mode):
-        if Path(path, MANIFEST).exists():
-            walk.exports.append(path)
-        else:
-            _search(path, walk)
+        if Path(path).is_symlink():
+            # It was meant to be a session: reading it names the fault.
+            walk.named.append(path)
+            return
+        raise SourceError(f"cannot be read: {_reason(error)}", where=path) from error
+    if is_export:
+        walk.exports.append(path)
+    elif stat.S_ISDIR(mode):
+        _search(path, walk)
     elif stat.S_ISREG(mode):
-        walk.files.append(path)
+        walk.named.append(path)
     else:
         walk.skipped["not a regular file"] += 1
 
@@ -141,7 +174,7 @@ def _search(folder: str, walk: _Walk) -> None:
                     _sort_out(entry, walk, waiting, linked)
         except OSError as error:
             if current == folder:
-                raise SourceError(f"the folder cannot be listed: {error.strerror}", where=current) from error
+                raise SourceError(f"the folder cannot be listed: {_reason(error)}", where=current) from error
             # Below the folder that was named, it is one bad entry among good ones: reading it names the fault.
             walk.files.append(current)
         linked.sort(reverse=True)
@@ -151,40 +184,56 @@ def _sort_out(entry: os.DirEntry[str], walk: _Walk, waiting: list[str], linked: 
     name = entry.name
     if name.startswith("."):
         walk.skipped["hidden"] += 1
-    elif entry.is_dir():
-        if not walk.recursive:
-            walk.skipped["folder below"] += 1
-        elif Path(entry.path, MANIFEST).exists():
-            walk.skipped["export below"] += 1
-        else:
-            (linked if entry.is_symlink() else waiting).append(entry.path)
-    elif not name.endswith(ENDING):
-        walk.skipped["other ending"] += 1
-    elif name in NOT_SESSIONS:
-        walk.skipped["not a session by its name"] += 1
-    elif entry.is_symlink():
-        walk.links.append(entry.path)
-    elif entry.is_file():
-        walk.files.append(entry.path)
-    else:
-        walk.skipped["not a regular file"] += 1
-
-
-def _follow_links(walk: _Walk, files: set[str]) -> None:
-    """Add links to files, unless the file itself was found."""
-    if not walk.links:
         return
-    found = {os.path.realpath(path) for path in files if path != STDIN}
-    for link in sorted(walk.links):
-        real = os.path.realpath(link)
-        if real in found:
-            walk.skipped["link to a file that is read"] += 1
-        elif not os.path.lexists(real) or Path(real).is_file():
-            # A dangling link was meant to be a session: reading it names the fault.
-            found.add(real)
-            files.add(link)
+    try:
+        if entry.is_dir():
+            if not walk.recursive:
+                walk.skipped["folder below"] += 1
+            elif Path(entry.path, MANIFEST).exists():
+                walk.skipped["export below"] += 1
+            else:
+                (linked if entry.is_symlink() else waiting).append(entry.path)
+        elif not name.endswith(ENDING):
+            walk.skipped["other ending"] += 1
+        elif name in NOT_SESSIONS:
+            walk.skipped["not a session by its name"] += 1
+        elif entry.is_symlink():
+            walk.links.append(entry.path)
+        elif entry.is_file():
+            walk.files.append(entry.path)
         else:
             walk.skipped["not a regular file"] += 1
+    except OSError:
+        # What cannot even be looked at is one bad entry among good ones: reading it names the fault.
+        walk.files.append(entry.path)
+
+
+def _settled(walk: _Walk) -> list[str]:
+    """All files by name, none of them twice: not by a second spelling, and not by a link."""
+    files = set(walk.files)
+    if walk.links or walk.named:
+        found = {os.path.realpath(path) for path in files}
+        for path in sorted(walk.named):
+            real = path if path == STDIN else os.path.realpath(path)
+            if real not in found:
+                found.add(real)
+                files.add(path)
+        for link in sorted(walk.links):
+            _follow(link, walk, files, found)
+    return sorted(files)
+
+
+def _follow(link: str, walk: _Walk, files: set[str], found: set[str]) -> None:
+    """Add a link to a file, unless the file itself was found."""
+    real = os.path.realpath(link)
+    if real in found:
+        walk.skipped["link to a file that is read"] += 1
+    elif not os.path.exists(real) or Path(real).is_file():
+        # A link that leads nowhere was meant to be a session: reading it names the fault.
+        found.add(real)
+        files.add(link)
+    else:
+        walk.skipped["not a regular file"] += 1
 
 
 def _common_folder(named: Sequence[str]) -> str:
@@ -193,9 +242,8 @@ def _common_folder(named: Sequence[str]) -> str:
         # The fixed part of a glob; standard input stands for the folder one is in.
         fixed = source if os.path.lexists(source) else source[: _first_magic(source)]
         path = os.path.abspath("" if source == STDIN else fixed)
-        folders.append(
-            path if Path(path).is_dir() and (fixed == source or fixed.endswith("/")) else str(Path(path).parent)
-        )
+        is_folder = Path(path).is_dir() and (fixed == source or fixed.endswith("/") or not fixed)
+        folders.append(path if is_folder or source == STDIN else str(Path(path).parent))
     return os.path.commonpath(folders)
 
 

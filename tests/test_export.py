@@ -31,6 +31,8 @@ from clamp_analytics.export.writer import Writer
 from clamp_analytics.load import Reader, Telemetry, load, plan, pool
 from clamp_analytics.schema import RECORDS, TABLES, arrow_schema
 from clamp_analytics.sources import MANIFEST
+from clamp_analytics.summary import artifact, summarize
+from clamp_analytics.summary.fold import Fold
 from tests.conftest import record, session, write
 
 MAX = 2**64 - 1
@@ -82,6 +84,19 @@ def test_an_export_gives_back_the_three_tables_of_the_producers_files_in_every_c
     out = exported(interop, tmp_path / "out", partition_by=partition_by, **TINY)
 
     assert_equal(load(out), load(interop, session_ids=True))
+
+
+@pytest.mark.parametrize("partition_by", ["day", "context"])
+def test_the_summary_artifact_of_an_export_has_the_bytes_of_the_one_of_its_sources(
+    interop: Path, tmp_path: Path, partition_by: str
+) -> None:
+    def artifact_of(source: Path) -> str:
+        reader = Reader(source, columns=Fold().columns)
+        return artifact(summarize(reader, Fold()).total, reader.directory, reader.build_info)
+
+    out = exported(interop, tmp_path / "out", partition_by=partition_by, **TINY)
+
+    assert artifact_of(out) == artifact_of(interop)
 
 
 def test_an_export_keeps_what_was_rejected_skipped_and_found_wrong(tmp_path: Path) -> None:
@@ -379,16 +394,27 @@ def test_what_waits_in_memory_stays_below_the_buffer(tmp_path: Path) -> None:
     rows = _records_table(100)
 
     for number in range(200):
-        writer.add(Piece("records", f"records/day={number % 50}", rows))
+        writer.add(Piece("records", [(f"records/day={number % 50}", 30), ("records/day=x", 70)], rows))
         held.append(writer._held)
 
     assert max(held) <= 100_000
     assert sum(file.rows for file in writer.finish() if file.table == "records") == 20_000
 
 
-def _records_table(count: int) -> pa.Table:
+def test_rows_keep_their_order_within_a_folder_however_tight_the_memory(tmp_path: Path) -> None:
+    writer = Writer(tmp_path, ExportOptions(buffer_bytes=60_000, row_group_rows=90))
+    for number in range(50):
+        writer.add(Piece("records", [("records/a", 30), (f"records/{number % 7}", 70)], _records_table(100, number)))
+    files = [file for file in writer.finish() if file.table == "records" and "/a/" in file.path]
+
+    rows = pa.concat_tables(pq.read_table(tmp_path / file.path) for file in files)
+
+    assert rows["record_index"].to_pylist() == [100 * number + row for number in range(50) for row in range(30)]
+
+
+def _records_table(count: int, block: int = 0) -> pa.Table:
     schema = arrow_schema(RECORDS)
-    given = {"source": ["a.json"] * count, "record_index": list(range(count))}
+    given = {"source": ["a.json"] * count, "record_index": list(range(block * count, block * count + count))}
     return pa.table(
         [pa.array(given.get(name, [None] * count), schema.field(name).type) for name in RECORDS.names], schema
     )

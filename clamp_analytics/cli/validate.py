@@ -122,13 +122,14 @@ def _collect(parts: Iterable[tuple[pl.DataFrame, list[str]]], wanted: set[str]) 
     """All violations that are wanted, by file and place in it, and the names of all files."""
     import polars as pl
 
+    from clamp_analytics.decode.judge import in_order
     from clamp_analytics.schema import VIOLATIONS, empty_frame
 
     kept, names = [empty_frame(VIOLATIONS)], []
     for violations, sources in parts:
         kept.append(violations.filter(pl.col("rule").is_in(sorted(wanted))))
         names += sources
-    return pl.concat(kept).sort("source", "record_index", nulls_last=False, maintain_order=True), names
+    return in_order(pl.concat(kept)), names
 
 
 def _junit(found: pl.DataFrame, names: Sequence[str], fail_from: options.FailOn, counts: Counts) -> str:

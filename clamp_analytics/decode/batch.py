@@ -11,7 +11,7 @@ import polars as pl
 
 from clamp_analytics.decode import judge, timestamps
 from clamp_analytics.decode.faults import examine
-from clamp_analytics.decode.rows import Fault, RecordColumns, SessionRow, device_name, json_object
+from clamp_analytics.decode.rows import Fault, RecordColumns, SessionRow, device_name, has_device_conflict, json_object
 from clamp_analytics.decode.strict import RECORD_FIELDS, SESSION_FIELDS, Layout, Layouts, raw_fields
 from clamp_analytics.schema import RECORDS, SEED_MAX, SESSIONS, Status, polars_schema
 
@@ -109,14 +109,16 @@ class BatchBuilder:
         layout, document = found
         if wide_seeds and any(record.seed > SEED_MAX for record in document.records):
             return False
+        if has_device_conflict(layout, document.records) or _has_top_conflict(document):
+            return False
         try:
             session.extra = json_object(raw_fields(document, layout.top_unknown))
-            session.faults += self._records.extend(layout, document.records)
+            self._records.extend(layout, document.records)
         except UnicodeDecodeError:
             return False
-        session.record_count = len(document.records)
+        session.record_count = session.entry_count = len(document.records)
         session.note_keys(layout.all_keys, RECORD_FIELDS, times=len(document.records))
-        _fill_top(session, layout, document)
+        _fill_top(session, layout, document, data)
         return True
 
     def _decode_again(self) -> None:
@@ -165,16 +167,18 @@ class BatchBuilder:
         return evidence.with_columns(of_file).select(self._wanted) if of_file else evidence.select(self._wanted)
 
 
-def _fill_top(session: SessionRow, layout: Layout, document: Any) -> None:
+def _has_top_conflict(document: Any) -> bool:
+    names = document.deviceName, document.device_name
+    return isinstance(names[0], str) and isinstance(names[1], str) and names[0] != names[1]
+
+
+def _fill_top(session: SessionRow, layout: Layout, document: Any, data: bytes) -> None:
     given = {key: value for key in SESSION_FIELDS if (value := getattr(document, key)) is not msgspec.UNSET}
     session.declared_stability_score = given.get("stability_score")
     if "stability_score" not in given:
-        session.faults.append(Fault("missing-field", "stability_score"))
+        session.faults.append(Fault("missing-field", "stability_score", byte_offset=data.index(b"{")))
     session.backend = given.get("backend")
-    first, second = (given.get(key) for key in ("deviceName", "device_name"))
-    session.device_name = device_name(first, second)
-    if None not in (first, second) and first != second:
-        session.faults.append(Fault("device-name-conflict", "device_name", msgspec.json.encode(second).decode()))
+    session.device_name = device_name(given.get("deviceName"), given.get("device_name"))
     session.note_keys(given, SESSION_FIELDS)
     session.note_keys(
         (key for name, key in layout.top_unknown if getattr(document, name) is not msgspec.UNSET),

@@ -11,7 +11,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from clamp_analytics.decode.rows import (
@@ -20,10 +20,11 @@ from clamp_analytics.decode.rows import (
     RecordColumns,
     SessionRow,
     device_name,
+    has_device_conflict,
     json_object,
 )
-from clamp_analytics.decode.scan import MalformedError, Member, Scanner, is_utf8, text_of
-from clamp_analytics.decode.strict import RECORD_FIELDS, SESSION_FIELDS, Layouts
+from clamp_analytics.decode.scan import MalformedError, Member, Scanner, is_deep, is_utf8, text_of
+from clamp_analytics.decode.strict import RECORD_FIELDS, SESSION_FIELDS, Layout, Layouts
 from clamp_analytics.schema import RECORDS, SEED_MAX, SESSIONS, JsonField, Status, Table
 
 _NUMBER = re.compile(rb"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -57,7 +58,7 @@ def examine(data: bytes, session: SessionRow, columns: RecordColumns, layouts: L
         _reject(session, rejected.fault)
     except MalformedError as error:
         rule = "truncated" if error.cut else "not-json"
-        detail = f"{error.why} at byte {error.offset}"
+        detail = f"{error.why}, {'cut off' if error.cut else 'found'} at byte {error.offset}"
         value = None if error.cut else text_of(data[error.offset : error.offset + 40])
         _reject(session, Fault(rule, value=value, byte_offset=error.offset, detail=detail))
     except RecursionError:
@@ -82,6 +83,8 @@ def _examine(data: bytes, session: SessionRow, columns: RecordColumns, layouts: 
         data = b"   " + data[len(codecs.BOM_UTF8) :]
     if data.startswith(_WIDE_BOMS) or b"\0" in data[:4]:
         raise _RejectedError(Fault("not-utf8", byte_offset=0, detail="it looks like UTF-16 or UTF-32"))
+    if is_deep(data):
+        raise _RejectedError(Fault("too-deep"))
     scanner = Scanner(data)
     start = scanner.document()
     if data[start : start + 1] != b"{":
@@ -116,16 +119,15 @@ def examine_records(
     session: SessionRow,
     columns: RecordColumns,
     layouts: Layouts,
-    first_index: int = 0,
 ) -> None:
     """Read the array of records at ``start``, each by a layout where one accepts it."""
-    for index, (begin, end) in enumerate(scanner.elements(start), first_index):
+    for index, (begin, end) in enumerate(scanner.elements(start)):
+        session.entry_count = index + 1
         raw = scanner.data[begin:end]
         found = layouts.decode_record(raw)
-        if found and found[1].seed <= SEED_MAX and (not found[0].unknown or is_utf8(raw)):
-            layout, record = found
-            session.faults += columns.extend(layout, [record], index)
-            session.note_keys(layout.all_keys, RECORD_FIELDS)
+        if found and _is_sound(*found, raw):
+            columns.extend(found[0], [found[1]], index)
+            session.note_keys(found[0].all_keys, RECORD_FIELDS)
             continue
         if raw[:1] != b"{":
             value = shorten(text_of(raw))
@@ -140,6 +142,13 @@ def examine_records(
         columns.append(values, index)
         if not faults:
             layouts.remember(keys, frozenset())
+
+
+def _is_sound(layout: Layout, record: Any, raw: bytes) -> bool:
+    """Whether a record has none of the faults that a layout lets through."""
+    return (
+        record.seed <= SEED_MAX and not has_device_conflict(layout, [record]) and (not layout.unknown or is_utf8(raw))
+    )
 
 
 def _object(
@@ -196,6 +205,8 @@ class _ObjectReader:
         for key, spans in self._spans.items():
             if key in fields or len(spans) > 1:
                 continue
+            if spans[0].altered:
+                self._add(Fault("not-utf8", key, shorten(text_of(self._raw(spans[0]))), detail="its key"), spans[0])
             if is_utf8(self._raw(spans[0])):
                 texts[key] = self._raw(spans[0]).decode()
             else:
@@ -239,7 +250,14 @@ def _string(raw: bytes) -> tuple[str | None, str | None]:
 
 def _integer(raw: bytes, field: JsonField) -> tuple[int | None, str | None]:
     # 7.0 and 7e0 are the integer 7 in JSON; by way of a float, a large seed would change.
-    number = Decimal(raw.decode()) if len(raw) <= _MANY_DIGITS else Decimal("inf")
+    mantissa = re.split(rb"[eE]", raw)[0]
+    if not mantissa.strip(b"-0."):
+        return 0, None
+    try:
+        number = Decimal(raw.decode()) if len(raw) <= _MANY_DIGITS else Decimal("inf")
+    except InvalidOperation:
+        # Its exponent has more digits than any number that fits.
+        return None, "seed-range"
     inside = field.minimum is not None and field.maximum is not None and field.minimum <= number <= field.maximum
     if not inside or number != int(number):
         return None, "seed-range"

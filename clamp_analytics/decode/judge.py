@@ -39,7 +39,7 @@ def violations(
         # A field that decoding has faulted already is null for that reason alone.
         known = {(fault.record_index, fault.field) for fault in session_faults(sessions[file])}
         fresh = [fault for fault in found if (fault.record_index, fault.field) not in known]
-        faults[file] += _located(datas[file], fresh)
+        faults[file] += located(datas[file], fresh)
     for file, fault in _over_sessions(evidence, frame):
         faults[file].append(located_at_top(datas[file], fault))
     rows = [(sessions[file].source, fault) for file in sorted(faults) for fault in sorted(faults[file], key=_order)]
@@ -49,6 +49,13 @@ def violations(
 def session_faults(session: SessionRow) -> list[Fault]:
     """The faults of a session that are about one of its records."""
     return [fault for fault in session.faults if fault.record_index is not None]
+
+
+def in_order(violations: pl.DataFrame) -> pl.DataFrame:
+    """Violations by file, the whole file's first, then by record, rule and field."""
+    rank = pl.col("rule").replace_strict(_RANK, return_dtype=pl.UInt32)
+    keys = [pl.col("source"), pl.col("record_index"), rank, pl.col("field").fill_null("")]
+    return violations.sort(keys, nulls_last=False, maintain_order=True)
 
 
 def _order(fault: Fault) -> tuple[int, int, str]:
@@ -123,7 +130,7 @@ def located_at_top(data: bytes, fault: Fault) -> Fault:
     return _placed(fault, data, scanner.members(scanner.document()))
 
 
-def _located(data: bytes, faults: Sequence[Fault]) -> list[Fault]:
+def located(data: bytes, faults: Sequence[Fault]) -> list[Fault]:
     """The faults of records with the text that stood there and its place in the file."""
     wanted: defaultdict[int, list[Fault]] = defaultdict(list)
     placed: list[Fault] = []

@@ -49,7 +49,12 @@ class Fault(NamedTuple):
 
 @dataclass(slots=True)
 class SessionRow:
-    """What decoding knows of one file besides the values of its records."""
+    """What decoding knows of one file besides the values of its records.
+
+    Attributes:
+        record_count: the records that were kept.
+        entry_count: the entries of the array, those that are no object included.
+    """
 
     source: str
     size_bytes: int | None = None
@@ -60,12 +65,16 @@ class SessionRow:
     device_name: str | None = None
     extra: str | None = None
     record_count: int = 0
+    entry_count: int = 0
     faults: list[Fault] = field(default_factory=list)
     deprecated: dict[str, int] = field(default_factory=dict)
     unknown: dict[str, int] = field(default_factory=dict)
 
     def note_keys(self, keys: Iterable[str], known: Mapping[str, JsonField], times: int = 1) -> None:
         """Count the deprecated and unknown keys among the keys of ``times`` objects."""
+        if not times:
+            # What a layout learnt from another file says nothing of this one.
+            return
         for key in keys:
             if key not in known:
                 self.unknown[key] = self.unknown.get(key, 0) + times
@@ -99,11 +108,8 @@ class RecordColumns:
     def __len__(self) -> int:
         return len(self.record_index)
 
-    def extend(self, layout: Layout, records: Sequence[Any], first_index: int = 0) -> list[Fault]:
+    def extend(self, layout: Layout, records: Sequence[Any], first_index: int = 0) -> None:
         """Add decoded records of one layout.
-
-        Returns:
-            The conflicts between the two keys of the device name.
 
         Raises:
             UnicodeDecodeError: an unknown field is not UTF-8; nothing was added.
@@ -120,7 +126,6 @@ class RecordColumns:
             else:
                 values += nothing
         self.record_index.extend(range(first_index, first_index + len(records)))
-        return _device_conflicts(layout, records, first_index)
 
     def append(self, values: Mapping[str, Any], index: int) -> None:
         """Add one record given by its columns; a column that is not there is null."""
@@ -157,19 +162,15 @@ def _device_names(layout: Layout, records: Sequence[Any]) -> list[str | None]:
     return given[0] if given else []
 
 
-def _device_conflicts(layout: Layout, records: Sequence[Any], first_index: int) -> list[Fault]:
+def has_device_conflict(layout: Layout, records: Sequence[Any]) -> bool:
+    """Whether a record gives two different device names under its two keys."""
     if not layout.keys >= {_PREFERRED_DEVICE, _OTHER_DEVICE}:
-        return []
-    if _GET[_PREFERRED_DEVICE](records) == _GET[_OTHER_DEVICE](records):
-        return []
-    pairs = (
-        (n, getattr(record, _PREFERRED_DEVICE), getattr(record, _OTHER_DEVICE)) for n, record in enumerate(records)
+        return False
+    preferred, other = _GET[_PREFERRED_DEVICE](records), _GET[_OTHER_DEVICE](records)
+    return preferred != other and any(
+        first is not None and second is not None and first != second
+        for first, second in zip(preferred, other, strict=True)
     )
-    return [
-        Fault("device-name-conflict", _OTHER_DEVICE, json.dumps(other), record_index=first_index + n)
-        for n, preferred, other in pairs
-        if preferred is not None and other is not None and preferred != other
-    ]
 
 
 def _extras(layout: Layout, records: Sequence[Any]) -> list[str | None]:

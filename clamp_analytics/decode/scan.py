@@ -15,9 +15,15 @@ from typing import Any, NoReturn
 
 # The standard library's own pieces; its type stubs leave them out.
 _decoder: Any = json.decoder
+DEPTH_BOUND = 250
+"""Arrays and objects inside each other that are followed; far below what any interpreter does."""
+
+_SIBLINGS = re.compile(rb"\}\s*,\s*\{")
+_NESTING = re.compile(rb'"(?:[^"\\]|\\.)*"?|([\[{])|[\]}]', re.DOTALL)
+_DECIMAL_COMMA = re.compile(rb"[0-9],[0-9]")
 _BLANK = re.compile(r"[ \t\n\r]*")
 _CUT_VALUE = re.compile(r"(?:-|\.|(?:\.[0-9]+)?[eE][+-]?|t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?)?\Z")
-_CUT_ESCAPE = re.compile(r"\\?u?[0-9a-fA-F]{0,3}\Z")
+_CUT_ESCAPE = re.compile(r"\\?u?[0-9a-fA-F]{0,4}\Z")
 
 
 class MalformedError(Exception):
@@ -30,11 +36,19 @@ class MalformedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A key of an object and where its value stands."""
+    """A key of an object and where its value stands.
+
+    Attributes:
+        key: the key; what no Unicode text can hold in it became an escape.
+        start: where the value starts.
+        end: where it ends.
+        altered: whether the key holds an escape that did not stand there.
+    """
 
     key: str
     start: int
     end: int
+    altered: bool = False
 
 
 class Scanner:
@@ -72,13 +86,13 @@ class Scanner:
             if self._peek(at) != '"':
                 self._fail("a key in quotes is expected", at)
             key_end = self._string_end(at)
-            key = _key_of(self.data[at:key_end])
+            key, altered = _key_of(self.data[at:key_end])
             at = self._blank(key_end)
             if self._peek(at) != ":":
                 self._fail("a colon is expected", at)
             begin = self._blank(at + 1)
             stop = self.value_end(begin)
-            yield Member(key, begin, stop)
+            yield Member(key, begin, stop, altered)
             at = self._blank(stop)
             if self._peek(at) == "}":
                 self.end = at + 1
@@ -110,14 +124,14 @@ class Scanner:
         except StopIteration as stop:
             self._fail("a value is expected", stop.value)
         except json.JSONDecodeError as error:
-            self._fail(error.msg[0].lower() + error.msg[1:], error.pos)
+            self._fail(_in_words(error), error.pos)
         return end
 
     def _string_end(self, start: int) -> int:
         try:
             end: int = _decoder.scanstring(self._text, start + 1, True)[1]
         except json.JSONDecodeError as error:
-            self._fail(error.msg[0].lower() + error.msg[1:], error.pos)
+            self._fail(_in_words(error), error.pos)
         return end
 
     def _constant(self, name: str) -> NoReturn:
@@ -141,7 +155,36 @@ class Scanner:
             or why.startswith("unterminated")
             or ("escape" in why and _CUT_ESCAPE.match(rest) is not None)
         )
+        if not cut and _DECIMAL_COMMA.search(self.data[max(at - 3, 0) : at + 2]):
+            why += "; is it a decimal comma?"
         raise MalformedError(why, len(self.data) if cut else at, cut=cut)
+
+
+def _in_words(error: json.JSONDecodeError) -> str:
+    return (error.msg[0].lower() + error.msg[1:]).removesuffix(" at").removesuffix(" starting")
+
+
+def may_be_deep(data: bytes) -> bool:
+    """Whether a text may be nested deeper than ``DEPTH_BOUND``; False only where it surely is not.
+
+    What opens before the deepest place, less what closes, is the depth. Between siblings something closes before
+    something opens, so each such place takes one off the number of openings.
+    """
+    opened = data.count(b"[") + data.count(b"{")
+    return opened > DEPTH_BOUND and opened - len(_SIBLINGS.findall(data)) > DEPTH_BOUND
+
+
+def is_deep(data: bytes) -> bool:
+    """Whether a text is nested deeper than ``DEPTH_BOUND``, up to where it stops being JSON."""
+    if not may_be_deep(data):
+        return False
+    depth = 0
+    for match in _NESTING.finditer(data):
+        if match[0][:1] != b'"':
+            depth += 1 if match[1] else -1
+            if depth > DEPTH_BOUND:
+                return True
+    return False
 
 
 def text_of(raw: bytes) -> str:
@@ -158,9 +201,10 @@ def is_utf8(raw: bytes) -> bool:
     return True
 
 
-def _key_of(raw: bytes) -> str:
-    """A key without its quotes and escapes; what no Unicode text can hold becomes an escape."""
+def _key_of(raw: bytes) -> tuple[str, bool]:
+    """A key without its quotes and escapes, and whether it had to be altered to be Unicode text."""
     if not is_utf8(raw):
-        return text_of(raw[1:-1])
+        return text_of(raw[1:-1]), True
     key: str = json.loads(raw)
-    return key.encode("utf-8", "backslashreplace").decode()
+    text = key.encode("utf-8", "backslashreplace").decode()
+    return text, text != key

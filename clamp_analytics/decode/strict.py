@@ -8,12 +8,13 @@ count of commas gives it away without a second parse.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
 
+from clamp_analytics.decode.scan import may_be_deep
 from clamp_analytics.schema import RECORDS, SESSIONS, JsonField, Table
 
 LAYOUTS_KEPT = 8
@@ -44,7 +45,6 @@ class Layout:
         top_unknown: the same for the top level of the document.
         session: decodes a document.
         record: decodes one record.
-        records: decodes an array of records.
     """
 
     keys: frozenset[str]
@@ -52,7 +52,6 @@ class Layout:
     top_unknown: tuple[tuple[str, str], ...]
     session: msgspec.json.Decoder[Any]
     record: msgspec.json.Decoder[Any]
-    records: msgspec.json.Decoder[list[Any]]
 
     @property
     def all_keys(self) -> list[str]:
@@ -78,6 +77,10 @@ class Layout:
             return False
         return found != commas + self._inner_commas(records, session) or b"\\u002" in data
 
+    def may_be_too_deep(self, data: bytes) -> bool:
+        """Whether a document may be nested deeper than is accepted, which only unknown fields can be."""
+        return bool(self.unknown or self.top_unknown) and may_be_deep(data)
+
     def _top_fields(self, session: Any) -> int:
         names = [*SESSION_FIELDS, *(name for name, _ in self.top_unknown)]
         return 1 + sum(getattr(session, name) is not msgspec.UNSET for name in names)
@@ -86,9 +89,9 @@ class Layout:
         """Commas inside strings and raw values."""
         texts = [key for key in _TEXTS if key in self.keys]
         count = sum((getattr(record, key) or "").count(",") for record in records for key in texts)
-        count += sum(bytes(getattr(record, name)).count(b",") for record in records for name, _ in self.unknown)
+        count += sum(raw.count(b",") for record in records for _, raw in _given(record, self.unknown))
         if session is not None:
-            count += sum(raw.count(",") for raw in raw_fields(session, self.top_unknown).values())
+            count += sum(raw.count(b",") for _, raw in _given(session, self.top_unknown))
             tops = [getattr(session, key) for key, field in SESSION_FIELDS.items() if field.type == "string"]
             count += sum(text.count(",") for text in tops if isinstance(text, str))
         return count
@@ -100,8 +103,15 @@ def raw_fields(holder: Any, names: Sequence[tuple[str, str]]) -> dict[str, str]:
     Raises:
         UnicodeDecodeError: a text is not UTF-8, which a typed decoder does not check in raw fields.
     """
-    given = ((key, getattr(holder, name)) for name, key in names)
-    return {key: bytes(raw).decode() for key, raw in given if raw is not msgspec.UNSET}
+    return {key: raw.decode() for key, raw in _given(holder, names)}
+
+
+def _given(holder: Any, names: Sequence[tuple[str, str]]) -> Iterator[tuple[str, bytes]]:
+    """Key and bytes of each raw field that is set."""
+    for name, key in names:
+        raw = getattr(holder, name)
+        if raw is not msgspec.UNSET:
+            yield key, bytes(raw)
 
 
 def _python_type(field: JsonField) -> Any:
@@ -158,7 +168,6 @@ def layout_of(record_keys: frozenset[str], session_keys: frozenset[str]) -> Layo
         top_unknown=top_unknown,
         session=msgspec.json.Decoder(session),
         record=msgspec.json.Decoder(record),
-        records=msgspec.json.Decoder(list[record]),
     )
 
 
@@ -177,14 +186,11 @@ class Layouts:
         found = self._try("session", data)
         if found is None and self._learn(data):
             found = self._try("session", data)
-        if found is None or found[0].has_duplicate_keys(data, found[1].records, found[1]):
+        if found is None:
             return None
-        return found
-
-    def decode_records(self, data: bytes) -> tuple[Layout, list[Any]] | None:
-        """The same for an array of records."""
-        found = self._try("records", data)
-        return None if found is None or found[0].has_duplicate_keys(data, found[1]) else found
+        layout, session = found
+        doubtful = layout.has_duplicate_keys(data, session.records, session) or layout.may_be_too_deep(data)
+        return None if doubtful else found
 
     def decode_record(self, data: bytes) -> tuple[Layout, Any] | None:
         """The same for one record."""

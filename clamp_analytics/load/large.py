@@ -80,7 +80,8 @@ class Part(Generic[Result]):
         batch: its records and their violations, places counted from the part's start, where they do.
         session: its row of ``sessions``, for the records that it has.
         shared: its violations that are about the whole file.
-        seeds: its seeds.
+        seeds: its seeds with their places (``seed``, ``record_index``).
+        entries: the entries of its array, those that are no object included.
         score_sum: the sum of its usable scores.
         printed_short: whether its scores have three significant digits at most.
     """
@@ -90,7 +91,8 @@ class Part(Generic[Result]):
     batch: Batch | None = None
     session: pl.DataFrame | None = None
     shared: pl.DataFrame | None = None
-    seeds: pl.Series | None = None
+    seeds: pl.DataFrame | None = None
+    entries: int = 0
     score_sum: float = 0.0
     printed_short: bool = True
 
@@ -119,13 +121,14 @@ class PartTask(Generic[Result]):
             return Part(sound=False)
         first = self.number == 0
         head, tail = (frame.head, frame.tail) if first else (_BARE_HEAD, _BARE_TAIL)
-        builder = BatchBuilder(self.wish.columns | {"seed", "stability_score"}, LAYOUTS)
+        builder = BatchBuilder(self.wish.columns | {"record_index", "seed", "stability_score"}, LAYOUTS)
         session = builder.add(display_name(frame.path), head + body + tail, frame.session_id)
         if not (_same_top(session, frame) if first else _is_bare(session)):
             return Part(sound=False)
-        return self._part(builder.build(), len(head) + len(body), start - len(head), first=first)
+        entries = session.entry_count
+        return self._part(builder.build(), entries, len(head) + len(body), start - len(head), first=first)
 
-    def _part(self, batch: Batch, body_end: int, shift: int, *, first: bool) -> Part[Result]:
+    def _part(self, batch: Batch, entries: int, body_end: int, shift: int, *, first: bool) -> Part[Result]:
         # In the first part the head stands where it stands in the file, and only the tail moved.
         tail_shift = self.frame.size - len(self.frame.tail) - body_end if first else shift
         offset = pl.col("byte_offset").cast(pl.Int64)
@@ -145,10 +148,16 @@ class PartTask(Generic[Result]):
             batch=None if placeless else slim,
             session=batch.sessions,
             shared=shared,
-            seeds=batch.records["seed"],
+            seeds=batch.records.select("record_index", "seed"),
+            entries=entries,
             score_sum=float(scores.sum()),
             printed_short=judge.printed_short(scores),
         )
+
+
+def _seed_sum(parts: Sequence[Part[Result]]) -> pl.Series:
+    seeds = pl.concat([part.seeds["seed"] for part in parts if part.seeds is not None])
+    return pl.Series("seed_sum", [seeds.sum()], dtype=pl.UInt64)
 
 
 def _no_seeds() -> pl.Series:
@@ -245,14 +254,13 @@ def join(
     frame: Frame, parts: Sequence[Part[Result]], wish: Wish, reduce: Callable[[Batch], Result]
 ) -> Iterator[Share[Result]]:
     """The results of a file whose parts are all sound: its session first, then its records in order."""
-    seeds = [part.seeds for part in parts if part.seeds is not None]
-    starts = [0, *accumulate(map(len, seeds))]
+    starts = [0, *accumulate(part.entries for part in parts)]
     session = _joined_session(frame, parts)
     rank = pl.col("rule").replace_strict({rule: rank for rank, rule in enumerate(BY_ID)}, return_dtype=pl.UInt32)
     of_file = pl.concat([_joined_shared(parts), _contradiction(frame, parts, session)]).sort(rank, "field")
-    violations = pl.concat([of_file, _reused(frame, seeds)])
+    violations = pl.concat([of_file, _reused(frame, parts, starts)])
     nothing = empty_frame(RECORDS).select(name for name in RECORDS.names if name in wish.columns)
-    closing = Batch(session, nothing, violations, pl.Series("seed_sum", [pl.concat(seeds).sum()], dtype=pl.UInt64))
+    closing = Batch(session, nothing, violations, _seed_sum(parts))
     yield Share(reduce(closing), ledger_of(closing))
     for part, start in zip(parts, starts, strict=False):
         if part.batch is None:
@@ -312,20 +320,27 @@ def _contradiction(frame: Frame, parts: Sequence[Part[Result]], session: pl.Data
     return judge.frame_of([(display_name(frame.path), fault) for fault in moved])
 
 
-def _reused(frame: Frame, seeds: Sequence[pl.Series]) -> pl.DataFrame:
+def _reused(frame: Frame, parts: Sequence[Part[Result]], starts: Sequence[int]) -> pl.DataFrame:
     """Seeds that stand again in another part than the first time; each part knows of its own."""
     table = pl.concat(
-        [
-            pl.DataFrame({"seed": part, "part": pl.repeat(n, len(part), dtype=pl.UInt32, eager=True)})
-            for n, part in enumerate(seeds)
-        ]
-    ).with_row_index("record_index")
+        [part.seeds.with_columns(part=pl.lit(n)) for n, part in enumerate(parts) if part.seeds is not None]
+    ).filter(pl.col("seed") != 0)
     if table["seed"].n_unique() == table.height:
         return empty_frame(VIOLATIONS)
-    again = table.filter(
-        pl.col("seed") != 0,
-        ~pl.col("seed").is_first_distinct(),
-        pl.struct("seed", "part").is_first_distinct(),
-    )
-    faults = [Fault("seed-reused", "seed", str(seed), record_index=index) for index, seed, _ in again.iter_rows()]
+    again = table.filter(~pl.col("seed").is_first_distinct(), pl.struct("seed", "part").is_first_distinct())
+    faults = []
+    for (number,), rows in again.group_by("part", maintain_order=True):
+        found = [Fault("seed-reused", "seed", record_index=index) for index in rows["record_index"]]
+        faults += _found_in_part(frame, int(str(number)), found, starts[int(str(number))])
     return judge.frame_of([(display_name(frame.path), fault) for fault in faults])
+
+
+def _found_in_part(frame: Frame, number: int, faults: Sequence[Fault], first_index: int) -> list[Fault]:
+    """Faults of a part's records with what stood there, and places counted from the start of the file."""
+    start, end = frame.spans[number]
+    body = _read_unchanged(frame, start, end)
+    if body is not None:
+        shift = start - len(_BARE_HEAD)
+        located = judge.located(_BARE_HEAD + body + _BARE_TAIL, faults)
+        faults = [fault._replace(byte_offset=(fault.byte_offset or 0) + shift) for fault in located]
+    return [fault._replace(record_index=(fault.record_index or 0) + first_index) for fault in faults]

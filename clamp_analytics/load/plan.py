@@ -13,7 +13,7 @@ from clamp_analytics.decode.batch import Batch
 from clamp_analytics.load.large import LARGE_BYTES, Part, PartTask, frame_of, join
 from clamp_analytics.load.pool import Job, run_all
 from clamp_analytics.load.work import Share, Task, Wish
-from clamp_analytics.sources import size_of
+from clamp_analytics.sources import STDIN, read_bytes, size_of
 
 Result = TypeVar("Result")
 
@@ -58,6 +58,9 @@ def _tasks(
 ) -> Iterator[tuple[Job[Share[Result] | Part[Result]], int]]:
     """The tasks for files, each with the bytes that it reads."""
     for group, size in _groups(paths):
+        if group == (STDIN,):
+            yield Task(group, wish, reduce, read_bytes(STDIN)), size
+            continue
         frame = frame_of(group[0], size, wish) if len(group) == 1 and size >= LARGE_BYTES else None
         if frame is None:
             yield Task(group, wish, reduce), size
@@ -72,7 +75,8 @@ def _groups(paths: Iterable[str]) -> Iterator[tuple[tuple[str, ...], int]]:
     total = 0
     for path in paths:
         size = size_of(path)
-        if group and (total + size > BATCH_BYTES or len(group) >= BATCH_FILES):
+        alone = STDIN in (path, *group[:1])
+        if group and (alone or total + size > BATCH_BYTES or len(group) >= BATCH_FILES):
             yield tuple(group), total
             group, total = [], 0
         group.append(path)

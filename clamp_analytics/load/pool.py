@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future, wait
 from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Protocol, TypeVar
@@ -42,6 +42,9 @@ ALONE_BELOW_BYTES = 12_000_000
 
 AHEAD = 3
 """Tasks a worker that are under way or done and not yet taken; more would only hold memory."""
+
+WAIT_SECONDS = 0.2
+"""How long an interrupt may go unnoticed."""
 
 NAMES_SHOWN = 10
 """Files that an error names."""
@@ -113,6 +116,7 @@ def _in_order(executor: Executor, tasks: Iterable[Job[Result]], jobs: int) -> It
     try:
         refill()
         while waiting:
+            _wait_for(waiting[0][1])
             result = waiting[0][1].result()
             task, _ = waiting.popleft()
             refill()
@@ -123,9 +127,17 @@ def _in_order(executor: Executor, tasks: Iterable[Job[Result]], jobs: int) -> It
             where=_names(list(dict.fromkeys(path for task, _ in waiting for path in task.paths))),
             hint="fewer workers need less memory: try --jobs 1",
         ) from error
-    finally:
-        for _, future in waiting:
-            future.cancel()
+    except BaseException:
+        if not getattr(executor, "ends_its_futures", False):
+            for _, future in waiting:
+                future.cancel()
+        raise
+
+
+def _wait_for(future: Future[Result]) -> None:
+    """Wait in short steps: a signal handler of an engine may keep one long wait from ever noticing Ctrl-C."""
+    while not future.done():
+        wait([future], timeout=WAIT_SECONDS)
 
 
 def _names(paths: Sequence[str]) -> str:
@@ -162,15 +174,12 @@ def _is_much(paths: Iterable[str]) -> bool:
 @contextmanager
 def processes(jobs: int) -> Iterator[Executor]:
     """Worker processes that end with the block, at once where it ends by an exception."""
-    from clamp_analytics.load.processes import start
+    from clamp_analytics.load.processes import Workers
 
-    pool = start(jobs)
+    pool = Workers(jobs)
     try:
         yield pool
     except BaseException:
-        workers = list((pool._processes or {}).values())  # noqa: SLF001  # there is no public way to end them
-        pool.shutdown(wait=False, cancel_futures=True)
-        for worker in workers:
-            worker.terminate()
+        pool.end()
         raise
     pool.shutdown()

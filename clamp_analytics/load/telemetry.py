@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import os
 from collections import Counter
@@ -13,7 +14,8 @@ from typing import TypeVar
 import polars as pl
 
 from clamp_analytics.decode.batch import Batch
-from clamp_analytics.errors import SourceError
+from clamp_analytics.decode.judge import in_order
+from clamp_analytics.errors import SourceError, UsageError
 from clamp_analytics.load.parquet import Manifest, read_export, read_manifest
 from clamp_analytics.load.plan import read_files
 from clamp_analytics.load.pool import checked_jobs
@@ -78,13 +80,13 @@ class Reader:
 
     Attributes:
         directory: the absolute folder that all sources have in common; an export gives its own sources'.
-        single_folder: the folder, where the only source is a folder of session files.
+        single_folder: the folder, where the only source is one.
         skipped: how many entries were passed over, by reason.
         build_info: the provenance snapshot that an export carries; None where there is none.
 
     Raises:
         SourceError: a source does not exist or an export is damaged.
-        UsageError: ``jobs`` is below 1.
+        UsageError: ``jobs`` is below 1, or there is no such column.
     """
 
     def __init__(
@@ -101,7 +103,7 @@ class Reader:
         self._jobs = checked_jobs(jobs)
         self._executor = executor
         self._progress = progress
-        self._wish = Wish(frozenset(RECORDS.names if columns is None else columns), session_ids)
+        self._wish = Wish(_known_columns(RECORDS.names if columns is None else columns), session_ids)
         listing = sources if isinstance(sources, Listing) else list_sources(sources, recursive=recursive)
         self._files = listing.files
         self._exports = [(folder, read_manifest(folder)) for folder in listing.exports]
@@ -172,6 +174,14 @@ class Reader:
             self._progress(self._loaded + self._rejected, len(self._files))
 
 
+def _known_columns(columns: Collection[str]) -> frozenset[str]:
+    for name in columns:
+        if name not in RECORDS.names:
+            near = difflib.get_close_matches(name, RECORDS.names, 1)
+            raise UsageError(f"records have no column {name!r}", hint=f"did you mean {near[0]}?" if near else "")
+    return frozenset(columns)
+
+
 def _repeated(files: Sequence[str], ledgers: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """The violations of sessions that were read twice under different names.
 
@@ -180,13 +190,13 @@ def _repeated(files: Sequence[str], ledgers: Sequence[pl.DataFrame]) -> pl.DataF
     if not ledgers:
         return empty_frame(VIOLATIONS)
     key = ["size_bytes", "record_count", "seed_sum"]
-    ledger = pl.concat(ledgers).with_columns(pl.Series("path", files))
-    alike = ledger.filter("loaded", pl.col("record_count") > 0, pl.col("path") != STDIN).filter(
-        pl.struct(key).is_duplicated()
-    )
+    ledger = pl.concat(ledgers).with_row_index("place").filter("loaded", pl.col("record_count") > 0)
+    alike = [files[place] for place in ledger.filter(pl.struct(key).is_duplicated())["place"]]
     first: dict[str, str] = {}
     found = []
-    for path in alike["path"]:
+    for path in alike:
+        if path == STDIN:
+            continue
         try:
             digest = hashlib.sha256(read_bytes(path)).hexdigest()
         except UnreadableError:
@@ -277,9 +287,7 @@ def collect(reader: Reader) -> Telemetry:
     return Telemetry(
         sessions=sessions,
         records=records.select(name for name in RECORDS.names if name in wish.columns),
-        violations=pl.concat([empty_frame(VIOLATIONS), *(batch.violations for batch in batches)]).sort(
-            "source", maintain_order=True
-        ),
+        violations=in_order(pl.concat([empty_frame(VIOLATIONS), *(batch.violations for batch in batches)])),
         counts=reader.counts,
         directory=reader.directory,
     )

@@ -56,6 +56,8 @@ class Task(Generic[Result]):
     paths: tuple[str, ...]
     wish: Wish
     reduce: Callable[[Batch], Result]
+    stdin: bytes | None = None
+    """What standard input held, where it is the only path; a worker process has another one."""
 
     def __call__(self) -> Share[Result]:
         """Read, decode and reduce the files."""
@@ -63,7 +65,7 @@ class Task(Generic[Result]):
         for path in self.paths:
             source = display_name(path)
             try:
-                data = read_bytes(path)
+                data = read_bytes(path) if self.stdin is None else self.stdin
             except UnreadableError as error:
                 builder.add_unreadable(source, str(error))
                 continue

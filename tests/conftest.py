@@ -1,0 +1,165 @@
+"""What the tests share: builders of session files, and short forms of what reading found."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, settings
+
+from clamp_analytics.decode.batch import Batch, BatchBuilder
+from clamp_analytics.decode.strict import Layouts
+from clamp_analytics.load import Reader, Telemetry
+from clamp_analytics.schema import RECORDS
+
+# A busy machine is slow, not wrong.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
+
+SHARED = Path(__file__).parents[1].parent / "shared"
+INTEROP = Path(__file__).parent / "data" / "interop"
+
+
+class Raw(str):
+    """A JSON text that goes into a file as it stands, right or wrong."""
+
+    __slots__ = ()
+
+
+RECORD: Mapping[str, Any] = {
+    "context": "alpha",
+    "seed": 7,
+    "thread_id": "1",
+    "acquired_at": "2026-01-01T00:00:00Z",
+    "released_at": "2026-01-01T00:00:01Z",
+    "duration_ms": Raw("1000.000"),
+    "stability_score": 1,
+}
+"""A record of the specification in which nothing is wrong."""
+
+
+def json_text(value: Any) -> str:
+    """A value as JSON; ``Raw`` stays what it is."""
+    if isinstance(value, Raw):
+        return str(value)
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{json.dumps(key)}:{json_text(member)}" for key, member in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(map(json_text, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def record(*, without: tuple[str, ...] = (), **changes: Any) -> dict[str, Any]:
+    """A sound record with some fields changed, added or left out."""
+    return {key: value for key, value in {**RECORD, **changes}.items() if key not in without}
+
+
+def session(*records: Any, **top: Any) -> bytes:
+    """A session file of the specification; ``records`` and other top-level fields can be given by name."""
+    document = {"stability_score": Raw("1.000000"), "records": list(records), **top}
+    return json_text(document).encode("utf-8", "surrogateescape")
+
+
+def producer_session(*records: Mapping[str, Any], device: str = "node-a", score: float = 1.0) -> bytes:
+    """A session file byte for byte as the C++ producer writes it, with its legacy fields."""
+    legacy = {"backend": "CPU", "deviceName": device, "device_name": device}
+    rows = []
+    for fields in records:
+        given = {**RECORD, **fields}
+        order = {"context": given["context"], "seed": given["seed"], **legacy, **given}
+        rows.append(json_text(order))
+    top = json_text({**legacy, "stability_score": Raw(f"{score:.6f}")})
+    return f'{top[:-1]},"records": [{", ".join(rows)}] }}'.encode()
+
+
+def write(folder: Path, files: Mapping[str, bytes]) -> Path:
+    """Write files below a folder."""
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return folder
+
+
+GOOD = session(record())
+"""A session in which nothing is wrong."""
+
+
+def numbered(seed: int) -> bytes:
+    """A sound session unlike those of other numbers."""
+    return session(record(seed=seed))
+
+
+def itself(batch: Batch) -> Batch:
+    """A reduction that keeps everything; it can be pickled."""
+    return batch
+
+
+def drain(reader: Reader) -> None:
+    """Read all that there is, for what is counted on the way."""
+    for _ in reader.fold(itself):
+        pass
+
+
+def names(telemetry: Telemetry) -> list[str]:
+    """The names of the files that were read, without their folders."""
+    return [Path(source).name for source in telemetry.sessions["source"]]
+
+
+def decode(*documents: bytes, learnt: Layouts | None = None) -> Batch:
+    """Decode documents as the files ``0.json``, ``1.json`` and so on, of which nothing is known before."""
+    builder = BatchBuilder(RECORDS.names, learnt or Layouts())
+    for number, data in enumerate(documents):
+        builder.add(f"{number}.json", data)
+    return builder.build()
+
+
+Found = tuple[str, int | None, str | None, str | None]
+"""Rule, record index, field and value of a violation."""
+
+
+def faults(found: Batch | Telemetry, *, at_least: str = "error") -> list[Found]:
+    """The violations of at least a severity, in order."""
+    severities = ["error", "warning", "info"]
+    wanted = severities[: severities.index(at_least) + 1]
+    return (
+        found.violations.filter(pl.col("severity").is_in(wanted))
+        .select("rule", "record_index", "field", "value")
+        .rows()
+    )
+
+
+def only(frame: pl.DataFrame) -> dict[str, Any]:
+    """The only row of a frame."""
+    (row,) = frame.iter_rows(named=True)
+    return row
+
+
+def statuses(found: Batch | Telemetry) -> list[str]:
+    """The status of each file, in order."""
+    return found.sessions["status"].to_list()
+
+
+@pytest.fixture
+def interop(tmp_path: Path) -> Path:
+    """A copy of the C++ producer's session files, without what its own tools computed."""
+    folder = tmp_path / "sessions"
+    folder.mkdir()
+    for path in sorted(INTEROP.glob("*.json")):
+        if path.name != "expected.json":
+            shutil.copyfile(path, folder / path.name)
+    return folder
+
+
+def run_python(code: str, *arguments: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """Run code in a process of its own, so that what would never end fails instead."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], input=data, capture_output=True, timeout=60, check=False
+    )

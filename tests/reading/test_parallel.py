@@ -1,0 +1,282 @@
+"""The same result for any number of workers and any cut of the work; workers that die or are interrupted."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from clamp_analytics.decode.batch import Batch
+from clamp_analytics.errors import WorkerError
+from clamp_analytics.load import Reader, Telemetry, iter_batches, large, load, plan, pool
+from tests.conftest import GOOD, Raw, drain, producer_session, record, session, write
+
+FILES = {f"{n:02}.json": producer_session(*({"seed": n * 100 + k} for k in range(1, n % 7 + 1))) for n in range(40)} | {
+    "05b.json": b"",
+    "11b.json": session(record(seed=0), record(seed=-1, node=[1, 2]), record(context=None), top={"a": 1}),
+    "17b.json": GOOD[:-1],
+    "23b.json": session(record(seed=2**64 - 1), record(seed=2**64)),
+    "24b.json": b'{"stability_score":0,"deviceName":"x","records":[]}',
+    "29b.json": (GOOD + b" "),
+    "31b.json": (GOOD + b" "),
+    "35b.json": session(record(acquired_at="", released_at="soon"), Raw("5")),
+}
+"""Sound and faulty files whose seeds and bytes partly repeat."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write(tmp_path / "sessions", FILES)
+
+
+def same(one: Telemetry, other: Telemetry) -> bool:
+    frames = ("sessions", "records", "violations")
+    return one.counts == other.counts and all(getattr(one, name).equals(getattr(other, name)) for name in frames)
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small batches, and workers for however little there is to do."""
+    monkeypatch.setattr(plan, "BATCH_BYTES", 2000)
+    monkeypatch.setattr(pool, "ALONE_BELOW_BYTES", 1)
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("jobs", [2, 3])
+def test_several_workers_give_the_tables_of_one(folder: Path, jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+    start = pool.processes
+    monkeypatch.setattr(pool, "processes", lambda jobs: started.append(jobs) or start(jobs))
+
+    many = load(folder, jobs=jobs, session_ids=True)
+
+    assert started == [jobs]
+    assert same(many, load(folder, jobs=1, session_ids=True))
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("jobs", [1, 2, 5])
+def test_an_executor_of_the_user_gives_the_same_tables(folder: Path, jobs: int) -> None:
+    with ThreadPoolExecutor(3) as executor:
+        threads = load(folder, jobs=jobs, executor=executor)
+
+    assert same(threads, load(folder, jobs=1))
+
+
+@pytest.mark.usefixtures("eager")
+def test_an_executor_of_the_user_is_left_running(folder: Path) -> None:
+    with ThreadPoolExecutor(1) as executor:
+        next(iter_batches(folder, executor=executor))
+
+        assert executor.submit(len, "ab").result() == 2
+
+
+@given(batch_bytes=st.integers(1, 20_000), batch_files=st.integers(1, 60))
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_cut_into_batches_gives_the_same_tables(folder: Path, batch_bytes: int, batch_files: int) -> None:
+    write(folder, FILES)
+    whole = load(folder, jobs=1)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan, "BATCH_BYTES", batch_bytes)
+        patch.setattr(plan, "BATCH_FILES", batch_files)
+        cut = load(folder, jobs=1)
+
+    assert same(cut, whole)
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_large_file_between_small_ones_gives_the_same_tables(
+    folder: Path, jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = [record(seed=n, released_at=None) for n in range(1, 200)]
+    entries[50:50] = [Raw("5"), record(seed=-1), Raw("[]")]
+    write(folder, {"15b.json": session(*entries, record(seed=3))})
+    whole = load(folder, jobs=1)
+    monkeypatch.setattr(plan, "LARGE_BYTES", 5000)
+    monkeypatch.setattr(large, "PART_BYTES", 1500)
+    monkeypatch.setattr(large, "_WINDOW", 600)
+
+    parts = load(folder, jobs=jobs)
+
+    assert parts.records.equals(whole.records)
+    assert parts.violations.drop("byte_offset").equals(whole.violations.drop("byte_offset"))
+
+
+def test_batches_come_in_the_order_of_the_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "BATCH_FILES", 3)
+
+    seen = [source for batch in iter_batches(folder) for source in batch.sessions["source"]]
+
+    assert seen == sorted(str(folder / name) for name in FILES)
+
+
+def test_progress_is_told_up_to_the_number_of_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "BATCH_FILES", 10)
+    told: list[tuple[int, int]] = []
+
+    load(folder, progress=lambda done, total: told.append((done, total)))
+
+    assert told[-1] == (len(FILES), len(FILES))
+    assert told == sorted(told)
+
+
+def test_little_work_starts_no_process(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "processes", None)
+
+    assert load(folder, jobs=8).counts.seen == len(FILES)
+
+
+@pytest.mark.usefixtures("eager")
+def test_who_stops_early_leaves_no_worker_behind(folder: Path) -> None:
+    batches = iter_batches(folder, jobs=2)
+    next(batches)
+    batches.close()  # type: ignore[attr-defined]
+
+    for child in multiprocessing.active_children():
+        child.join(60)
+    assert multiprocessing.active_children() == []
+
+
+def fail(batch: Batch) -> None:
+    raise ValueError("what the reduction raises")
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_error_of_the_reduction_reaches_the_caller(folder: Path, jobs: int) -> None:
+    with pytest.raises(ValueError, match="what the reduction raises"):
+        list(Reader(folder, jobs=jobs).fold(fail))
+
+
+def die(parent: int, batch: Batch) -> None:
+    if os.getpid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_worker_that_is_killed_is_an_error_that_names_its_files(folder: Path) -> None:
+    with pytest.raises(WorkerError) as caught:
+        list(Reader(folder, jobs=2).fold(partial(die, os.getpid())))
+
+    assert str(folder / "00.json") in caught.value.where
+    assert caught.value.where.endswith(" more")
+    assert "--jobs 1" in caught.value.hint
+
+
+@pytest.mark.usefixtures("eager")
+def test_reading_goes_on_after_a_worker_was_killed(folder: Path) -> None:
+    reader = Reader(folder, jobs=2)
+    with pytest.raises(WorkerError):
+        list(reader.fold(partial(die, os.getpid())))
+
+    again = Reader(folder, jobs=2)
+    drain(again)
+
+    assert again.counts.seen == len(FILES)
+
+
+EAGER = """
+import os, signal, sys
+from clamp_analytics.load import Reader, load, plan, pool
+plan.BATCH_BYTES, pool.ALONE_BELOW_BYTES = 2000, 1
+"""
+THREADS = {"one thread": "", "threads": "import polars; polars.DataFrame({'a': range(9)}).lazy().collect()\n"}
+"""A process of one thread forks its workers; one of several has a server fork them."""
+
+
+@pytest.mark.parametrize("threads", THREADS)
+def test_a_script_without_a_guard_may_use_several_workers(folder: Path, threads: str, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(EAGER + THREADS[threads] + "print(load(sys.argv[1], jobs=2).counts)\n")
+
+    done = subprocess.run(
+        [sys.executable, script, str(folder)], capture_output=True, text=True, timeout=120, check=False
+    )
+
+    expected = load(folder, jobs=1).counts
+    assert (done.stdout, done.stderr) == (f"{expected}\n", "")
+
+
+@pytest.mark.parametrize("threads", THREADS)
+def test_code_from_standard_input_may_use_several_workers(folder: Path, threads: str) -> None:
+    code = EAGER + THREADS[threads] + "print(load(sys.argv[1], jobs=2).counts)\n"
+
+    done = subprocess.run(
+        [sys.executable, "-", str(folder)], input=code, capture_output=True, text=True, timeout=120, check=False
+    )
+
+    assert (done.stdout, done.stderr) == (f"{load(folder, jobs=1).counts}\n", "")
+
+
+WAITING = '''
+import os, signal
+
+
+def wait(batch):
+    """Tells that a worker is at it, and stays so."""
+    os.write(1, b"at work\\n")
+    signal.pause()
+'''
+
+
+def start_waiting(folder: Path, threads: str, place: Path) -> subprocess.Popen[bytes]:
+    """A reader in a group of processes of its own, at a moment when a worker is at work and stays so."""
+    (place / "waiting.py").write_text(WAITING)
+    script = place / "script.py"
+    script.write_text(
+        EAGER + THREADS[threads] + "from waiting import wait\nlist(Reader(sys.argv[1], jobs=2).fold(wait))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, script, str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"at work\n"
+    return process
+
+
+def errors_at_end(process: subprocess.Popen[bytes]) -> bytes:
+    """What the group wrote to stderr; every worker holds the pipe, so it is known when the last one has ended."""
+    with process:
+        try:
+            return process.communicate(timeout=30)[1]
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("threads", THREADS)
+def test_an_interrupt_ends_every_worker(folder: Path, threads: str, tmp_path: Path) -> None:
+    process = start_waiting(folder, threads, tmp_path)
+
+    os.killpg(process.pid, signal.SIGINT)
+
+    assert errors_at_end(process).endswith(b"KeyboardInterrupt\n")
+    assert process.returncode != 0
+
+
+@pytest.mark.parametrize("threads", THREADS)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["terminated", "killed"])
+def test_no_worker_outlives_a_reader_that_is_ended(
+    folder: Path, threads: str, number: signal.Signals, tmp_path: Path
+) -> None:
+    process = start_waiting(folder, threads, tmp_path)
+
+    process.send_signal(number)
+
+    errors_at_end(process)
+    assert process.returncode == -number
