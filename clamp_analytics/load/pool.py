@@ -40,7 +40,10 @@ def run(job: Job[Result]) -> Result:
 ALONE_BELOW_BYTES = 12_000_000
 """Less than this is decoded sooner than a worker starts."""
 
-AHEAD = 3
+AHEAD = 2
+"""Tasks a worker that are under way; with one alone it would wait for the next."""
+
+KEPT = 4
 """Tasks a worker that are under way or done and not yet taken; more would only hold memory."""
 
 WAIT_SECONDS = 0.2
@@ -90,7 +93,7 @@ def run_all(
     if sum(size for _, size in first) < ALONE_BELOW_BYTES:
         yield from ((task, run(task)) for task in work)
         return
-    with processes(jobs) as pool:
+    with processes(jobs - 1) as pool:
         yield from _in_order(pool, work, jobs)
 
 
@@ -105,33 +108,50 @@ def _enough_to_share(tasks: Iterator[tuple[Job[Result], int]]) -> Iterator[tuple
 
 
 def _in_order(executor: Executor, tasks: Iterable[Job[Result]], jobs: int) -> Iterator[tuple[Job[Result], Result]]:
-    """Keep the workers busy a few tasks ahead, and hand results out in order."""
+    """Keep the workers busy a few tasks ahead, and hand results out in order.
+
+    Beside workers of our own this process is one of the ``jobs``: while the next result is not there, it does a
+    task itself, which saves it from waiting and the machine from one more process.
+    """
+    ours = getattr(executor, "ends_its_futures", False)
+    workers = jobs - 1 if ours else jobs
     waiting: deque[tuple[Job[Result], Future[Result]]] = deque()
     tasks = iter(tasks)
 
     def refill() -> None:
-        for task in islice(tasks, jobs * AHEAD - len(waiting)):
+        under_way = sum(not future.done() for _, future in waiting)
+        for task in islice(tasks, max(min(workers * AHEAD - under_way, jobs * KEPT - len(waiting)), 0)):
             waiting.append((task, executor.submit(run, task)))
 
     try:
         refill()
         while waiting:
-            _wait_for(waiting[0][1])
-            result = waiting[0][1].result()
-            task, _ = waiting.popleft()
+            if ours and not waiting[0][1].done() and len(waiting) < jobs * KEPT and (own := next(tasks, None)):
+                waiting.append((own, _done(run(own))))
+            else:
+                _wait_for(waiting[0][1])
+                result = waiting[0][1].result()
+                task, _ = waiting.popleft()
+                yield task, result
             refill()
-            yield task, result
     except BrokenExecutor as error:
+        lost = [path for task, future in waiting if not future.done() or future.exception() for path in task.paths]
         raise WorkerError(
             "a worker ended before its work was done (killed, or out of memory)",
-            where=_names(list(dict.fromkeys(path for task, _ in waiting for path in task.paths))),
+            where=_names(list(dict.fromkeys(lost))),
             hint="fewer workers need less memory: try --jobs 1",
         ) from error
     except BaseException:
-        if not getattr(executor, "ends_its_futures", False):
+        if not ours:
             for _, future in waiting:
                 future.cancel()
         raise
+
+
+def _done(result: Result) -> Future[Result]:
+    future: Future[Result] = Future()
+    future.set_result(result)
+    return future
 
 
 def _wait_for(future: Future[Result]) -> None:
@@ -156,7 +176,7 @@ def early_workers(listing: Listing, jobs: int | None) -> Iterator[Executor | Non
     if count == 1 or not _is_much(listing.files):
         yield None
         return
-    with processes(count) as pool:
+    with processes(count - 1) as pool:
         # The first job starts the workers.
         pool.submit(int)
         yield pool

@@ -60,7 +60,8 @@ def test_several_workers_give_the_tables_of_one(folder: Path, jobs: int, monkeyp
 
     many = load(folder, jobs=jobs, session_ids=True)
 
-    assert started == [jobs]
+    # This process is one of the jobs.
+    assert started == [jobs - 1]
     assert same(many, load(folder, jobs=1, session_ids=True))
 
 
@@ -171,7 +172,6 @@ def test_a_worker_that_is_killed_is_an_error_that_names_its_files(folder: Path) 
         list(Reader(folder, jobs=2).fold(partial(die, os.getpid())))
 
     assert str(folder / "00.json") in caught.value.where
-    assert caught.value.where.endswith(" more")
     assert "--jobs 1" in caught.value.hint
 
 
