@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from clamp_analytics import __version__
-from clamp_analytics.cli import export, schema, score, sql, summarize, validate
+from clamp_analytics.cli import align, export, merge, schema, score, sql, summarize, trace, validate
 
 app = typer.Typer(
     help="Read, judge and summarize Clamp telemetry.",
@@ -39,5 +39,5 @@ def _root(
     """Read, judge and summarize Clamp telemetry."""
 
 
-for module in (summarize, validate, score, export, sql, schema):
+for module in (summarize, validate, score, export, sql, align, merge, trace, schema):
     module.register(app)

@@ -22,7 +22,7 @@ SECOND_FORM = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5
 _SECOND = 1_000_000
 _FIRST_YEAR = pl.datetime(1, 1, 1, time_unit="us", time_zone="UTC")
 _LAST_INSTANT = pl.datetime(9999, 12, 31, 23, 59, 59, 999_999, time_unit="us", time_zone="UTC")
-_DEDUPLICATE_BELOW = 0.5
+_RUNS_BELOW = 0.5
 
 
 def parse(texts: list[str | None], name: str) -> pl.DataFrame:
@@ -34,23 +34,21 @@ def parse(texts: list[str | None], name: str) -> pl.DataFrame:
         text can tell apart), ``{name}_zone`` (``utc``, ``offset`` or ``none``) and ``{name}_finer`` (whether
         digits below the microsecond were cut off).
     """
-    distinct = set(texts)
-    if len(distinct) < _DEDUPLICATE_BELOW * len(texts):
-        # Order inside the set is by chance, but each row looks its own text up, so it never shows.
-        place = {text: row for row, text in enumerate(distinct)}
-        rows = pl.Series([place[text] for text in texts], dtype=pl.UInt32)
-        return _parse(list(distinct), name)[rows]
-    return _parse(texts, name)
+    text = pl.Series("text", texts, dtype=pl.String)
+    # Records stand in order of time, so where the resolution is coarse a text stands many times in a row.
+    runs = text.rle_id()
+    if text.is_empty() or runs[-1] + 1 > _RUNS_BELOW * len(text):
+        return _parse(text, name)
+    return _parse(text.rle().struct.field("value"), name)[runs]
 
 
-def _parse(texts: list[str | None], name: str) -> pl.DataFrame:
-    text = pl.Series("text", texts, dtype=pl.String).to_frame()
+def _parse(text: pl.Series, name: str) -> pl.DataFrame:
     usual = pl.col("text").is_null() | pl.col("text").str.contains(SECOND_FORM)
     # One pass for check and values: each pass over a batch costs more to start than to run.
-    frame = text.select(*_usual(name), usual.all().alias("usual"))
+    frame = text.alias("text").to_frame().select(*_usual(name), usual.all().alias("usual"))
     if frame.is_empty() or frame["usual"][0]:
         return frame.drop("usual")
-    return _split(text).select(_any_form(name))
+    return _split(text.alias("text").to_frame()).select(_any_form(name))
 
 
 def _instant(date_and_time: pl.Expr, form: str) -> pl.Expr:
