@@ -111,11 +111,8 @@ class BatchBuilder:
             return False
         if has_device_conflict(layout, document.records) or _has_top_conflict(document):
             return False
-        try:
-            session.extra = json_object(raw_fields(document, layout.top_unknown))
-            self._records.extend(layout, document.records)
-        except UnicodeDecodeError:
-            return False
+        session.extra = json_object(raw_fields(document, layout.top_unknown))
+        self._records.extend(layout, document.records)
         session.record_count = session.entry_count = len(document.records)
         session.note_keys(layout.all_keys, RECORD_FIELDS, times=len(document.records))
         _fill_top(session, layout, document, data)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, NamedTuple
 
-from clamp_analytics.decode.strict import RECORD_FIELDS, Layout, raw_fields
+from clamp_analytics.decode.strict import RECORD_FIELDS, Layout
 from clamp_analytics.schema import RECORDS, JsonField, Status
 
 ALWAYS = frozenset({"seed", "acquired_at", "released_at", "duration_ms", "stability_score"})
@@ -109,18 +110,13 @@ class RecordColumns:
         return len(self.record_index)
 
     def extend(self, layout: Layout, records: Sequence[Any], first_index: int = 0) -> None:
-        """Add decoded records of one layout.
-
-        Raises:
-            UnicodeDecodeError: an unknown field is not UTF-8; nothing was added.
-        """
-        extra = _extras(layout, records) if layout.unknown else None
+        """Add decoded records of one layout."""
         nothing = [None] * len(records)
         for name, values in self.lists.items():
             if name == "device_name":
                 values += _device_names(layout, records) or nothing
             elif name == "extra":
-                values += extra or nothing
+                values += _extras(layout, records) or nothing
             elif name in layout.keys:
                 values += _GET[name](records)
             else:
@@ -173,5 +169,8 @@ def has_device_conflict(layout: Layout, records: Sequence[Any]) -> bool:
     )
 
 
-def _extras(layout: Layout, records: Sequence[Any]) -> list[str | None]:
-    return [json_object(raw_fields(record, layout.unknown)) for record in records]
+def _extras(layout: Layout, records: Sequence[Any]) -> list[str]:
+    """What ``json_object`` gives for each record, with the keys written once for all of them."""
+    texts = [[bytes(raw).decode() for raw in map(attrgetter(name), records)] for name, _ in layout.unknown]
+    form = ", ".join(json.dumps(key).replace("{", "{{").replace("}", "}}") + ": {}" for _, key in layout.unknown)
+    return list(map(f"{{{{{form}}}}}".format, *texts)) if texts else []

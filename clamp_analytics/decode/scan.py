@@ -164,14 +164,18 @@ def _in_words(error: json.JSONDecodeError) -> str:
     return (error.msg[0].lower() + error.msg[1:]).removesuffix(" at").removesuffix(" starting")
 
 
-def may_be_deep(data: bytes) -> bool:
+def may_be_deep(data: bytes, siblings: int = 0) -> bool:
     """Whether a text may be nested deeper than ``DEPTH_BOUND``; False only where it surely is not.
 
     What opens before the deepest place, less what closes, is the depth. Between siblings something closes before
     something opens, so each such place takes one off the number of openings.
+
+    Args:
+        data: the text.
+        siblings: how many such places there are for sure.
     """
     opened = data.count(b"[") + data.count(b"{")
-    return opened > DEPTH_BOUND and opened - len(_SIBLINGS.findall(data)) > DEPTH_BOUND
+    return opened - siblings > DEPTH_BOUND and opened - len(_SIBLINGS.findall(data)) > DEPTH_BOUND
 
 
 def is_deep(data: bytes) -> bool:

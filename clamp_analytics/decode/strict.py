@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from clamp_analytics.decode.scan import may_be_deep
+from clamp_analytics.decode.scan import is_utf8, may_be_deep
 from clamp_analytics.schema import RECORDS, SESSIONS, JsonField, Table
 
 LAYOUTS_KEPT = 8
@@ -73,13 +73,16 @@ class Layout:
         between = max(len(records) - 1, 0)
         commas = fields - brackets + between
         found = data.count(b",")
-        if found == commas and not self.unknown and not self.top_unknown:
+        if found == commas:
+            # Every field has its comma, and neither a text nor a second value brought another one.
             return False
         return found != commas + self._inner_commas(records, session) or b"\\u002" in data
 
-    def may_be_too_deep(self, data: bytes) -> bool:
-        """Whether a document may be nested deeper than is accepted, which only unknown fields can be."""
-        return bool(self.unknown or self.top_unknown) and may_be_deep(data)
+    def needs_a_look(self, data: bytes, records: Sequence[Any]) -> bool:
+        """Whether a raw field may be nested too deeply or hold what is no UTF-8, which its decoder lets through."""
+        if not self.unknown and not self.top_unknown:
+            return False
+        return may_be_deep(data, len(records) - 1) or not is_utf8(data)
 
     def _top_fields(self, session: Any) -> int:
         names = [*SESSION_FIELDS, *(name for name, _ in self.top_unknown)]
@@ -98,11 +101,7 @@ class Layout:
 
 
 def raw_fields(holder: Any, names: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """The JSON text of each raw field that is set, by its key.
-
-    Raises:
-        UnicodeDecodeError: a text is not UTF-8, which a typed decoder does not check in raw fields.
-    """
+    """The JSON text of each raw field that is set, by its key."""
     return {key: raw.decode() for key, raw in _given(holder, names)}
 
 
@@ -189,7 +188,9 @@ class Layouts:
         if found is None:
             return None
         layout, session = found
-        doubtful = layout.has_duplicate_keys(data, session.records, session) or layout.may_be_too_deep(data)
+        doubtful = layout.has_duplicate_keys(data, session.records, session) or layout.needs_a_look(
+            data, session.records
+        )
         return None if doubtful else found
 
     def decode_record(self, data: bytes) -> tuple[Layout, Any] | None:
