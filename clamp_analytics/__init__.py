@@ -19,7 +19,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "clamp_analytics.database": ("connect", "run_query"),
     "clamp_analytics.errors": ("ClampError",),
-    "clamp_analytics.load": ("Counts", "Reader", "Telemetry", "iter_batches", "load"),
+    "clamp_analytics.load": ("Counts", "Reader", "Telemetry", "iter_batches"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -37,6 +37,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "load":
+        return importlib.import_module("clamp_analytics.load")
     try:
         home = _HOME[name]
     except KeyError:

@@ -244,6 +244,9 @@ def test_a_reference_without_a_zone_is_refused(tmp_path):
     with pytest.raises(UsageError, match="no time zone"):
         align(load(write(tmp_path, {"a.json": GOOD})).records, datetime(2026, 1, 1))
 
+    with pytest.raises(UsageError, match="no time zone"):
+        align_files(tmp_path, datetime(2026, 1, 1), tmp_path / "out")
+
 
 def test_a_reference_of_another_zone_is_the_same_instant(tmp_path):
     records = load(write(tmp_path, {"a.json": GOOD})).records

@@ -1,0 +1,193 @@
+"""Merging: the session files that the processes of one run wrote, as one session.
+
+Records keep their text. Only thread ids that stand in several files get a suffix, because numbers that the
+system hands out anew in each process name different threads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import polars as pl
+
+from clamp_analytics.errors import SourceError
+from clamp_analytics.load import Counts
+from clamp_analytics.load.telemetry import Sources
+from clamp_analytics.rewrite.document import Document, Field, Rejected, read_document, session_files
+from clamp_analytics.sources import Listing
+
+COLUMNS = ("seed", "thread_id", "acquired_at", "stability_score")
+"""The columns of ``records`` that merging looks at."""
+
+NAMES_SHOWN = 5
+"""Names that a note lists."""
+
+_REPLACED = frozenset({"stability_score"})
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The one session, and what there is to say about it.
+
+    Attributes:
+        data: the bytes of its file.
+        counts: files seen, loaded, rejected and skipped.
+        records: how many entries it has.
+        rejected: the sources that were left out, and why.
+        notes: sentences on what could not be kept as it stood.
+    """
+
+    data: bytes
+    counts: Counts
+    records: int
+    rejected: list[Rejected]
+    notes: list[str]
+
+
+def merge(sources: Sources | Listing, *, skip_rejected: bool = False, recursive: bool = True) -> Merged:
+    """Merge session files into one session, its records in order of acquisition.
+
+    Records of one instant stay in the order of their files, and those without a usable acquisition come last.
+
+    Args:
+        sources: session files, folders, globs or ``-``, listed already or not.
+        skip_rejected: whether to leave out a file that is no session, where it otherwise is an error.
+        recursive: whether folders are searched below, too.
+
+    Raises:
+        SourceError: a file is rejected, or there is none to merge.
+        UsageError: a source is an export.
+    """
+    listing = session_files(sources, recursive=recursive)
+    rejected: list[Rejected] = []
+    seen: dict[bytes, str] = {}
+    documents: list[Document] = []
+    notes: list[str] = []
+    for path in listing.files:
+        document = read_document(path, COLUMNS)
+        if isinstance(document, Rejected):
+            if not skip_rejected:
+                raise SourceError(
+                    f"it cannot be merged: {document.why}",
+                    where=document.source,
+                    hint="mend or remove it, or leave it out with --skip-rejected",
+                )
+            rejected.append(document)
+            continue
+        first = seen.setdefault(hashlib.sha256(document.data).digest(), document.source)
+        if first == document.source:
+            documents.append(document)
+        else:
+            notes.append(f"merged once: {document.source} has the same bytes as {first}")
+    counts = Counts(len(listing.files) - len(rejected), len(rejected), listing.skipped.total())
+    if not documents:
+        raise SourceError(f"no usable session among {counts}", where=listing.directory)
+    kept, dropped = _common_fields(documents)
+    suffixes = _suffixes(documents)
+    notes += [*_note_dropped(dropped), *_note_threads(documents, suffixes), *_note_seeds(documents)]
+    texts = _in_order(documents, suffixes)
+    top = b"".join(b"%b:%b," % (field.key_text, field.text) for field in kept)
+    mean = repr(_mean(documents)).encode()
+    data = b'{%b"stability_score":%b,"records": [%b] }\n' % (top, mean, b", ".join(texts))
+    return Merged(data, counts, len(texts), rejected, notes)
+
+
+def _mean(documents: Iterable[Document]) -> float:
+    """The mean of all usable scores, exact and rounded once; 0 of none, as producers write it.
+
+    Fractions are exact, and adding them once for each distinct score makes them cheap enough.
+    """
+    scores: Counter[float] = Counter()
+    for document in documents:
+        scores.update(document.records["stability_score"].drop_nulls().to_list())
+    if not scores:
+        return 0.0
+    total = sum((Fraction(score) * times for score, times in scores.items()), Fraction(0))
+    return float(total / scores.total())
+
+
+def _common_fields(documents: Sequence[Document]) -> tuple[list[Field], list[str]]:
+    """The top-level fields that all files have with the same text, and the keys of the others.
+
+    A key that stands twice in a file has no value that others could agree with.
+    """
+    by_key: list[dict[str, bytes]] = []
+    for document in documents:
+        times = Counter(field.key for field in document.top)
+        by_key.append({field.key: field.text for field in document.top if times[field.key] == 1})
+    kept = [
+        field
+        for field in documents[0].top
+        if field.key not in _REPLACED and all(fields.get(field.key) == field.text for fields in by_key)
+    ]
+    all_keys = {field.key for document in documents for field in document.top}
+    return kept, sorted(all_keys - _REPLACED - {field.key for field in kept})
+
+
+def _suffixes(documents: Sequence[Document]) -> list[dict[str, str]]:
+    """For each file the thread ids that it shares with others, with the suffix that tells its own apart."""
+    ids = [set(document.records["thread_id"].drop_nulls().to_list()) for document in documents]
+    files_with = Counter(name for names in ids for name in names)
+    taken = set(files_with)
+    suffixes: list[dict[str, str]] = []
+    for number, names in enumerate(ids, 1):
+        own = {}
+        for name in sorted(name for name in names if files_with[name] > 1):
+            suffix = f"@{number}"
+            while name + suffix in taken:
+                suffix += "'"
+            taken.add(name + suffix)
+            own[name] = suffix
+        suffixes.append(own)
+    return suffixes
+
+
+def _in_order(documents: Sequence[Document], suffixes: Sequence[dict[str, str]]) -> list[bytes]:
+    """The texts of all entries, by acquisition."""
+    order: list[tuple[bool, int, int, int]] = []
+    texts: list[list[bytes]] = []
+    for number, (document, own) in enumerate(zip(documents, suffixes, strict=True)):
+        acquired: list[int | None] = [None] * len(document.entries)
+        texts.append([document.data[start:end] for start, end in document.entries])
+        rows = document.records.select("record_index", pl.col("acquired_at").dt.epoch("us"), "thread_id")
+        for index, at, thread in rows.iter_rows():
+            acquired[index] = at
+            if thread in own:
+                texts[-1][index] = _with_suffix(document, index, own[thread])
+        order += [(at is None, at or 0, number, index) for index, at in enumerate(acquired)]
+    return [texts[number][index] for _, _, number, index in sorted(order)]
+
+
+def _with_suffix(document: Document, index: int, suffix: str) -> bytes:
+    start, end = document.entries[index]
+    quote = document.span(index, "thread_id")[1] - 1
+    return document.data[start:quote] + suffix.encode() + document.data[quote:end]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - NAMES_SHOWN
+    return ", ".join(names[:NAMES_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _note_dropped(keys: Sequence[str]) -> Iterator[str]:
+    if keys:
+        yield f"dropped from the top level, because the files do not agree on it: {_listed(keys)}"
+
+
+def _note_threads(documents: Sequence[Document], suffixes: Sequence[dict[str, str]]) -> Iterator[str]:
+    shared = {name for own in suffixes for name in own}
+    if shared:
+        files = [f"@{n} = {document.source}" for n, document in enumerate(documents, 1) if suffixes[n - 1]]
+        told = f"{len(shared):,}; each got the suffix of its file: {_listed(files)}"
+        yield f"thread ids that stand in more than one file: {told}"
+
+
+def _note_seeds(documents: Sequence[Document]) -> Iterator[str]:
+    seeds = pl.concat([document.records["seed"].drop_nulls().unique() for document in documents])
+    again = seeds.filter((seeds != 0) & seeds.is_duplicated()).n_unique()
+    if again:
+        yield f"seeds that stand in more than one file: {again:,}; `validate` flags them in the merged session"
