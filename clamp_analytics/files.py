@@ -1,37 +1,103 @@
-"""Atomic writes: a file is either what it was or what it is to be, at every moment."""
+"""Files that are whole or absent at every moment, and that take nobody's place unless told to."""
 
 from __future__ import annotations
 
+import errno
 import os
-import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
-from clamp_analytics.errors import OutputError
+from clamp_analytics.errors import OutputError, UsageError
+
+# Answers of file systems that know no hard links.
+_NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
+_EXISTS = "it exists already"
+_ELSEWHERE = "choose another place with -o"
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file by way of a hidden one beside it, flushed to disk and then renamed.
+def _shown(path: Path) -> str:
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def check_absent(path: Path, hint: str = _ELSEWHERE) -> None:
+    """Check that nothing stands at a path.
 
     Raises:
-        OutputError: the system refuses; what stood at ``path`` is untouched.
+        OutputError: something does.
     """
-    temporary = ""
+    if os.path.lexists(path):
+        raise OutputError(_EXISTS, where=_shown(path), hint=hint)
+
+
+def check_no_source(path: Path, files: Iterable[str]) -> None:
+    """Check that what is to be replaced is none of the files that are read.
+
+    Raises:
+        UsageError: it is one of them.
+    """
+    if path.exists() and os.path.realpath(path) in {os.path.realpath(file) for file in files}:
+        raise UsageError("it is one of the sources", where=_shown(path), hint=_ELSEWHERE)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, where they are missing.
+
+    Raises:
+        OutputError: the system refuses.
+    """
     try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        # A temporary file is private; the result gets the rights that any new file would have.
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)
-        Path(temporary).replace(path)
+        path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        raise OutputError(
-            f"cannot be written: {(error.strerror or str(error)).lower()}",
-            where=str(path),
-            hint="choose another place with -o",
-        ) from error
+        raise _refusal(error, path, "the folder cannot be made") from error
+
+
+def publish(path: Path, chunks: Iterable[bytes], *, overwrite: bool = False) -> None:
+    """Write a file by way of a hidden one beside it, flushed to disk and then given its name in one step.
+
+    Args:
+        path: the file; its folder exists.
+        chunks: the content.
+        overwrite: whether it may take the place of a file that is there.
+
+    Raises:
+        OutputError: the system refuses, or a file is there; what stood at ``path`` is untouched.
+    """
+    temporary = path.with_name(f".clamp-{os.urandom(8).hex()}.tmp")
+    try:
+        try:
+            _write(temporary, chunks)
+            if overwrite:
+                temporary.replace(path)
+            else:
+                _name(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except FileExistsError as error:
+        raise OutputError(_EXISTS, where=_shown(path), hint=_ELSEWHERE) from error
+    except OSError as error:
+        raise _refusal(error, path, "cannot be written") from error
+
+
+def _write(path: Path, chunks: Iterable[bytes]) -> None:
+    with path.open("xb") as file:
+        for chunk in chunks:
+            file.write(chunk)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _name(temporary: Path, path: Path) -> None:
+    """Give a file a name that nothing has; a rename would silently replace what came to stand there meanwhile."""
+    try:
+        os.link(temporary, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, _EXISTS, str(path)) from error
+        temporary.rename(path)
+
+
+def _refusal(error: OSError, path: Path, what: str) -> OutputError:
+    reason = (error.strerror or str(error)).lower()
+    return OutputError(f"{what}: {reason}", where=_shown(path), hint=_ELSEWHERE)

@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from clamp_analytics.errors import OutputError, SourceError, UsageError
+from clamp_analytics.files import publish
 from clamp_analytics.load import load
 from clamp_analytics.rewrite import align, align_files, instant, merge
-from clamp_analytics.rewrite.publish import publish
 from tests.conftest import GOOD, INTEROP, Raw, numbered, producer_session, record, session, write
 from tests.reading.test_properties import documents
 

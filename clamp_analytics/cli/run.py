@@ -93,9 +93,9 @@ def put(data: str | bytes, to: str | None = None) -> None:
         except OSError as error:
             raise OutputError(f"cannot be written: {error.strerror}", where="standard output") from error
         return
-    from clamp_analytics.files import write_atomically
+    from clamp_analytics.files import publish
 
-    write_atomically(Path(to), raw)
+    publish(Path(to), [raw], overwrite=True)
     tell(f"wrote {to}")
 
 

@@ -47,8 +47,8 @@ def trace(
     """
     with reading(sources, jobs, recursive=not no_recursive) as given:
         from clamp_analytics import trace as tracing
+        from clamp_analytics.files import check_no_source, publish
         from clamp_analytics.load import Reader, collect
-        from clamp_analytics.rewrite.publish import check_no_source, publish
 
         reader = Reader(**given, columns=tracing.COLUMNS)
         telemetry = collect(reader)
