@@ -90,7 +90,7 @@ def run_all(
         return
     first = list(_enough_to_share(tasks)) if jobs > 1 else []
     work = (task for task, _ in chain(first, tasks))
-    if sum(size for _, size in first) < ALONE_BELOW_BYTES:
+    if jobs == 1 or sum(size for _, size in first) < ALONE_BELOW_BYTES:
         yield from ((task, run(task)) for task in work)
         return
     with processes(jobs - 1) as pool:
