@@ -1,0 +1,248 @@
+"""What recording costs, as ratios within one run.
+
+Each contender does its work and is checked before its time counts. Two contenders take turns, A B A B, so
+that a machine that slows down meets both; a ratio is the median of the turns, its spread the quartiles. Cycles
+are measured in processor time, that of background threads included, writing in time on the clock. An anchor
+that is kept is made once and locked again and again, one made anew is made for each cycle.
+"""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import tempfile
+import threading
+import tracemalloc
+from time import perf_counter, process_time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from clamp_analytics.recorder import ClampAnchor, EntropyTelemetry, set_default_telemetry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Work = Callable[[int], None]
+
+_TURNS = 15
+_CYCLES = 30_000
+_SPANS = 2_000
+_HELD = 200_000
+_WRITTEN = 1_000_000
+
+
+class Row(NamedTuple):
+    """One measurement: ``ratio`` is what the target speaks of; ``spread`` its quartiles."""
+
+    name: str
+    ratio: float
+    target: str
+    spread: str
+    met: bool
+
+
+class _Empty:
+    """The cheapest context manager that Python code can be."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> _Empty:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        return None
+
+
+def _kept(manager: Any) -> Work:
+    """Enter one context manager again and again."""
+
+    def work(times: int) -> None:
+        for _ in range(times):
+            with manager:
+                pass
+
+    return work
+
+
+def _made(make: Callable[..., Any], *arguments: object) -> Work:
+    """Make a context manager for each cycle."""
+
+    def work(times: int) -> None:
+        for _ in range(times):
+            with make(*arguments):
+                pass
+
+    return work
+
+
+def _seconds(work: Work, times: int) -> float:
+    """Return processor time per cycle, that of background threads included, whatever else the machine does."""
+    begin = process_time()
+    work(times)
+    return (process_time() - begin) / times
+
+
+def _ratios(ours: tuple[Work, int], theirs: tuple[Work, int], *, before: Callable[[], None]) -> list[float]:
+    """Return our time divided by theirs, once per turn."""
+    ratios = []
+    for _ in range(_TURNS):
+        before()
+        gc.collect()
+        mine = _seconds(*ours)
+        ratios.append(mine / _seconds(*theirs))
+    return ratios
+
+
+def _row(name: str, ratios: list[float], target: str, met: Callable[[float], bool], digits: int = 2) -> Row:
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    return Row(name, round(middle, digits), target, f"{low:.{digits}f} to {high:.{digits}f}", met(middle))
+
+
+def _empty(telemetry: EntropyTelemetry) -> None:
+    """Forget what earlier turns recorded."""
+    assert telemetry.store is not None
+    telemetry.store.rows.clear()
+
+
+def _check_cycles(telemetry: EntropyTelemetry, work: Work) -> None:
+    _empty(telemetry)
+    work(1000)
+    records = telemetry.records()
+    assert len(records) == len({record.seed for record in records}) == 1000
+    assert all(record.released_at is not None and record.duration_ms > 0 for record in records)
+
+
+def _against_locks(telemetry: EntropyTelemetry) -> list[Row]:
+    lock = threading.Lock()
+    kept, made = _kept(ClampAnchor("bench")), _made(ClampAnchor, "bench")
+    rows = []
+    for name, ours, theirs in [
+        ("cycle / with threading.Lock(), each kept", kept, _kept(lock)),
+        ("cycle / with threading.Lock(), each made anew", made, _made(threading.Lock)),
+    ]:
+        _check_cycles(telemetry, ours)
+        ratios = _ratios((ours, _CYCLES), (theirs, _CYCLES), before=lambda: _empty(telemetry))
+        rows.append(_row(name, ratios, "at most 6", lambda ratio: ratio <= 6))
+    return rows
+
+
+def _against_spans(telemetry: EntropyTelemetry) -> list[Row]:
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    spans = _made(provider.get_tracer("bench").start_as_current_span, "bench")
+    spans(1000)
+    provider.force_flush()
+    assert len(exporter.get_finished_spans()) == 1000
+
+    def before() -> None:
+        _empty(telemetry)
+        provider.force_flush()
+        exporter.clear()
+
+    rows = []
+    for name, cycles in [("made anew", _made(ClampAnchor, "bench")), ("kept", _kept(ClampAnchor("bench")))]:
+        _check_cycles(telemetry, cycles)
+        ratios = [1 / ratio for ratio in _ratios((cycles, _CYCLES), (spans, _SPANS), before=before)]
+        label = f"OpenTelemetry span, batch processor / cycle, anchor {name}"
+        rows.append(_row(label, ratios, "at least 20", lambda ratio: ratio >= 20, 1))
+    provider.shutdown()
+    return rows
+
+
+def _against_histogram(telemetry: EntropyTelemetry) -> Row:
+    from prometheus_client import CollectorRegistry, Histogram
+
+    registry = CollectorRegistry()
+    histogram = Histogram("bench", "a cycle", registry=registry)
+    timed = _made(histogram.time)
+    timed(1000)
+    assert registry.get_sample_value("bench_count") == 1000
+    cycles = _made(ClampAnchor, "bench")
+    _check_cycles(telemetry, cycles)
+    ratios = _ratios((cycles, _CYCLES), (timed, _CYCLES), before=lambda: _empty(telemetry))
+    return _row("cycle / prometheus_client Histogram.time()", ratios, "below 1", lambda ratio: ratio < 1)
+
+
+def _disabled() -> Row:
+    telemetry = EntropyTelemetry.disabled()
+    anchor = ClampAnchor("bench", telemetry)
+    ours, theirs = _kept(anchor), _kept(_Empty())
+    ours(1000)
+    assert telemetry.records() == []
+    ratios = _ratios((ours, _CYCLES), (theirs, _CYCLES), before=lambda: None)
+    return _row("disabled cycle / empty context manager", ratios, "at most 2", lambda ratio: ratio <= 2)
+
+
+def _bytes_held() -> Row:
+    telemetry = EntropyTelemetry()
+    work = _made(ClampAnchor, "bench", telemetry)
+    work(1000)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        work(_HELD)
+        held = (tracemalloc.get_traced_memory()[0] - before) / _HELD
+    finally:
+        tracemalloc.stop()
+    assert len(telemetry.records()) == _HELD + 1000
+    return _row("bytes held per record", [held] * 2, "at most 300", lambda size: size <= 300, 0)
+
+
+def _megabytes_per_second() -> Row:
+    telemetry = EntropyTelemetry()
+    _made(ClampAnchor, "bench", telemetry)(_WRITTEN)
+    rates = []
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(5):
+            gc.collect()
+            begin = perf_counter()
+            path = telemetry.write_json(folder)
+            mine = perf_counter() - begin
+            rates.append(path.stat().st_size / 1e6 / mine)
+            _check_session(path)
+            path.unlink()
+    return _row("write_json of a million records, MB/s", rates, "at least 100", lambda rate: rate >= 100, 0)
+
+
+def _check_session(path: Path) -> None:
+    session = msgspec.json.decode(path.read_bytes())
+    assert len({record["seed"] for record in session["records"]}) == _WRITTEN
+    assert session["stability_score"] == 1.0
+
+
+def rows() -> list[Row]:
+    """Measure everything."""
+    telemetry = EntropyTelemetry()
+    previous = set_default_telemetry(telemetry)
+    try:
+        return [
+            *_against_locks(telemetry),
+            *_against_spans(telemetry),
+            _against_histogram(telemetry),
+            _disabled(),
+            _bytes_held(),
+            _megabytes_per_second(),
+        ]
+    finally:
+        set_default_telemetry(previous)
+
+
+def main() -> list[Row]:
+    """Measure, print a table and return its rows."""
+    measured = rows()
+    width = max(len(row.name) for row in measured)
+    print(f"{'what':<{width}}  {'ratio':>8}  {'target':<12}  {'quartiles':<18}  met")
+    for row in measured:
+        print(f"{row.name:<{width}}  {row.ratio:>8}  {row.target:<12}  {row.spread:<18}  {row.met}")
+    return measured
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+import json
+import math
+import shutil
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clamp_analytics.recorder import ClampAnchor, EntropyTelemetry
+
+FIELDS = ["context", "seed", "thread_id", "acquired_at", "released_at", "duration_ms", "stability_score"]
+
+# Every code point, lone surrogates and control characters included.
+ANY_TEXT = st.text(st.characters(exclude_categories=[]))
+
+
+def _one_record(context, score=1.0):
+    telemetry = EntropyTelemetry()
+    telemetry.record_release(telemetry.record_acquire(context, 5), score)
+    return telemetry
+
+
+def test_a_session_has_the_fields_of_the_specification_and_no_others(telemetry):
+    with ClampAnchor("x", telemetry):
+        pass
+
+    session = json.loads(telemetry.to_json())
+    assert list(session) == ["stability_score", "records"]
+    assert list(session["records"][0]) == FIELDS
+
+
+def test_a_record_reads_as_the_specification_has_it(monkeypatch):
+    for module in ("telemetry", "anchor"):
+        monkeypatch.setattr(f"clamp_analytics.recorder.{module}.time_ns", lambda: 1_795_367_876_123_456_789)
+    ticks = iter([5_000, 1_005_861])
+    monkeypatch.setattr("clamp_analytics.recorder.telemetry.monotonic_ns", ticks.__next__)
+    telemetry = _one_record("thread-0", 0.988)
+    thread_id = telemetry.records()[0].thread_id
+
+    assert telemetry.to_json() == (
+        '{"stability_score":0.988,"records": [{"context":"thread-0","seed":5,"thread_id":"' + thread_id + '",'
+        '"acquired_at":"2026-11-22T17:17:56.123456Z","released_at":"2026-11-22T17:17:56.124457Z",'
+        '"duration_ms":1.000861,"stability_score":0.988}] }\n'
+    )
+
+
+def test_an_anchor_in_flight_is_written_as_the_cpp_producer_does(telemetry):
+    telemetry.record_acquire("x", 5)
+
+    assert '"released_at":null,"duration_ms":0.000,"stability_score":0}' in telemetry.to_json()
+
+
+def test_an_empty_session_scores_zero(telemetry):
+    assert telemetry.to_json() == '{"stability_score":0.0,"records": [] }\n'
+
+
+def test_the_mean_counts_anchors_in_flight_with_zero(telemetry):
+    telemetry.record_acquire("open", 5)
+    telemetry.record_release(telemetry.record_acquire("done", 6), 1.0)
+
+    assert json.loads(telemetry.to_json())["stability_score"] == 0.5
+
+
+def test_a_session_of_more_than_one_chunk_is_whole(telemetry):
+    for _ in range(2000):
+        with ClampAnchor("x", telemetry):
+            pass
+
+    session = json.loads(telemetry.to_json())
+    assert [record["seed"] for record in session["records"]] == [record.seed for record in telemetry.records()]
+
+
+@given(ANY_TEXT)
+def test_any_context_makes_strict_json_that_agrees_with_memory(context):
+    telemetry = _one_record(context)
+    data = telemetry.to_json().encode("utf-8")
+
+    session = json.loads(data.decode("utf-8"))
+    assert session["records"][0]["context"] == telemetry.records()[0].context
+
+
+@given(ANY_TEXT.filter(lambda text: not any("\ud800" <= char <= "\udfff" for char in text)))
+def test_a_context_without_surrogates_is_written_as_it_is(context):
+    assert json.loads(_one_record(context).to_json())["records"][0]["context"] == context
+
+
+@pytest.mark.parametrize(
+    ("context", "read"),
+    [("a\ud800b", "a\ufffdb"), ("\udfff", "\ufffd"), ("\ud83d\ude00", "\U0001f600"), ("\udc00\ud800", "\ufffd\ufffd")],
+)
+def test_a_lone_surrogate_becomes_the_replacement_character(context, read):
+    assert json.loads(_one_record(context).to_json())["records"][0]["context"] == read
+
+
+@given(st.floats(0, 1), st.lists(st.floats(0, 1), max_size=5))
+def test_scores_and_their_mean_read_back_to_the_same_double(score, others):
+    telemetry = _one_record("x", score)
+    for other in others:
+        telemetry.record_release(telemetry.record_acquire("x", 5), other)
+
+    session = json.loads(telemetry.to_json())
+    assert [record["stability_score"] for record in session["records"]] == [score, *others]
+    assert session["stability_score"] == math.fsum([score, *others]) / (1 + len(others))
+
+
+def test_durations_read_back_to_what_is_in_memory(telemetry):
+    for _ in range(100):
+        with ClampAnchor("x", telemetry):
+            pass
+
+    session = json.loads(telemetry.to_json())
+    read = [record["duration_ms"] for record in session["records"]]
+    assert read == [record.duration_ms for record in telemetry.records()]
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
+def test_jq_reads_what_is_in_memory(telemetry):
+    contexts = ['quote " and \\', "line\nbreak\x00\x1f\x7f", "\u2028 \U0001f512", "a\ud800b"]
+    for number, context in enumerate(contexts):
+        telemetry.record_release(telemetry.record_acquire(context, 1), number / 7)
+    telemetry.record_acquire("open", 1)
+    path = telemetry.write_json()
+
+    shown = subprocess.run(
+        ["jq", "[.stability_score, [.records[] | [.context, .stability_score, .released_at == null]]]", path],
+        capture_output=True,
+        check=True,
+    ).stdout
+    mean, records = json.loads(shown)
+    memory = telemetry.records()
+    assert records == [[r.context, r.stability_score, r.released_at is None] for r in memory]
+    assert mean == math.fsum(r.stability_score for r in memory) / len(memory)
+
+
+def test_the_package_reads_what_is_in_memory(telemetry):
+    load = pytest.importorskip("clamp_analytics.load")
+    seeds = [2**64 - 1, 1, 2**53 + 1]
+    for seed in seeds:
+        telemetry.record_release(telemetry.record_acquire("x\ud800", seed), 0.1)
+    telemetry.write_json()
+
+    read = load.load([str(telemetry.write_json().parent)]).records
+    assert sorted(read["seed"].to_list()) == sorted(seeds * 2)
+    assert set(read["stability_score"].to_list()) == {0.1}
+    memory = telemetry.records()
+    assert set(read["acquired_at"].to_list()) == {record.acquired_at for record in memory}
+    assert set(read["released_at"].to_list()) == {record.released_at for record in memory}
