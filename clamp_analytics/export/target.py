@@ -110,7 +110,9 @@ def check_target(target: Path, *, overwrite: bool) -> None:
             hint="name a new or empty folder",
         )
     if not overwrite:
-        raise OutputError("an export exists already", where=str(target), hint="name another folder, or overwrite it (--overwrite)")
+        raise OutputError(
+            "an export exists already", where=str(target), hint="name another folder, or overwrite it (--overwrite)"
+        )
     if strangers:
         raise OutputError(
             f"the export's folder also holds what is not part of it, and is left as it is: {strangers[0]}",
