@@ -125,6 +125,7 @@ RULES: tuple[Rule, ...] = (
         "The timestamp was never set.",
         _STAMPS,
         expression=lambda field: pl.col(f"{field}_text") == "",
+        suspicion=lambda field: pl.col(field).null_count() > 0,
     ),
     Rule(
         "timestamp-unreadable",
@@ -140,7 +141,7 @@ RULES: tuple[Rule, ...] = (
         "The timestamp has an offset from UTC; it was converted.",
         _STAMPS,
         Scope.FILE,
-        expression=lambda field: pl.col(f"{field}_zone") == "offset",
+        expression=lambda field: pl.col(f"{field}_offset"),
     ),
     Rule(
         "timestamp-no-zone",
@@ -148,7 +149,7 @@ RULES: tuple[Rule, ...] = (
         "The timestamp names no zone; it was taken as UTC.",
         _STAMPS,
         Scope.FILE,
-        expression=lambda field: pl.col(f"{field}_zone") == "none",
+        expression=lambda field: pl.col(f"{field}_zoneless"),
     ),
     Rule(
         "released-before-acquired",

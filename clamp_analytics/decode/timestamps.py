@@ -31,8 +31,9 @@ def parse(texts: list[str | None], name: str) -> pl.DataFrame:
     Returns:
         One row a text, in order, with the columns ``{name}`` (microseconds, UTC; null where the text is null,
         empty or no timestamp), ``{name}_text`` (as it stood), ``{name}_resolution_us`` (the step that the
-        text can tell apart), ``{name}_zone`` (``utc``, ``offset`` or ``none``) and ``{name}_finer`` (whether
-        digits below the microsecond were cut off).
+        text can tell apart), and three that say whether the text has an offset from UTC (``{name}_offset``),
+        names no zone (``{name}_zoneless``), or has digits below the microsecond, which were cut off
+        (``{name}_finer``).
     """
     text = pl.Series("text", texts, dtype=pl.String)
     # Records stand in order of time, so where the resolution is coarse a text stands many times in a row.
@@ -69,8 +70,7 @@ def _usual(name: str) -> list[pl.Expr]:
         _bounded(whole + pl.duration(microseconds=micros)).alias(name),
         text.alias(f"{name}_text"),
         resolution.cast(pl.Int64).alias(f"{name}_resolution_us"),
-        pl.lit("utc").alias(f"{name}_zone"),
-        pl.lit(value=False).alias(f"{name}_finer"),
+        *(pl.lit(value=False).alias(f"{name}_{form}") for form in ("offset", "zoneless", "finer")),
     ]
 
 
@@ -94,11 +94,11 @@ def _any_form(name: str) -> list[pl.Expr]:
     )
     readable = _bounded(at).is_not_null()
     digits = fraction.str.len_bytes().fill_null(0).clip(upper_bound=6).cast(pl.Int64)
-    kind = pl.when(zone.is_null()).then(pl.lit("none")).when(ahead != 0).then(pl.lit("offset")).otherwise(pl.lit("utc"))
     return [
         _bounded(at).alias(name),
         text.alias(f"{name}_text"),
         (pl.lit(10, dtype=pl.Int64).pow(6 - digits)).alias(f"{name}_resolution_us"),
-        pl.when(readable).then(kind).otherwise(pl.lit("utc")).alias(f"{name}_zone"),
+        (readable & (ahead != 0)).alias(f"{name}_offset"),
+        (readable & zone.is_null()).alias(f"{name}_zoneless"),
         (readable & (nanoseconds % 1000 != 0)).alias(f"{name}_finer"),
     ]

@@ -29,10 +29,10 @@ from clamp_analytics.sources import display_name
 
 Result = TypeVar("Result")
 
-LARGE_BYTES = 12_000_000
+LARGE_BYTES = 16_000_000
 """A file from here on is read in parts."""
 
-PART_BYTES = 4_000_000
+PART_BYTES = 8_000_000
 """About one batch of records."""
 
 _WINDOW = 1 << 16

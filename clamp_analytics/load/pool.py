@@ -176,6 +176,8 @@ def early_workers(listing: Listing, jobs: int | None) -> Iterator[Executor | Non
     if count == 1 or not _is_much(listing.files):
         yield None
         return
+    # Each process has one core; an engine's threads beside it would only get in the way of the other processes.
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")
     with processes(count - 1) as pool:
         # The first job starts the workers.
         pool.submit(int)

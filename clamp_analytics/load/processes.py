@@ -78,6 +78,7 @@ def _prepare() -> None:
     # Ctrl-C reaches the whole group of processes; only the parent acts on it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.environ["POLARS_MAX_THREADS"] = "1"
     import clamp_analytics.load.work  # noqa: F401  # loaded now, and not with the first task
 
 

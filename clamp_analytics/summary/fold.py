@@ -146,21 +146,24 @@ def _merge(into: dict[Any, Group], groups: dict[Any, Group]) -> None:
 
 
 def _groups(rows: pl.DataFrame) -> dict[Any, Group]:
-    cut = rows.with_columns(limbs(pl.col("stability_score")))
     aggregates = _aggregate(
-        cut,
+        rows,
         pl.len().alias("records"),
         pl.col("released_at").is_null().sum().alias("in_flight"),
         pl.col("acquired_at").min().dt.epoch("us").alias("first"),
         pl.col("acquired_at").max().dt.epoch("us").alias("last"),
-        (pl.col("below") != 0).any().alias("has_tiny"),
-        *limb_sums(),
+        (pl.col("stability_score") == 1).sum().alias("ones"),
     )
-    names = ("key", "records", "in_flight", "first", "last", "has_tiny", *SUM_NAMES)
-    groups = {}
-    for key, records, in_flight, first, last, has_tiny, *sums in aggregates.select(names).iter_rows():
-        scores = _one_by_one(rows, key) if has_tiny else from_sums(sums)
-        groups[key] = Group(0, records, in_flight, scores, first, last)
+    names = ("key", "records", "in_flight", "first", "last", "ones")
+    groups = {
+        key: Group(0, records, in_flight, Moments.of_ones(ones), first, last)
+        for key, records, in_flight, first, last, ones in aggregates.select(names).iter_rows()
+    }
+    # Nearly every cycle ends well and scores 1, which needs no arithmetic.
+    others = rows.filter(pl.col("stability_score") != 1).with_columns(limbs(pl.col("stability_score")))
+    sums = _aggregate(others, (pl.col("below") != 0).any().alias("has_tiny"), *limb_sums())
+    for key, has_tiny, *limb_totals in sums.select("key", "has_tiny", *SUM_NAMES).iter_rows():
+        groups[key] += Group(scores=_one_by_one(others, key) if has_tiny else from_sums(limb_totals))
     return groups
 
 

@@ -56,6 +56,11 @@ class Moments:
         return float(Fraction(deviations, (self.count * (self.count - 1)) << _UNIT))
 
     @classmethod
+    def of_ones(cls, count: int) -> Moments:
+        """The moments of so many ones."""
+        return cls(count, count << 1074, count << _UNIT)
+
+    @classmethod
     def of_value(cls, value: float) -> Moments:
         """The moments of one value."""
         numerator, denominator = value.as_integer_ratio()

@@ -53,7 +53,8 @@ def session(rng: random.Random, start: datetime, **change: float) -> dict[str, A
 
 def mean(records: list[dict[str, Any]]) -> float:
     """The declared mean stability."""
-    return sum(one["stability_score"] for one in records) / len(records)
+    scores: list[float] = [one["stability_score"] for one in records]
+    return sum(scores) / len(scores)
 
 
 def faulty(rng: random.Random) -> Iterator[tuple[str, bytes]]:
