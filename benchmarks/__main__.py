@@ -1,0 +1,95 @@
+"""``python -m benchmarks``: measure, print tables, write JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter
+
+from benchmarks import reading, startup
+from benchmarks.measure import ROOT, FailedError, Spread
+from benchmarks.tables import Row, Table, as_json, machine
+from benchmarks.ways import Bench
+
+RESULTS = ROOT / "benchmarks" / "results" / "latest.json"
+LEAST_RUNS, QUICK_RUNS = 5, 3
+
+
+def _recorder() -> Iterator[Table]:
+    table = Table("recording", "ratio: as each row says; the range is that of the quartiles")
+    try:
+        from benchmarks import recorder
+
+        rows = recorder.rows()
+    except ImportError as error:
+        table.rows.append(Row("recorder", note=f"not measured: {error}"))
+    else:
+        for row in rows:
+            low, _, high = row.spread.partition(" to ")
+            spread = Spread(row.ratio, float(low), float(high or low))
+            table.rows.append(Row(row.name, ratio=spread, target=row.target, met=row.met))
+    yield table
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="What Clamp costs, as ratios.")
+    parser.add_argument("what", nargs="?", choices=("all", "reading", "startup", "recorder"), default="all")
+    parser.add_argument("--quick", action="store_true", help=f"a tenth of the files and {QUICK_RUNS} turns")
+    parser.add_argument("--full", action="store_true", help="200,000 files and 2.5 GB as well")
+    parser.add_argument("--runs", type=int, metavar="N", help=f"turns of each comparison (default {LEAST_RUNS})")
+    parser.add_argument("--corpus", type=Path, metavar="DIR", help="where corpora lie, and stay")
+    parser.add_argument("--json", type=Path, metavar="PATH", default=RESULTS, help="where the figures go")
+    arguments = parser.parse_args()
+    if arguments.runs is None:
+        arguments.runs = QUICK_RUNS if arguments.quick else LEAST_RUNS
+    if arguments.runs < 1:
+        parser.error("--runs must be at least 1")
+    return arguments
+
+
+def _tables(wanted: argparse.Namespace) -> Iterator[Table]:
+    home = wanted.corpus or Path(tempfile.gettempdir(), "clamp-benchmark")
+    bench = Bench(home.absolute(), wanted.runs, wanted.quick, wanted.full)
+    if wanted.what in ("all", "reading"):
+        yield from reading.tables(bench)
+    if wanted.what in ("all", "startup"):
+        yield from startup.tables(wanted.runs)
+    if wanted.what in ("all", "recorder"):
+        # Last, because it fills this process's memory.
+        yield from _recorder()
+
+
+def main() -> int:
+    """Run what is asked for; 1 where an answer of ours was wrong."""
+    wanted = _arguments()
+    about = machine()
+    print(f"{about['cores']} cores, {about['processor']}, {about['system']}, Python {about['python']}")
+    print(", ".join(f"{name} {version}" for name, version in about["versions"].items() if version))
+    print(f"{wanted.runs} turn{'s' * (wanted.runs != 1)}{', full' if wanted.full else ''}\n", flush=True)
+    if wanted.quick:
+        print("quick: the targets are those of heaps ten times as large, in which starting weighs less\n", flush=True)
+    begin = perf_counter()
+    done: list[Table] = []
+    failed = None
+    try:
+        for table in _tables(wanted):
+            print(table.text(), flush=True)
+            done.append(table)
+    except (FailedError, FileExistsError) as error:
+        failed = str(error)
+        print(f"error: {failed}", file=sys.stderr)
+    rows = [row for table in done for row in table.rows]
+    missed = [row for row in rows if row.met is False]
+    print(f"{sum(row.met is True for row in rows)} targets met, {len(missed)} not met; {perf_counter() - begin:.0f} s")
+    options = {"runs": wanted.runs, "quick": wanted.quick, "full": wanted.full}
+    wanted.json.parent.mkdir(parents=True, exist_ok=True)
+    wanted.json.write_text(json.dumps(as_json({"options": options}, done), indent=2) + "\n")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

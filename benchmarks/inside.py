@@ -1,0 +1,106 @@
+"""Figures from inside a process: what reading costs when everything is imported and the workers are running.
+
+``python -m benchmarks.inside WHAT FOLDER …`` measures one thing and prints it as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from concurrent.futures import Executor
+from time import perf_counter
+from typing import Any
+
+
+def _summary(source: str, jobs: int | None, executor: Executor | None = None) -> dict[str, Any]:
+    """One pass over a source, timed, with what it found in the names of the truth."""
+    from clamp_analytics.load import Reader
+    from clamp_analytics.summary import Fold, summarize
+
+    begin = perf_counter()
+    fold = Fold()
+    summary = summarize(Reader(source, columns=fold.columns, jobs=jobs, executor=executor), fold)
+    seconds = perf_counter() - begin
+    total = summary.total
+    answer = {
+        "records": total.records,
+        "scored": total.scores.count,
+        "in_flight": total.in_flight,
+        "mean": total.scores.mean,
+        "variance": total.scores.sample_variance,
+        "drift_ms": total.drift_index_ms,
+        "rejected": summary.counts.rejected,
+    }
+    return {"seconds": seconds, "answer": answer}
+
+
+def workers(folder: str, count: str) -> dict[str, Any]:
+    """A summary by an executor with so many workers that have read the folder before."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(int(count), mp_context=get_context("spawn")) as pool:
+        _summary(folder, int(count), pool)
+        return _summary(folder, int(count), pool)
+
+
+def alone(folder: str) -> dict[str, Any]:
+    """A summary in this process, which has read the folder before."""
+    _summary(folder, 1)
+    return _summary(folder, 1)
+
+
+def listing(folder: str) -> dict[str, Any]:
+    """The share of listing in reading with the default number of workers, as ``seconds``."""
+    from clamp_analytics.sources import list_sources
+
+    begin = perf_counter()
+    list_sources(folder)
+    listed = perf_counter() - begin
+    read = _summary(folder, None)
+    return {"seconds": listed / read["seconds"], "answer": read["answer"]}
+
+
+def export(folder: str) -> dict[str, Any]:
+    """A summary of an export."""
+    return _summary(folder, None)
+
+
+def aggregate(folder: str) -> dict[str, Any]:
+    """DuckDB's bare aggregate over the files of an export."""
+    import duckdb
+
+    begin = perf_counter()
+    place = folder.replace("'", "''")
+    row = (
+        duckdb.connect()
+        .execute(f"""
+        SELECT count(*), count(stability_score), count(*) - count(released_at), avg(stability_score),
+               var_samp(stability_score), date_diff('us', min(acquired_at), max(acquired_at)) / 1000
+        FROM read_parquet('{place}/records/**/*.parquet')""")
+        .fetchone()
+    )
+    seconds = perf_counter() - begin
+    assert row is not None
+    names = ("records", "scored", "in_flight", "mean", "variance", "drift_ms")
+    return {"seconds": seconds, "answer": dict(zip(names, row, strict=True))}
+
+
+MEASURES: dict[str, Callable[..., dict[str, Any]]] = {
+    measure.__name__: measure for measure in (workers, alone, listing, export, aggregate)
+}
+"""What can be measured."""
+
+
+def main(what: str, *arguments: str) -> None:
+    """Measure and print."""
+    from importlib import import_module
+
+    for module in ("duckdb",) if what == "aggregate" else ("clamp_analytics.summary", "pyarrow.parquet"):
+        import_module(module)
+    print(json.dumps(MEASURES[what](*arguments)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
