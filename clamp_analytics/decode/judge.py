@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import polars as pl
@@ -158,10 +158,11 @@ def located(data: bytes, faults: Sequence[Fault]) -> list[Fault]:
 def _over_sessions(evidence: pl.DataFrame, sessions: pl.DataFrame) -> Iterator[tuple[int, Fault]]:
     """What whole sessions break, with the file."""
     doubtful = _doubtful(sessions)
-    if not doubtful.is_empty():
-        records = evidence.filter(pl.col("file").is_in(doubtful["file"].implode()))
-        short = {key[0]: printed_short(rows["stability_score"]) for key, rows in records.group_by("file")}
-        yield from contradictions(doubtful, short)
+    if doubtful.is_empty():
+        return
+    # The producer prints scores shorter than it averages them, so this is every session with a score below 1.
+    short = evidence.group_by("file").agg(short=_is_short(pl.col("stability_score")).all())
+    yield from contradictions(doubtful.join(short, on="file", maintain_order="left"))
 
 
 def _doubtful(sessions: pl.DataFrame) -> pl.DataFrame:
@@ -175,23 +176,24 @@ def _doubtful(sessions: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _is_short(score: pl.Expr) -> pl.Expr:
+    """Whether a score has no more than the three significant digits that the C++ producer prints."""
+    return (score.round_sig_figs(3) - score).abs() < _FLOAT_SLACK
+
+
 def printed_short(scores: pl.Series) -> bool:
-    """Whether scores have no more than the three significant digits that the C++ producer prints."""
-    return bool(((scores.round_sig_figs(3) - scores).abs() < _FLOAT_SLACK).all())
+    """Whether all scores have no more significant digits than the C++ producer prints."""
+    return bool(scores.to_frame("score").select(_is_short(pl.col("score")).all()).item())
 
 
-def contradictions(sessions: pl.DataFrame, short: Mapping[int, bool]) -> Iterator[tuple[int, Fault]]:
+def contradictions(sessions: pl.DataFrame) -> Iterator[tuple[int, Fault]]:
     """Sessions that break a rule of whole sessions, with their ``file``.
 
     Args:
-        sessions: rows of ``sessions`` with the column ``file``.
-        short: whether the scores of a file are printed short, by ``file``.
+        sessions: rows of ``sessions`` with the columns ``file`` and ``short``, whether its scores are printed short.
     """
-    precision = PRINTED_MEAN_HALF_STEP + _FLOAT_SLACK
-    half_steps = {file: precision + (PRINTED_SCORE_HALF_STEP if is_short else 0.0) for file, is_short in short.items()}
-    judged = _doubtful(sessions).with_columns(
-        mean_resolution=pl.col("file").replace_strict(half_steps, return_dtype=pl.Float64)
-    )
+    half_step = pl.when("short").then(PRINTED_SCORE_HALF_STEP).otherwise(0.0)
+    judged = _doubtful(sessions).with_columns(mean_resolution=PRINTED_MEAN_HALF_STEP + _FLOAT_SLACK + half_step)
     if judged.is_empty():
         return
     for rule, field, flag in _flags(judged, (rule for rule in RULES if rule.over_sessions)):

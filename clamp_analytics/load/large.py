@@ -308,7 +308,7 @@ def _contradiction(frame: Frame, parts: Sequence[Part[Result]], session: pl.Data
     """Whether the declared mean contradicts the records of all parts."""
     short = all(part.printed_short for part in parts)
     document = frame.head + frame.tail
-    found = judge.contradictions(session.with_columns(file=0), {0: short})
+    found = judge.contradictions(session.with_columns(file=0, short=pl.lit(short)))
     faults = [judge.located_at_top(document, fault) for _, fault in found]
     shift = frame.size - len(document)
     moved = [

@@ -113,7 +113,7 @@ def _in_order(executor: Executor, tasks: Iterable[Job[Result]], jobs: int) -> It
     Beside workers of our own this process is one of the ``jobs``: while the next result is not there, it does a
     task itself, which saves it from waiting and the machine from one more process.
     """
-    ours = getattr(executor, "ends_its_futures", False)
+    ours = jobs > 1 and getattr(executor, "ends_its_futures", False)
     workers = jobs - 1 if ours else jobs
     waiting: deque[tuple[Job[Result], Future[Result]]] = deque()
     tasks = iter(tasks)
@@ -142,7 +142,7 @@ def _in_order(executor: Executor, tasks: Iterable[Job[Result]], jobs: int) -> It
             hint="fewer workers need less memory: try --jobs 1",
         ) from error
     except BaseException:
-        if not ours:
+        if not getattr(executor, "ends_its_futures", False):
             for _, future in waiting:
                 future.cancel()
         raise

@@ -280,3 +280,11 @@ def test_no_worker_outlives_a_reader_that_is_ended(
 
     errors_at_end(process)
     assert process.returncode == -number
+
+
+@pytest.mark.usefixtures("eager")
+def test_one_job_on_workers_of_our_own_reads_everything(folder: Path) -> None:
+    with pool.processes(1) as workers:
+        telemetry = load(folder, jobs=1, executor=workers)
+
+    assert telemetry.counts.seen == len(FILES)
