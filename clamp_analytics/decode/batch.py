@@ -114,7 +114,7 @@ class BatchBuilder:
         session.extra = json_object(raw_fields(document, layout.top_unknown))
         self._records.extend(layout, document.records)
         session.record_count = session.entry_count = len(document.records)
-        session.note_keys(layout.all_keys, RECORD_FIELDS, times=len(document.records))
+        session.note_keys(layout.noted, RECORD_FIELDS, times=len(document.records))
         _fill_top(session, layout, document, data)
         return True
 

@@ -127,7 +127,7 @@ def examine_records(
         found = layouts.decode_record(raw)
         if found and _is_sound(*found, raw):
             columns.extend(found[0], [found[1]], index)
-            session.note_keys(found[0].all_keys, RECORD_FIELDS)
+            session.note_keys(found[0].noted, RECORD_FIELDS)
             continue
         if raw[:1] != b"{":
             value = shorten(text_of(raw))

@@ -41,6 +41,7 @@ class Layout:
 
     Attributes:
         keys: the known keys of a record.
+        noted: those of its keys, known or not, that are reported: the deprecated and the unknown ones.
         unknown: (attribute, JSON key) of each raw field of a record, by key.
         top_unknown: the same for the top level of the document.
         session: decodes a document.
@@ -48,15 +49,11 @@ class Layout:
     """
 
     keys: frozenset[str]
+    noted: tuple[str, ...]
     unknown: tuple[tuple[str, str], ...]
     top_unknown: tuple[tuple[str, str], ...]
     session: msgspec.json.Decoder[Any]
     record: msgspec.json.Decoder[Any]
-
-    @property
-    def all_keys(self) -> list[str]:
-        """Every JSON key of a record."""
-        return [*self.keys, *(key for _, key in self.unknown)]
 
     def has_duplicate_keys(self, data: bytes, records: Sequence[Any], session: Any = None) -> bool:
         """Whether a document (or an array, or a record, where no session is given) may hold a key twice.
@@ -163,6 +160,7 @@ def layout_of(record_keys: frozenset[str], session_keys: frozenset[str]) -> Layo
         return None
     return Layout(
         keys=frozenset(known),
+        noted=tuple(key for key in record_keys if key not in known or RECORD_FIELDS[key].deprecated),
         unknown=unknown,
         top_unknown=top_unknown,
         session=msgspec.json.Decoder(session),
