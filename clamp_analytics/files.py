@@ -15,7 +15,8 @@ _EXISTS = "it exists already"
 _ELSEWHERE = "choose another place with -o"
 
 
-def _shown(path: Path) -> str:
+def display_name(path: str | Path) -> str:
+    """A path as text for tables and messages: what is not Unicode in it becomes an escape."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
@@ -26,7 +27,7 @@ def check_absent(path: Path, hint: str = _ELSEWHERE) -> None:
         OutputError: something does.
     """
     if os.path.lexists(path):
-        raise OutputError(_EXISTS, where=_shown(path), hint=hint)
+        raise OutputError(_EXISTS, where=display_name(path), hint=hint)
 
 
 def check_no_source(path: Path, files: Iterable[str]) -> None:
@@ -36,7 +37,7 @@ def check_no_source(path: Path, files: Iterable[str]) -> None:
         UsageError: it is one of them.
     """
     if path.exists() and os.path.realpath(path) in {os.path.realpath(file) for file in files}:
-        raise UsageError("it is one of the sources", where=_shown(path), hint=_ELSEWHERE)
+        raise UsageError("it is one of the sources", where=display_name(path), hint=_ELSEWHERE)
 
 
 def make_folder(path: Path) -> None:
@@ -73,7 +74,7 @@ def publish(path: Path, chunks: Iterable[bytes], *, overwrite: bool = False) -> 
         finally:
             temporary.unlink(missing_ok=True)
     except FileExistsError as error:
-        raise OutputError(_EXISTS, where=_shown(path), hint=_ELSEWHERE) from error
+        raise OutputError(_EXISTS, where=display_name(path), hint=_ELSEWHERE) from error
     except OSError as error:
         raise _refusal(error, path, "cannot be written") from error
 
@@ -100,4 +101,4 @@ def _name(temporary: Path, path: Path) -> None:
 
 def _refusal(error: OSError, path: Path, what: str) -> OutputError:
     reason = (error.strerror or str(error)).lower()
-    return OutputError(f"{what}: {reason}", where=_shown(path), hint=_ELSEWHERE)
+    return OutputError(f"{what}: {reason}", where=display_name(path), hint=_ELSEWHERE)

@@ -251,11 +251,6 @@ def _first_magic(pattern: str) -> int:
     return next((at for at, char in enumerate(pattern) if char in "*?["), len(pattern))
 
 
-def display_name(path: str) -> str:
-    """A path as text for the tables: what is not Unicode in it becomes an escape."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
 def size_of(path: str) -> int:
     """The size of a file; 0 where it cannot be told, which reading it will then explain."""
     if path == STDIN:

@@ -16,9 +16,10 @@ from clamp_analytics.export.options import ExportOptions
 from clamp_analytics.export.partitions import Cut, Pieces
 from clamp_analytics.export.target import Workplace, check_target, workplace
 from clamp_analytics.export.writer import Writer
+from clamp_analytics.files import display_name
 from clamp_analytics.load import Reader
 from clamp_analytics.load.parquet import FORMAT, VERSION, ExportedFile, Manifest
-from clamp_analytics.sources import MANIFEST, display_name
+from clamp_analytics.sources import MANIFEST
 
 DEFAULTS = ExportOptions()
 

@@ -22,10 +22,9 @@ import polars as pl
 from clamp_analytics.decode import judge
 from clamp_analytics.decode.batch import Batch, BatchBuilder
 from clamp_analytics.decode.rows import Fault, SessionRow
+from clamp_analytics.files import display_name
 from clamp_analytics.load.work import LAYOUTS, NO_LEDGER, Share, Wish, ledger_of
-from clamp_analytics.rules import BY_ID
 from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, Status, empty_frame, polars_schema
-from clamp_analytics.sources import display_name
 
 Result = TypeVar("Result")
 
@@ -256,8 +255,7 @@ def join(
     """The results of a file whose parts are all sound: its session first, then its records in order."""
     starts = [0, *accumulate(part.entries for part in parts)]
     session = _joined_session(frame, parts)
-    rank = pl.col("rule").replace_strict({rule: rank for rank, rule in enumerate(BY_ID)}, return_dtype=pl.UInt32)
-    of_file = pl.concat([_joined_shared(parts), _contradiction(frame, parts, session)]).sort(rank, "field")
+    of_file = judge.in_order(pl.concat([_joined_shared(parts), _contradiction(frame, parts, session)]))
     violations = pl.concat([of_file, _reused(frame, parts, starts)])
     nothing = empty_frame(RECORDS).select(name for name in RECORDS.names if name in wish.columns)
     closing = Batch(session, nothing, violations, _seed_sum(parts))

@@ -15,7 +15,8 @@ from itertools import chain, islice
 from typing import Protocol, TypeVar
 
 from clamp_analytics.errors import UsageError, WorkerError
-from clamp_analytics.sources import Listing, display_name, size_of
+from clamp_analytics.files import display_name
+from clamp_analytics.sources import Listing, size_of
 
 Result = TypeVar("Result")
 Given = TypeVar("Given", covariant=True)

@@ -16,13 +16,14 @@ import polars as pl
 from clamp_analytics.decode.batch import Batch
 from clamp_analytics.decode.judge import in_order
 from clamp_analytics.errors import SourceError, UsageError
+from clamp_analytics.files import display_name
 from clamp_analytics.load.parquet import Manifest, read_export, read_manifest
 from clamp_analytics.load.plan import read_files
 from clamp_analytics.load.pool import checked_jobs
 from clamp_analytics.load.work import Wish, ledger_of
 from clamp_analytics.rules import BY_ID
 from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, empty_frame, polars_schema
-from clamp_analytics.sources import STDIN, Listing, UnreadableError, display_name, list_sources, read_bytes
+from clamp_analytics.sources import STDIN, Listing, UnreadableError, list_sources, read_bytes
 
 Result = TypeVar("Result")
 Sources = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]

@@ -14,8 +14,9 @@ import polars as pl
 
 from clamp_analytics.decode.batch import Batch, BatchBuilder
 from clamp_analytics.decode.strict import Layouts
+from clamp_analytics.files import display_name
 from clamp_analytics.schema import Status
-from clamp_analytics.sources import UnreadableError, display_name, read_bytes
+from clamp_analytics.sources import UnreadableError, read_bytes
 
 Result = TypeVar("Result")
 

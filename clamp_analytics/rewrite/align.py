@@ -16,11 +16,11 @@ import polars as pl
 
 from clamp_analytics.decode import timestamps
 from clamp_analytics.errors import UsageError
-from clamp_analytics.files import check_absent, make_folder, publish
+from clamp_analytics.files import check_absent, display_name, make_folder, publish
 from clamp_analytics.load import Counts
 from clamp_analytics.load.telemetry import Sources
 from clamp_analytics.rewrite.document import Document, Rejected, read_document, session_files
-from clamp_analytics.sources import STDIN, display_name
+from clamp_analytics.sources import STDIN
 
 STAMPS = ("acquired_at", "released_at")
 """The fields that are shifted."""

@@ -17,11 +17,12 @@ import polars as pl
 from clamp_analytics.decode.batch import BatchBuilder
 from clamp_analytics.decode.scan import MalformedError, Scanner
 from clamp_analytics.errors import SourceError, UsageError
+from clamp_analytics.files import display_name
 from clamp_analytics.load.telemetry import Sources
 from clamp_analytics.load.work import LAYOUTS
 from clamp_analytics.rules import BY_ID
 from clamp_analytics.schema import Status
-from clamp_analytics.sources import Listing, UnreadableError, display_name, list_sources, read_bytes
+from clamp_analytics.sources import Listing, UnreadableError, list_sources, read_bytes
 
 
 class Rejected(NamedTuple):
