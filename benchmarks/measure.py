@@ -24,6 +24,9 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 """Where processes run, so that they find this package."""
 
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""What processes run with: an installed package has its bytecode, so a checkout keeps it after its first run, too."""
+
 LIMIT_SECONDS = 600.0
 """A process that takes longer is ended, and counts as failed."""
 
@@ -109,7 +112,13 @@ def run(command: Sequence[str], *, watch: bool = False) -> Run:
         begin = perf_counter()
         # A session of its own, so that whatever it started can be ended with it.
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, cwd=ROOT, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            cwd=ROOT,
+            env=ENVIRONMENT,
+            start_new_session=True,
         )
         timer = threading.Timer(LIMIT_SECONDS, _end, [process])
         timer.start()

@@ -20,8 +20,12 @@ LAYERS: list[set[str]] = [
     {"rules"},
     {"recorder", "sources", "decode"},
     {"load"},
-    {"summary", "scoring", "drift", "compare", "export", "archive", "database", "rewrite", "trace"},
-    {"render", "plots", "report"},
+    {"series", "inference"},
+    {"verdicts"},
+    {"summary", "scoring", "drift", "compare", "seeds", "export", "archive", "database", "rewrite", "trace"},
+    {"render"},
+    {"plots"},
+    {"report"},
     {"cli"},
     {"__main__"},
 ]
@@ -30,11 +34,11 @@ LAYERS: list[set[str]] = [
 FREE = {"__init__"}
 """The package itself hands out names of every module."""
 
-ENGINES = {"typer": {"cli"}, "duckdb": {"database", "archive"}}
+ENGINES = {"typer": {"cli"}, "duckdb": {"database", "archive", "load"}}
 """Engines, and the only modules that import them."""
 
 LIGHT = ["clamp_analytics", "clamp_analytics.errors", "clamp_analytics.schema", "clamp_analytics.sources"]
-HEAVY = ["polars", "pyarrow", "duckdb", "typer", "rich", "numpy", "pandas", "altair"]
+HEAVY = ["polars", "pyarrow", "duckdb", "typer", "rich", "numpy", "scipy", "pandas", "altair"]
 
 FILES = sorted(HOME.rglob("*.py"))
 

@@ -170,7 +170,8 @@ def _has_top_conflict(document: Any) -> bool:
 
 
 def _fill_top(session: SessionRow, layout: Layout, document: Any, data: bytes) -> None:
-    given = {key: value for key in SESSION_FIELDS if (value := getattr(document, key)) is not msgspec.UNSET}
+    values = zip(SESSION_FIELDS, layout.top(document), strict=False)
+    given = {key: value for key, value in values if value is not msgspec.UNSET}
     session.declared_stability_score = given.get("stability_score")
     if "stability_score" not in given:
         session.faults.append(Fault("missing-field", "stability_score", byte_offset=data.index(b"{")))

@@ -17,6 +17,9 @@ ALWAYS = frozenset({"seed", "acquired_at", "released_at", "duration_ms", "stabil
 VALUE_BOUND = 200
 """Characters of a faulty value that a violation keeps."""
 
+RECORDS_WAITING = 2_000
+"""Records whose fields are moved into columns at once; more would leave the core's cache before their turn."""
+
 _PREFERRED_DEVICE, _OTHER_DEVICE = next(
     column.json.keys for column in RECORDS.columns if column.name == "device_name" and column.json
 )
@@ -34,6 +37,12 @@ def _column_getter(key: str) -> Callable[[Sequence[Any]], list[Any]]:
 
 
 _GET = {key: _column_getter(key) for key in RECORD_FIELDS}
+_DEVICE_KEYS = {_PREFERRED_DEVICE, _OTHER_DEVICE}
+_DEVICES = f"(record.{_PREFERRED_DEVICE}, record.{_OTHER_DEVICE})"
+_UNLIKE_DEVICES: Callable[[Sequence[Any]], list[tuple[str | None, str | None]]] = eval(
+    f"lambda records: [{_DEVICES} for record in records if record.{_PREFERRED_DEVICE} != record.{_OTHER_DEVICE}]"
+)
+"""The two device names of each record in which they are not the same."""
 
 
 class Fault(NamedTuple):
@@ -96,31 +105,32 @@ class RecordColumns:
     """The columns of records as Python lists; timestamps are kept as text.
 
     Attributes:
-        lists: the values of each column that is wanted or that the rules need.
         record_index: each record's place in its file.
     """
 
     def __init__(self, wanted: Collection[str]) -> None:
-        self.lists: dict[str, list[Any]] = {
+        self._lists: dict[str, list[Any]] = {
             name: [] for name in RECORDS.names if name in _FROM_JSON and (name in ALWAYS or name in wanted)
         }
+        self._layout: Layout | None = None
+        self._waiting: list[Any] = []
         self.record_index: list[int] = []
 
     def __len__(self) -> int:
         return len(self.record_index)
 
+    @property
+    def lists(self) -> dict[str, list[Any]]:
+        """The values of each column that is wanted or that the rules need."""
+        self._settle()
+        return self._lists
+
     def extend(self, layout: Layout, records: Sequence[Any], first_index: int = 0) -> None:
         """Add decoded records of one layout."""
-        nothing = [None] * len(records)
-        for name, values in self.lists.items():
-            if name == "device_name":
-                values += _device_names(layout, records) or nothing
-            elif name == "extra":
-                values += _extras(layout, records) or nothing
-            elif name in layout.keys:
-                values += _GET[name](records)
-            else:
-                values += nothing
+        if layout is not self._layout or len(self._waiting) > RECORDS_WAITING:
+            self._settle()
+            self._layout = layout
+        self._waiting += records
         self.record_index.extend(range(first_index, first_index + len(records)))
 
     def append(self, values: Mapping[str, Any], index: int) -> None:
@@ -134,6 +144,23 @@ class RecordColumns:
         for values in self.lists.values():
             del values[length:]
         del self.record_index[length:]
+
+    def _settle(self) -> None:
+        """Move the records that wait into the columns; the fields of many cost less than those of a few at a time."""
+        layout, records = self._layout, self._waiting
+        if layout is None or not records:
+            return
+        nothing = [None] * len(records)
+        for name, values in self._lists.items():
+            if name == "device_name":
+                values += _device_names(layout, records) or nothing
+            elif name == "extra":
+                values += _extras(layout, records) or nothing
+            elif name in layout.keys:
+                values += _GET[name](records)
+            else:
+                values += nothing
+        self._waiting = []
 
 
 def json_object(members: Mapping[str, str]) -> str | None:
@@ -160,13 +187,7 @@ def _device_names(layout: Layout, records: Sequence[Any]) -> list[str | None]:
 
 def has_device_conflict(layout: Layout, records: Sequence[Any]) -> bool:
     """Whether a record gives two different device names under its two keys."""
-    if not layout.keys >= {_PREFERRED_DEVICE, _OTHER_DEVICE}:
-        return False
-    preferred, other = _GET[_PREFERRED_DEVICE](records), _GET[_OTHER_DEVICE](records)
-    return preferred != other and any(
-        first is not None and second is not None and first != second
-        for first, second in zip(preferred, other, strict=True)
-    )
+    return layout.keys >= _DEVICE_KEYS and any(None not in pair for pair in _UNLIKE_DEVICES(records))
 
 
 def _extras(layout: Layout, records: Sequence[Any]) -> list[str]:

@@ -8,8 +8,9 @@ count of commas gives it away without a second parse.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Annotated, Any
 
 import msgspec
@@ -44,6 +45,7 @@ class Layout:
         noted: those of its keys, known or not, that are reported: the deprecated and the unknown ones.
         unknown: (attribute, JSON key) of each raw field of a record, by key.
         top_unknown: the same for the top level of the document.
+        top: gets the value of each known key of the top level, ``UNSET`` where there is none, and then the raw ones.
         session: decodes a document.
         record: decodes one record.
     """
@@ -52,6 +54,7 @@ class Layout:
     noted: tuple[str, ...]
     unknown: tuple[tuple[str, str], ...]
     top_unknown: tuple[tuple[str, str], ...]
+    top: Callable[[Any], tuple[Any, ...]]
     session: msgspec.json.Decoder[Any]
     record: msgspec.json.Decoder[Any]
 
@@ -82,8 +85,8 @@ class Layout:
         return may_be_deep(data, len(records) - 1) or not is_utf8(data)
 
     def _top_fields(self, session: Any) -> int:
-        names = [*SESSION_FIELDS, *(name for name, _ in self.top_unknown)]
-        return 1 + sum(getattr(session, name) is not msgspec.UNSET for name in names)
+        given = self.top(session)
+        return 1 + len(given) - given.count(msgspec.UNSET)
 
     def _inner_commas(self, records: Sequence[Any], session: Any) -> int:
         """Commas inside strings and raw values."""
@@ -163,6 +166,7 @@ def layout_of(record_keys: frozenset[str], session_keys: frozenset[str]) -> Layo
         noted=tuple(key for key in record_keys if key not in known or RECORD_FIELDS[key].deprecated),
         unknown=unknown,
         top_unknown=top_unknown,
+        top=attrgetter(*SESSION_FIELDS, *(name for name, _ in top_unknown)),
         session=msgspec.json.Decoder(session),
         record=msgspec.json.Decoder(record),
     )
