@@ -12,6 +12,7 @@ import polars as pl
 from clamp_analytics.decode import judge, timestamps
 from clamp_analytics.decode.faults import examine
 from clamp_analytics.decode.rows import Fault, RecordColumns, SessionRow, device_name, has_device_conflict, json_object
+from clamp_analytics.decode.scan import Document
 from clamp_analytics.decode.strict import RECORD_FIELDS, SESSION_FIELDS, Layout, Layouts, raw_fields
 from clamp_analytics.schema import RECORDS, SEED_MAX, SESSIONS, Status, polars_schema
 
@@ -51,14 +52,16 @@ class BatchBuilder:
 
     def _clear(self) -> None:
         self._sessions: list[SessionRow] = []
-        self._data: list[bytes] = []
+        self._data: list[Document] = []
         self._records = RecordColumns(self._wanted)
 
     def __len__(self) -> int:
         """Records so far."""
         return len(self._records)
 
-    def add(self, source: str, data: bytes, session_id: str | None = None, *, wide_seeds: bool = False) -> SessionRow:
+    def add(
+        self, source: str, data: Document, session_id: str | None = None, *, wide_seeds: bool = False
+    ) -> SessionRow:
         """Decode the bytes of one file.
 
         Args:
@@ -102,7 +105,7 @@ class BatchBuilder:
         self._clear()
         return batch
 
-    def _add_fast(self, session: SessionRow, data: bytes, *, wide_seeds: bool) -> bool:
+    def _add_fast(self, session: SessionRow, data: Document, *, wide_seeds: bool) -> bool:
         found = self._layouts.decode_session(data)
         if found is None:
             return False
@@ -169,7 +172,7 @@ def _has_top_conflict(document: Any) -> bool:
     return isinstance(names[0], str) and isinstance(names[1], str) and names[0] != names[1]
 
 
-def _fill_top(session: SessionRow, layout: Layout, document: Any, data: bytes) -> None:
+def _fill_top(session: SessionRow, layout: Layout, document: Any, data: Document) -> None:
     values = zip(SESSION_FIELDS, layout.top(document), strict=False)
     given = {key: value for key, value in values if value is not msgspec.UNSET}
     session.declared_stability_score = given.get("stability_score")

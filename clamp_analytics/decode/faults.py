@@ -23,7 +23,7 @@ from clamp_analytics.decode.rows import (
     has_device_conflict,
     json_object,
 )
-from clamp_analytics.decode.scan import MalformedError, Member, Scanner, is_deep, is_utf8, text_of
+from clamp_analytics.decode.scan import Document, MalformedError, Member, Scanner, is_deep, is_utf8, text_of
 from clamp_analytics.decode.strict import RECORD_FIELDS, SESSION_FIELDS, Layout, Layouts
 from clamp_analytics.schema import RECORDS, SEED_MAX, SESSIONS, JsonField, Status, Table
 
@@ -46,7 +46,7 @@ def shorten(text: str) -> str:
     return text if len(text) <= VALUE_BOUND else text[: VALUE_BOUND - 1] + "…"
 
 
-def examine(data: bytes, session: SessionRow, columns: RecordColumns, layouts: Layouts) -> None:
+def examine(data: Document, session: SessionRow, columns: RecordColumns, layouts: Layouts) -> None:
     """Read a document of any quality into ``session`` and ``columns``, with its faults.
 
     Where the document is no session, its status says so and no record of it is kept.
@@ -76,7 +76,7 @@ def _reject(session: SessionRow, fault: Fault) -> None:
     session.faults = [fault]
 
 
-def _examine(data: bytes, session: SessionRow, columns: RecordColumns, layouts: Layouts) -> None:
+def _examine(data: Document, session: SessionRow, columns: RecordColumns, layouts: Layouts) -> None:
     if data.startswith(codecs.BOM_UTF8):
         session.faults.append(Fault("byte-order-mark", byte_offset=0))
         # Blanks in its place keep every later offset true.
@@ -108,7 +108,7 @@ def _examine(data: bytes, session: SessionRow, columns: RecordColumns, layouts: 
         setattr(session, name, value)
 
 
-def _not_a_session(data: bytes, start: int, end: int, detail: str) -> Fault:
+def _not_a_session(data: Document, start: int, end: int, detail: str) -> Fault:
     value = shorten(text_of(data[start : min(end, start + 4 * VALUE_BOUND)])) or None
     return Fault("not-a-session", value=value, byte_offset=start, detail=detail)
 
@@ -144,7 +144,7 @@ def examine_records(
             layouts.remember(keys, frozenset())
 
 
-def _is_sound(layout: Layout, record: Any, raw: bytes) -> bool:
+def _is_sound(layout: Layout, record: Any, raw: Document) -> bool:
     """Whether a record has none of the faults that a layout lets through."""
     return (
         record.seed <= SEED_MAX and not has_device_conflict(layout, [record]) and (not layout.unknown or is_utf8(raw))
@@ -152,7 +152,7 @@ def _is_sound(layout: Layout, record: Any, raw: bytes) -> bool:
 
 
 def _object(
-    data: bytes, members: Iterable[Member], table: Table, fields: Mapping[str, JsonField], where: Mapping[str, Any]
+    data: Document, members: Iterable[Member], table: Table, fields: Mapping[str, JsonField], where: Mapping[str, Any]
 ) -> tuple[dict[str, Any], list[Fault]]:
     """The columns of one object, and its faults; ``where`` says where the object is."""
     reader = _ObjectReader(data, members, where)
@@ -175,7 +175,7 @@ def _object(
 class _ObjectReader:
     """One object's members by key, and the faults found while they are read."""
 
-    def __init__(self, data: bytes, members: Iterable[Member], where: Mapping[str, Any]) -> None:
+    def __init__(self, data: Document, members: Iterable[Member], where: Mapping[str, Any]) -> None:
         self._data = data
         self._where = where
         self._spans: defaultdict[str, list[Member]] = defaultdict(list)
@@ -222,11 +222,11 @@ class _ObjectReader:
         place = {**self._where, "byte_offset": span.start} if span else self._where
         self.faults.append(fault._replace(**place))
 
-    def _raw(self, span: Member) -> bytes:
+    def _raw(self, span: Member) -> Document:
         return self._data[span.start : span.end]
 
 
-def _value(raw: bytes, field: JsonField) -> tuple[Any, str | None]:
+def _value(raw: Document, field: JsonField) -> tuple[Any, str | None]:
     """The value of a known field, or None and the rule that it breaks."""
     if raw == b"null" and field.nullable:
         return None, None
@@ -237,7 +237,7 @@ def _value(raw: bytes, field: JsonField) -> tuple[Any, str | None]:
     return _integer(raw, field) if field.type == "integer" else _number(raw, field)
 
 
-def _string(raw: bytes) -> tuple[str | None, str | None]:
+def _string(raw: Document) -> tuple[str | None, str | None]:
     if raw[:1] != b'"':
         return None, "wrong-type"
     try:
@@ -248,7 +248,7 @@ def _string(raw: bytes) -> tuple[str | None, str | None]:
     return text, None
 
 
-def _integer(raw: bytes, field: JsonField) -> tuple[int | None, str | None]:
+def _integer(raw: Document, field: JsonField) -> tuple[int | None, str | None]:
     # 7.0 and 7e0 are the integer 7 in JSON; by way of a float, a large seed would change.
     mantissa = re.split(rb"[eE]", raw)[0]
     if not mantissa.strip(b"-0."):
@@ -264,7 +264,7 @@ def _integer(raw: bytes, field: JsonField) -> tuple[int | None, str | None]:
     return int(number), None
 
 
-def _number(raw: bytes, field: JsonField) -> tuple[float | None, str | None]:
+def _number(raw: Document, field: JsonField) -> tuple[float | None, str | None]:
     number = float(raw)
     if field.maximum is None and field.minimum is None:
         return (number, None) if abs(number) != float("inf") else (None, "not-finite")

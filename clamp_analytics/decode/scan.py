@@ -11,7 +11,10 @@ import json.decoder
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
+
+Document: TypeAlias = bytes | bytearray
+"""The bytes of one session, as they were read or in a buffer that is used again."""
 
 # The standard library's own pieces; its type stubs leave them out.
 _decoder: Any = json.decoder
@@ -59,7 +62,7 @@ class Scanner:
         RecursionError: from each method, where it is nested deeper than the interpreter follows.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: Document) -> None:
         self.data = data
         self._text = data.decode("latin-1")
         # Numbers stay text: their values do not matter here, and a million digits must not cost anything.
@@ -164,7 +167,7 @@ def _in_words(error: json.JSONDecodeError) -> str:
     return (error.msg[0].lower() + error.msg[1:]).removesuffix(" at").removesuffix(" starting")
 
 
-def may_be_deep(data: bytes, siblings: int = 0) -> bool:
+def may_be_deep(data: Document, siblings: int = 0) -> bool:
     """Whether a text may be nested deeper than ``DEPTH_BOUND``; False only where it surely is not.
 
     What opens before the deepest place, less what closes, is the depth. Between siblings something closes before
@@ -178,7 +181,7 @@ def may_be_deep(data: bytes, siblings: int = 0) -> bool:
     return opened - siblings > DEPTH_BOUND and opened - len(_SIBLINGS.findall(data)) > DEPTH_BOUND
 
 
-def is_deep(data: bytes) -> bool:
+def is_deep(data: Document) -> bool:
     """Whether a text is nested deeper than ``DEPTH_BOUND``, up to where it stops being JSON."""
     if not may_be_deep(data):
         return False
@@ -191,12 +194,12 @@ def is_deep(data: bytes) -> bool:
     return False
 
 
-def text_of(raw: bytes) -> str:
+def text_of(raw: Document) -> str:
     """A JSON text for a report: what is not UTF-8 becomes an escape."""
     return raw.decode("utf-8", "backslashreplace")
 
 
-def is_utf8(raw: bytes) -> bool:
+def is_utf8(raw: Document) -> bool:
     """Whether the bytes are valid UTF-8."""
     try:
         raw.decode()
@@ -205,7 +208,7 @@ def is_utf8(raw: bytes) -> bool:
     return True
 
 
-def _key_of(raw: bytes) -> tuple[str, bool]:
+def _key_of(raw: Document) -> tuple[str, bool]:
     """A key without its quotes and escapes, and whether it had to be altered to be Unicode text."""
     if not is_utf8(raw):
         return text_of(raw[1:-1]), True

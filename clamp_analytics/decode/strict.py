@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from clamp_analytics.decode.scan import is_utf8, may_be_deep
+from clamp_analytics.decode.scan import Document, is_utf8, may_be_deep
 from clamp_analytics.schema import RECORDS, SESSIONS, JsonField, Table
 
 LAYOUTS_KEPT = 8
@@ -58,7 +58,7 @@ class Layout:
     session: msgspec.json.Decoder[Any]
     record: msgspec.json.Decoder[Any]
 
-    def has_duplicate_keys(self, data: bytes, records: Sequence[Any], session: Any = None) -> bool:
+    def has_duplicate_keys(self, data: Document, records: Sequence[Any], session: Any = None) -> bool:
         """Whether a document (or an array, or a record, where no session is given) may hold a key twice.
 
         Never False for a duplicate. May be True without one, where strings hold escaped commas.
@@ -78,7 +78,7 @@ class Layout:
             return False
         return found != commas + self._inner_commas(records, session) or b"\\u002" in data
 
-    def needs_a_look(self, data: bytes, records: Sequence[Any]) -> bool:
+    def needs_a_look(self, data: Document, records: Sequence[Any]) -> bool:
         """Whether a raw field may be nested too deeply or hold what is no UTF-8, which its decoder lets through."""
         if not self.unknown and not self.top_unknown:
             return False
@@ -178,7 +178,7 @@ class Layouts:
     def __init__(self) -> None:
         self._met: list[Layout] = []
 
-    def decode_session(self, data: bytes) -> tuple[Layout, Any] | None:
+    def decode_session(self, data: Document) -> tuple[Layout, Any] | None:
         """Decode a document by the layout that accepts it.
 
         Returns:
@@ -195,12 +195,12 @@ class Layouts:
         )
         return None if doubtful else found
 
-    def decode_record(self, data: bytes) -> tuple[Layout, Any] | None:
+    def decode_record(self, data: Document) -> tuple[Layout, Any] | None:
         """The same for one record."""
         found = self._try("record", data)
         return None if found is None or found[0].has_duplicate_keys(data, [found[1]]) else found
 
-    def _try(self, what: str, data: bytes) -> tuple[Layout, Any] | None:
+    def _try(self, what: str, data: Document) -> tuple[Layout, Any] | None:
         for layout in self._met:
             try:
                 decoded = getattr(layout, what).decode(data)
@@ -215,7 +215,7 @@ class Layouts:
             return layout, decoded
         return None
 
-    def _learn(self, data: bytes) -> Layout | None:
+    def _learn(self, data: Document) -> Layout | None:
         """Make a layout from the keys of the document and of its first record."""
         try:
             top = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
