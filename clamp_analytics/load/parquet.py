@@ -14,10 +14,13 @@ import polars as pl
 
 from clamp_analytics.decode.batch import Batch
 from clamp_analytics.errors import SourceError
-from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, Table, arrow_schema, empty_frame
+from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, Table, empty_frame, polars_schema
 from clamp_analytics.sources import MANIFEST
 
 FORMAT = "clamp-analytics-export"
+ROWS_AT_ONCE = 131_072
+"""Rows of a Parquet file that are in memory at once; about one row group."""
+
 VERSION = 1
 """The version of the layout; a reader refuses a newer one."""
 
@@ -118,19 +121,16 @@ def read_export(folder: str, manifest: Manifest, columns: Collection[str]) -> It
     wanted = [name for name in RECORDS.names if name in columns]
     no_sessions, no_violations = empty_frame(SESSIONS), empty_frame(VIOLATIONS)
     no_records = empty_frame(RECORDS).select(wanted)
-    for frame in _row_groups(folder, manifest, SESSIONS, SESSIONS.names):
+    for frame in _slices(folder, manifest, SESSIONS, SESSIONS.names):
         yield _batch(frame, no_records, no_violations)
-    for frame in _row_groups(folder, manifest, VIOLATIONS, VIOLATIONS.names):
+    for frame in _slices(folder, manifest, VIOLATIONS, VIOLATIONS.names):
         yield _batch(no_sessions, no_records, frame)
-    for frame in _row_groups(folder, manifest, RECORDS, wanted):
+    for frame in _slices(folder, manifest, RECORDS, wanted):
         yield _batch(no_sessions, frame, no_violations)
 
 
-def _row_groups(folder: str, manifest: Manifest, table: Table, columns: list[str]) -> Iterator[pl.DataFrame]:
-    """The rows of a table, one row group at a time, so that a large file need not fit in memory."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+def _slices(folder: str, manifest: Manifest, table: Table, columns: list[str]) -> Iterator[pl.DataFrame]:
+    """The rows of a table, some at a time, so that a large file need not fit in memory."""
     for listed in manifest.files:
         if listed.table != table.name:
             continue
@@ -139,15 +139,14 @@ def _row_groups(folder: str, manifest: Manifest, table: Table, columns: list[str
             with path.open("rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() != listed.sha256:
                     raise SourceError("a file of the export was changed", where=str(path), hint=_AGAIN)
-                file.seek(0)
-                with pq.ParquetFile(file) as parquet:
-                    if not parquet.schema_arrow.equals(arrow_schema(table)):
-                        raise SourceError(
-                            f"a file of the export does not hold the table {table.name}", where=str(path), hint=_AGAIN
-                        )
-                    for group in range(parquet.num_row_groups):
-                        yield pl.DataFrame(parquet.read_row_group(group, columns=columns)).select(columns)
-        except (OSError, pa.ArrowException) as error:
+            rows = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+            if rows.collect_schema() != polars_schema(table):
+                raise SourceError(
+                    f"a file of the export does not hold the table {table.name}", where=str(path), hint=_AGAIN
+                )
+            for start in range(0, listed.rows, ROWS_AT_ONCE):
+                yield rows.select(columns).slice(start, ROWS_AT_ONCE).collect()
+        except (OSError, pl.exceptions.PolarsError) as error:
             raise SourceError(f"a file of the export cannot be read: {error}", where=str(path), hint=_AGAIN) from error
 
 
