@@ -6,6 +6,8 @@ Which exit code an error gets is decided in one place only, ``cli.py``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class ClampError(Exception):
     """Base class of every error that the package raises on purpose.
@@ -57,3 +59,18 @@ class WorkerError(ClampError):
 
 class AnchorError(ClampError):
     """An anchor was used out of turn, or a record was given a value outside its range."""
+
+
+def near_names(wrong: str, known: Iterable[str], most: int = 3) -> list[str]:
+    """The known names that a wrong one may have been meant for, the nearest first; case makes no difference."""
+    # Few runs need it, and the recorder imports this module in every service.
+    import difflib
+
+    lowered = {name.lower(): name for name in known}
+    return [lowered[name] for name in difflib.get_close_matches(wrong.lower(), lowered, n=most)]
+
+
+def did_you_mean(wrong: str, known: Iterable[str], otherwise: str = "") -> str:
+    """A hint with the known name that is nearest to a wrong one, or else another hint."""
+    near = near_names(wrong, known, 1)
+    return f"did you mean {near[0]}?" if near else otherwise

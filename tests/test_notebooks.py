@@ -13,7 +13,7 @@ def code_cells(path: Path) -> list[dict[str, object]]:
 
 
 def test_there_are_notebooks():
-    assert {path.stem for path in NOTEBOOKS} >= {"tour", "drift_exploration"}
+    assert {path.stem for path in NOTEBOOKS} >= {"tour", "drift_exploration", "compare_backends"}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from clamp_analytics.database.messages import did_you_mean
+from clamp_analytics.database.messages import hint_of_names
 from clamp_analytics.errors import QueryError, UsageError
 
 KINDS = ("view", "query")
@@ -157,11 +157,11 @@ def named(name: str, /, **values: object) -> tuple[str, dict[str, Any]]:
     """
     queries = library()
     if name not in queries:
-        raise UsageError(f"there is no query named {name}", hint=did_you_mean(name, queries))
+        raise UsageError(f"there is no query named {name}", hint=hint_of_names(name, queries))
     query = queries[name]
     for given in values:
         if given not in query.params:
-            hint = did_you_mean(given, query.params) if query.params else f"{name} has no parameters"
+            hint = hint_of_names(given, query.params) if query.params else f"{name} has no parameters"
             raise UsageError(f"{name} has no parameter {given}", where=f"parameter {given}", hint=hint)
     params = {key: _value(param, values.get(key, param.default)) for key, param in query.params.items()}
     return query.sql, params

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from clamp_analytics.errors import QueryError
+from clamp_analytics.errors import QueryError, near_names
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,18 +25,13 @@ _QUOTED = re.compile(r'"([^"]+)"')
 _SHOWN = 12
 
 
-def did_you_mean(wrong: str, known: Iterable[str]) -> str:
+def hint_of_names(wrong: str, known: Iterable[str]) -> str:
     """A hint with the known names that are near a wrong one, or else with the names there are."""
     names = sorted(set(known))
-    if near := _near(wrong, names):
+    if near := near_names(wrong, names):
         return _offer(near)
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"there are {', '.join(names[:_SHOWN])}{more}" if names else ""
-
-
-def _near(wrong: str, names: Iterable[str]) -> list[str]:
-    lowered = {name.lower(): name for name in names}
-    return [lowered[name] for name in difflib.get_close_matches(wrong.lower(), lowered, n=3, cutoff=0.6)]
 
 
 def _offer(names: Iterable[str]) -> str:
@@ -71,12 +65,12 @@ def _hint(message: str, connection: duckdb.DuckDBPyConnection) -> str:
         wrong = found["name"] or found["other"]
         # DuckDB offers the columns that the query can see, near or not.
         known = _names(connection, "SELECT DISTINCT column_name FROM duckdb_columns() WHERE NOT internal")
-        near = _near(wrong, offered) or _near(wrong, sorted(known))
+        near = near_names(wrong, offered) or near_names(wrong, sorted(known))
         return _offer(near) if near else "DESCRIBE records lists the columns of records"
     if found := _TABLE.search(message):
         # What DuckDB offers here may be a table of its own catalog.
         known = _names(connection, "SELECT DISTINCT table_name FROM duckdb_columns() WHERE NOT internal")
-        return did_you_mean(found["name"] or found["other"], known)
+        return hint_of_names(found["name"] or found["other"], known)
     if offered:
         return _offer(offered)
     if found := _MISSING.search(message):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clamp_analytics.errors import UsageError
+from clamp_analytics.errors import UsageError, did_you_mean
 
 DAY = "day"
 """The UTC day of ``acquired_at``."""
@@ -66,11 +65,10 @@ def _partitions(wanted: str | Sequence[str]) -> tuple[str, ...]:
     known = (*PARTITION_COLUMNS, DAY)
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
             raise UsageError(
                 f"records cannot be partitioned by {name!r}" + (" and more" if name == NONE else ""),
                 where="partition_by",
-                hint=f"did you mean {near[0]}?" if near else f"one or more of {', '.join(known)}, or {NONE} alone",
+                hint=did_you_mean(name, known, f"one or more of {', '.join(known)}, or {NONE} alone"),
             )
     if len(set(names)) < len(names):
         raise UsageError("a partition is named twice", where=f"partition_by {','.join(names)}")

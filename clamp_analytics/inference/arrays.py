@@ -1,0 +1,22 @@
+"""Arrays of values, and what to install where there is nothing to hold them in."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from clamp_analytics.errors import UsageError
+
+try:
+    import numpy as np
+    import numpy.typing as npt
+except ImportError as error:
+    raise UsageError(
+        "the statistics of series need numpy, which is not installed",
+        hint="pip install 'clamp-analytics[drift]'",
+    ) from error
+
+__all__ = ["ArrayLike", "Floats", "Integers", "np"]
+
+ArrayLike: TypeAlias = npt.ArrayLike
+Floats: TypeAlias = npt.NDArray[np.float64]
+Integers: TypeAlias = npt.NDArray[np.int64]
