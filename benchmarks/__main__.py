@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks import reading, startup
+from benchmarks import archive, reading, startup
 from benchmarks.measure import ROOT, FailedError, Spread
 from benchmarks.tables import Row, Table, as_json, machine
 from benchmarks.ways import Bench
@@ -37,7 +37,7 @@ def _recorder() -> Iterator[Table]:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="What Clamp costs, as ratios.")
-    parser.add_argument("what", nargs="?", choices=("all", "reading", "startup", "recorder"), default="all")
+    parser.add_argument("what", nargs="?", choices=("all", "reading", "archive", "startup", "recorder"), default="all")
     parser.add_argument("--quick", action="store_true", help=f"a tenth of the files and {QUICK_RUNS} turns")
     parser.add_argument("--full", action="store_true", help="200,000 files and 2.5 GB as well")
     parser.add_argument("--runs", type=int, metavar="N", help=f"turns of each comparison (default {LEAST_RUNS})")
@@ -56,6 +56,8 @@ def _tables(wanted: argparse.Namespace) -> Iterator[Table]:
     bench = Bench(home.absolute(), wanted.runs, wanted.quick, wanted.full)
     if wanted.what in ("all", "reading"):
         yield from reading.tables(bench)
+    if wanted.what in ("all", "archive"):
+        yield from archive.tables(bench)
     if wanted.what in ("all", "startup"):
         yield from startup.tables(wanted.runs)
     if wanted.what in ("all", "recorder"):

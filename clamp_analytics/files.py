@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 from clamp_analytics.errors import OutputError, UsageError
@@ -13,6 +14,10 @@ from clamp_analytics.errors import OutputError, UsageError
 _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
 _EXISTS = "it exists already"
 _ELSEWHERE = "choose another place with -o"
+
+
+INSIDE = "!/"
+"""Stands between a container and its member: ``artifact.zip!/telemetry/x.json``."""
 
 
 def display_name(path: str | Path) -> str:
@@ -30,13 +35,23 @@ def check_absent(path: Path, hint: str = _ELSEWHERE) -> None:
         raise OutputError(_EXISTS, where=display_name(path), hint=hint)
 
 
-def check_no_source(path: Path, files: Iterable[str]) -> None:
+def check_no_source(path: Path, named: Iterable[str], files: Iterable[str] = ()) -> None:
     """Check that what is to be replaced is none of the files that are read.
+
+    Args:
+        path: what is to be replaced.
+        named: the sources as the user named them; the name of a member of a container begins with the container's.
+        files: the files that were found in them.
 
     Raises:
         UsageError: it is one of them.
     """
-    if path.exists() and os.path.realpath(path) in {os.path.realpath(file) for file in files}:
+    if not path.exists():
+        return
+    real = os.path.realpath(path)
+    # There may be very many files, and few have the name that is asked about.
+    alike = (file for file in files if file.endswith(os.path.basename(real)))
+    if any(os.path.realpath(source.partition(INSIDE)[0]) == real for source in chain(named, alike)):
         raise UsageError("it is one of the sources", where=display_name(path), hint=_ELSEWHERE)
 
 

@@ -90,6 +90,20 @@ def _reused(field: str) -> pl.Expr:
 
 RULES: tuple[Rule, ...] = (
     Rule("unreadable", _ERROR, "The file could not be read.", scope=Scope.FILE),
+    Rule(
+        "container-damaged",
+        _ERROR,
+        "The container, or this member of it, is cut or damaged.",
+        scope=Scope.FILE,
+    ),
+    Rule(
+        "container-refused",
+        _ERROR,
+        "The container, or this member of it, is made in a way that is never read.",
+        scope=Scope.FILE,
+    ),
+    Rule("container-limit", _ERROR, "The container holds more than the limits allow.", scope=Scope.FILE),
+    Rule("container-mismatch", _ERROR, "The name of the file and its bytes contradict each other.", scope=Scope.FILE),
     Rule("truncated", _ERROR, "The file ends inside its JSON document.", scope=Scope.FILE),
     Rule("not-json", _ERROR, "The file is not JSON.", scope=Scope.FILE),
     Rule("not-utf8", _ERROR, "The text is not valid UTF-8 or holds half of a surrogate pair."),

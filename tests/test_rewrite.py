@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
@@ -19,9 +20,10 @@ from hypothesis import strategies as st
 
 from clamp_analytics.errors import OutputError, SourceError, UsageError
 from clamp_analytics.files import publish
-from clamp_analytics.load import load
+from clamp_analytics.load import Counts, load
 from clamp_analytics.rewrite import align, align_files, instant, merge
 from tests.conftest import GOOD, INTEROP, Raw, numbered, producer_session, record, session, write
+from tests.reading.container_builders import a_zip
 from tests.reading.test_properties import documents
 
 NEW_YEAR = datetime(2030, 1, 1, tzinfo=UTC)
@@ -599,3 +601,31 @@ def test_a_file_is_replaced_only_where_that_is_wanted(tmp_path):
 def test_a_missing_folder_is_an_error_of_output(tmp_path):
     with pytest.raises(OutputError, match="cannot be written: no such file or directory"):
         publish(tmp_path / "none" / "a", [b""])
+
+
+def test_sessions_in_containers_are_merged(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(a_zip({"x.json": session(record(seed=1)), "y.txt": b""}))
+    (tmp_path / "b.json.gz").write_bytes(gzip.compress(session(record(seed=2))))
+    (tmp_path / "c.json").write_bytes(session(record(seed=3)))
+
+    merged = merge(tmp_path)
+
+    assert [entry["seed"] for entry in json.loads(merged.data)["records"]] == [1, 2, 3]
+    assert merged.counts == Counts(3, 0, 1)
+
+
+def test_a_damaged_container_cannot_be_merged(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(a_zip({"x.json": session(record())})[:-1])
+
+    with pytest.raises(SourceError, match="cut or damaged"):
+        merge(tmp_path)
+
+
+def test_sessions_in_containers_are_aligned_beside_the_others(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(a_zip({"t/x.json": session(record())}))
+    (tmp_path / "b.json.gz").write_bytes(gzip.compress(session(record(seed=2))))
+
+    done = align_files(tmp_path, NEW_YEAR, tmp_path / "out")
+
+    assert [str(path.relative_to(tmp_path)) for path in done.written] == ["out/a.zip!/t/x.json", "out/b.json"]
+    assert load(tmp_path / "out").records["acquired_at"].to_list() == [NEW_YEAR] * 2

@@ -16,9 +16,10 @@ from clamp_analytics.errors import OutputError, UsageError
 from clamp_analytics.load import Counts, Reader, Telemetry
 from clamp_analytics.load.parquet import read_manifest
 from clamp_analytics.load.pool import checked_jobs
+from clamp_analytics.load.stored import attach
 from clamp_analytics.load.telemetry import Progress, Sources, collect
 from clamp_analytics.schema import TABLES, Table, arrow_schema, ddl, meaning
-from clamp_analytics.sources import MANIFEST
+from clamp_analytics.sources import MANIFEST, is_database
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 LOCK = ("SET enable_external_access = false", "SET lock_configuration = true")
 """No file, network or extension from here on, and no setting that could bring them back."""
+
+
+_COUNTS = "SELECT count(*) FILTER (WHERE status = 'loaded'), count(*) FILTER (WHERE status <> 'loaded') FROM sessions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +58,12 @@ def connect(
 ) -> duckdb.DuckDBPyConnection:
     """Telemetry as a DuckDB connection with the tables ``sessions``, ``records``, ``violations`` and the views.
 
-    Session files are read into memory. Parquet exports alone are left where they are and read by each query, as far
-    as it needs them. The session's time zone is UTC.
+    Session files are read into memory. Parquet exports alone, and an archive alone, are left where they are and read
+    by each query, as far as it needs them; nobody can ingest into the archive while the connection is open. The
+    session's time zone is UTC.
 
     Args:
-        sources: session files, folders, globs, ``-`` or exports; or telemetry that is loaded already.
+        sources: session files, folders, globs, ``-``, exports or archives; or telemetry that is loaded already.
         jobs: how many batches are read, and threads of DuckDB run, at once; the usable cores by default.
         recursive: whether folders are searched below, too.
         session_ids: whether to hash each file for its ``session_id``.
@@ -93,12 +98,14 @@ def open_database(
     threads = checked_jobs(jobs)
     telemetry: Telemetry | None = None
     exports: list[str] = []
+    archive: str | None = None
     if isinstance(sources, Telemetry):
         telemetry = sources
     else:
         given = [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)
         exports = _only_exports(given)
-        if not exports:
+        archive = _only_archive(given)
+        if not exports and archive is None:
             telemetry = collect(
                 Reader(given, recursive=recursive, jobs=jobs, session_ids=session_ids, progress=progress)
             )
@@ -106,6 +113,8 @@ def open_database(
     if telemetry is not None:
         _store(connection, telemetry)
         counts, directory = telemetry.counts, telemetry.directory
+    elif archive is not None:
+        counts, directory = _attach_archive(connection, archive)
     else:
         counts, directory = _attach(connection, exports)
     for query in library().values():
@@ -185,13 +194,27 @@ def _attach(connection: duckdb.DuckDBPyConnection, exports: list[str]) -> tuple[
         ]
         connection.register(table.name, _dataset(table, paths))
         _comment(connection, table.name, table.meaning, ((column.name, meaning(column)) for column in table.columns))
-    loaded, rejected = connection.execute(
-        "SELECT count(*) FILTER (WHERE status = 'loaded'), count(*) FILTER (WHERE status <> 'loaded') FROM sessions"
-    ).fetchall()[0]
+    loaded, rejected = connection.execute(_COUNTS).fetchall()[0]
     skipped = sum(sum(manifest.skipped.values()) for _, manifest in manifests)
     directories = [manifest.source_directory for _, manifest in manifests]
     directory = directories[0] if len(directories) == 1 else os.path.commonpath(map(os.path.abspath, exports))
     return Counts(loaded, rejected, skipped), directory
+
+
+def _only_archive(given: list[str | os.PathLike[str]]) -> str | None:
+    """The archive, where it is the only source."""
+    path = os.fspath(given[0]) if len(given) == 1 else ""
+    return path if Path(path).is_file() and is_database(path) else None
+
+
+def _attach_archive(connection: duckdb.DuckDBPyConnection, path: str) -> tuple[Counts, str]:
+    """Make the tables views of an archive's, which stays where it is and cannot be written to."""
+    state = attach(connection, path, "archive")
+    for table in TABLES.values():
+        connection.execute(f"CREATE VIEW {table.name} AS SELECT * FROM archive.{table.name}")
+        _comment(connection, table.name, table.meaning, ((column.name, meaning(column)) for column in table.columns))
+    loaded, rejected = connection.execute(_COUNTS).fetchall()[0]
+    return Counts(loaded, rejected, sum(state.skipped.values())), state.source_directory or str(Path(path).parent)
 
 
 def _dataset(table: Table, paths: list[str]) -> pyarrow.dataset.Dataset | Any:

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TypeVar
 
 import polars as pl
 
 from clamp_analytics.decode.batch import Batch
 from clamp_analytics.decode.judge import in_order
-from clamp_analytics.errors import SourceError, UsageError
+from clamp_analytics.errors import SourceError, UsageError, did_you_mean
 from clamp_analytics.files import display_name
 from clamp_analytics.load.parquet import Manifest, read_export, read_manifest
-from clamp_analytics.load.plan import read_files
+from clamp_analytics.load.plan import Containers, read_files
 from clamp_analytics.load.pool import checked_jobs
+from clamp_analytics.load.stored import State, read_archive, read_state
 from clamp_analytics.load.work import Wish, ledger_of
 from clamp_analytics.rules import BY_ID
 from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, empty_frame, polars_schema
-from clamp_analytics.sources import STDIN, Listing, UnreadableError, list_sources, read_bytes
+from clamp_analytics.sources import (
+    DEFAULT_LIMITS,
+    ContainerLimits,
+    Listing,
+    UnreadableError,
+    is_container,
+    list_sources,
+    read_bytes,
+)
 
 Result = TypeVar("Result")
 Sources = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
@@ -71,22 +80,25 @@ class Reader:
     """One pass over sources, batch by batch.
 
     Args:
-        sources: session files, folders, globs, ``-`` or exports; or what ``list_sources`` made of them.
+        sources: session files, containers, folders, globs, ``-``, exports or archives; or what ``list_sources`` made
+            of them.
         columns: the columns of ``records`` that are wanted; all by default.
         session_ids: whether to hash each file for its ``session_id``.
         recursive: whether folders are searched below, too.
         jobs: how many batches are read at once; the usable cores by default.
         executor: where to read them; by default processes, where there is enough to read.
         progress: is told how far reading has come.
+        limits: how much one container may hold.
+        salvage: whether the whole members of a damaged container are kept, instead of none of them.
 
     Attributes:
-        directory: the absolute folder that all sources have in common; an export gives its own sources'.
+        directory: the absolute folder that all sources have in common; an export or archive gives its own sources'.
         single_folder: the folder, where the only source is one.
-        skipped: how many entries were passed over, by reason.
-        build_info: the provenance snapshot that an export carries; None where there is none.
+        skipped: how many entries were passed over, by reason; those of a container once it was read.
+        build_info: the provenance snapshot that an export or archive carries; None where there is none.
 
     Raises:
-        SourceError: a source does not exist or an export is damaged.
+        SourceError: a source does not exist, or an export or archive is damaged.
         UsageError: ``jobs`` is below 1, or there is no such column.
     """
 
@@ -100,6 +112,8 @@ class Reader:
         jobs: int | None = None,
         executor: Executor | None = None,
         progress: Progress | None = None,
+        limits: ContainerLimits = DEFAULT_LIMITS,
+        salvage: bool = False,
     ) -> None:
         self._jobs = checked_jobs(jobs)
         self._executor = executor
@@ -108,20 +122,25 @@ class Reader:
         listing = sources if isinstance(sources, Listing) else list_sources(sources, recursive=recursive)
         self._files = listing.files
         self._exports = [(folder, read_manifest(folder)) for folder in listing.exports]
+        self._archives = [(path, read_state(path)) for path in listing.archives]
         self.skipped = Counter(listing.skipped)
+        self._containers = Containers(limits, salvage, self.skipped)
         self.directory = listing.directory
         self.single_folder = listing.single_folder
         self.build_info: str | None = None
         for _, manifest in self._exports:
             self.skipped.update(manifest.skipped)
-        if len(self._exports) == 1 and not self._files:
-            self._stand_in_for(self._exports[0][1])
+        for _, state in self._archives:
+            self.skipped.update(state.skipped)
+        stores = len(self._exports) + len(self._archives)
+        if stores == 1 and not self._files:
+            self._stand_in_for(self._exports[0][1] if self._exports else self._archives[0][1])
         self._loaded = self._rejected = 0
 
-    def _stand_in_for(self, manifest: Manifest) -> None:
-        """Tell of the files that the only export was made from, and not of the export."""
-        self.directory = manifest.source_directory
-        self.build_info = manifest.build_info
+    def _stand_in_for(self, store: Manifest | State) -> None:
+        """Tell of the files that the only export or archive was made from, and not of itself."""
+        self.directory = store.source_directory or self.directory
+        self.build_info = store.build_info
 
     @property
     def counts(self) -> Counts:
@@ -154,15 +173,21 @@ class Reader:
             WorkerError: a worker process died.
         """
         ledgers: list[pl.DataFrame] = []
-        for share in read_files(self._files, self._wish, reduce, self._jobs, self._executor):
+        read: list[str] = []
+        for paths, share in read_files(self._files, self._wish, reduce, self._jobs, self._executor, self._containers):
             self._count(share.ledger)
             ledgers.append(share.ledger)
+            read += paths
             yield share.result
         for folder, manifest in self._exports:
             for batch in read_export(folder, manifest, self._wish.columns):
                 self._count(ledger_of(batch))
                 yield reduce(batch)
-        repeated = _repeated(self._files, ledgers)
+        for path, _ in self._archives:
+            for batch in read_archive(path, self._wish.columns):
+                self._count(ledger_of(batch))
+                yield reduce(batch)
+        repeated = _repeated(read, ledgers)
         if not repeated.is_empty():
             records = empty_frame(RECORDS).select(name for name in RECORDS.names if name in self._wish.columns)
             yield reduce(Batch(empty_frame(SESSIONS), records, repeated, pl.Series("seed_sum", dtype=pl.UInt64)))
@@ -172,14 +197,14 @@ class Reader:
         self._loaded += loaded
         self._rejected += ledger.height - loaded
         if self._progress:
-            self._progress(self._loaded + self._rejected, len(self._files))
+            files = len(self._files) - self._containers.opened + self._containers.found
+            self._progress(self._loaded + self._rejected, files)
 
 
 def _known_columns(columns: Collection[str]) -> frozenset[str]:
     for name in columns:
         if name not in RECORDS.names:
-            near = difflib.get_close_matches(name, RECORDS.names, 1)
-            raise UsageError(f"records have no column {name!r}", hint=f"did you mean {near[0]}?" if near else "")
+            raise UsageError(f"records have no column {name!r}", hint=did_you_mean(name, RECORDS.names))
     return frozenset(columns)
 
 
@@ -192,14 +217,13 @@ def _repeated(files: Sequence[str], ledgers: Sequence[pl.DataFrame]) -> pl.DataF
         return empty_frame(VIOLATIONS)
     key = ["size_bytes", "record_count", "seed_sum"]
     ledger = pl.concat(ledgers).with_row_index("place").filter("loaded", pl.col("record_count") > 0)
-    alike = [files[place] for place in ledger.filter(pl.struct(key).is_duplicated())["place"]]
-    first: dict[str, str] = {}
+    alike = ledger.filter(pl.struct(key).is_duplicated()).select("place", "digest").rows()
+    first: dict[bytes, str] = {}
     found = []
-    for path in alike:
-        if path == STDIN:
-            continue
+    # Streams give their members in an order of their own; which of two is the second does not depend on it.
+    for path, known in sorted(((files[place], digest) for place, digest in alike), key=itemgetter(0)):
         try:
-            digest = hashlib.sha256(read_bytes(path)).hexdigest()
+            digest = known or hashlib.sha256(read_bytes(path)).digest()
         except UnreadableError:
             # It was read a moment ago and is counted; only the comparison is gone with it.
             continue
@@ -234,13 +258,22 @@ def iter_batches(
     recursive: bool = True,
     jobs: int | None = None,
     executor: Executor | None = None,
+    limits: ContainerLimits = DEFAULT_LIMITS,
+    salvage: bool = False,
 ) -> Iterator[Batch]:
     """The tables of sources in batches of about 16,000 records, for what does not fit in memory.
 
     Args and errors are those of ``Reader``.
     """
     reader = Reader(
-        sources, columns=columns, session_ids=session_ids, recursive=recursive, jobs=jobs, executor=executor
+        sources,
+        columns=columns,
+        session_ids=session_ids,
+        recursive=recursive,
+        jobs=jobs,
+        executor=executor,
+        limits=limits,
+        salvage=salvage,
     )
     return reader.fold(_whole)
 
@@ -254,6 +287,8 @@ def load(
     jobs: int | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
+    limits: ContainerLimits = DEFAULT_LIMITS,
+    salvage: bool = False,
 ) -> Telemetry:
     """Read sources into the three tables.
 
@@ -268,22 +303,27 @@ def load(
         jobs=jobs,
         executor=executor,
         progress=progress,
+        limits=limits,
+        salvage=salvage,
     )
     return collect(reader)
 
 
 def collect(reader: Reader) -> Telemetry:
     """Everything that a reader gives, as one set of tables."""
-    wish, exports, files = reader._wish, reader._exports, reader._files  # noqa: SLF001  # of this module
-    if exports:
-        # Exports hold records by partition: it takes these two to put them back in order.
+    wish, files = reader._wish, reader._files  # noqa: SLF001  # of this module
+    exports, archives = reader._exports, reader._archives  # noqa: SLF001
+    containers = any(map(is_container, files))
+    if exports or archives or containers:
+        # Exports hold records by partition, archives by ingest, and tars sessions in any order: it takes these two
+        # to put them back in order.
         reader._wish = Wish(wish.columns | {"source", "record_index"}, wish.session_ids)  # noqa: SLF001
     batches = list(reader.fold(_whole))
     sessions = pl.concat([empty_frame(SESSIONS), *(batch.sessions for batch in batches)])
-    if len(exports) + bool(files) > 1:
+    if archives or containers or len(exports) + bool(files) > 1:
         sessions = sessions.sort("source", maintain_order=True)
     records = pl.concat([batch.records for batch in batches]) if batches else empty_frame(RECORDS)
-    if exports:
+    if exports or archives or containers:
         records = _by_file(records, sessions)
     return Telemetry(
         sessions=sessions,

@@ -6,19 +6,24 @@ A task runs the same in this process, in a worker process, or on any executor a 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import polars as pl
 
 from clamp_analytics.decode.batch import Batch, BatchBuilder
+from clamp_analytics.decode.faults import shorten
+from clamp_analytics.decode.rows import Fault, SessionRow
 from clamp_analytics.decode.strict import Layouts
 from clamp_analytics.files import display_name
 from clamp_analytics.schema import Status
-from clamp_analytics.sources import UnreadableError, read_bytes
+from clamp_analytics.sources import MismatchError, Packed, Rejected, UnreadableError, format_of, read_bytes
 
 Result = TypeVar("Result")
+
+Content = bytes | Packed | Rejected
+"""What is known of a file besides its path: its bytes, where in a container they are, or why it is not read."""
 
 LAYOUTS = Layouts()
 """What this process has learnt about the keys of files. It changes how fast a file is read, never what is read."""
@@ -43,7 +48,7 @@ class Share(Generic[Result]):
 
     Attributes:
         result: what its batch was reduced to.
-        ledger: one row a file, in order: ``loaded``, ``size_bytes``, ``record_count`` and ``seed_sum``.
+        ledger: one row a file, in order: ``loaded``, ``size_bytes``, ``record_count``, ``seed_sum`` and ``digest``.
     """
 
     result: Result
@@ -57,35 +62,68 @@ class Task(Generic[Result]):
     paths: tuple[str, ...]
     wish: Wish
     reduce: Callable[[Batch], Result]
-    stdin: bytes | None = None
-    """What standard input held, where it is the only path; a worker process has another one."""
+    contents: Mapping[int, Content] = field(default_factory=dict)
+    """What is not read by its path, by its place among the paths: standard input, and what containers hold."""
 
     def __call__(self) -> Share[Result]:
         """Read, decode and reduce the files."""
         builder = BatchBuilder(self.wish.columns, LAYOUTS)
-        for path in self.paths:
-            source = display_name(path)
-            try:
-                data = read_bytes(path) if self.stdin is None else self.stdin
-            except UnreadableError as error:
-                builder.add_unreadable(source, str(error))
+        digests: list[bytes | None] = [None] * len(self.paths)
+        for place, path in enumerate(self.paths):
+            source, content = display_name(path), self.contents.get(place)
+            if isinstance(content, Rejected):
+                _reject(builder.add(source, b""), content.rule, content.why)
                 continue
-            builder.add(source, data, hashlib.sha256(data).hexdigest() if self.wish.session_ids else None)
+            try:
+                data = read_bytes(path) if content is None else _data_of(content)
+            except UnreadableError as error:
+                _reject(builder.add(source, b""), error.rule, str(error))
+                continue
+            digest = hashlib.sha256(data) if self.wish.session_ids or content is not None else None
+            session = builder.add(source, data, digest.hexdigest() if digest and self.wish.session_ids else None)
+            if content is not None and digest:
+                digests[place] = digest.digest()
+            if session.status is Status.REJECTED and (found := format_of(data)):
+                _reject(session, MismatchError.rule, f"its bytes say {found}")
         batch = builder.build()
-        return Share(self.reduce(batch), ledger_of(batch))
+        return Share(self.reduce(batch), ledger_of(batch, digests))
 
 
-def ledger_of(batch: Batch) -> pl.DataFrame:
-    """What the whole run needs to know of a batch's files."""
+def _data_of(content: bytes | Packed) -> bytes:
+    return content if isinstance(content, bytes) else content.read()
+
+
+def _reject(session: SessionRow, rule: str, why: str) -> None:
+    """Say of a file that was not read, and therefore has no size, why that is."""
+    session.size_bytes = None
+    # Tables on a screen show the value and not the message.
+    value = None if rule == UnreadableError.rule else shorten(why)
+    session.faults = [Fault(rule, value=value, detail=why)]
+
+
+def ledger_of(batch: Batch, digests: Sequence[bytes | None] | None = None) -> pl.DataFrame:
+    """What the whole run needs to know of a batch's files.
+
+    Args:
+        batch: the batch.
+        digests: the SHA-256 of each file that cannot be read again by its path.
+    """
     return batch.sessions.select(
         loaded=pl.col("status") == Status.LOADED.value,
         size_bytes="size_bytes",
         record_count="record_count",
         seed_sum=batch.seed_sums,
+        digest=pl.Series(digests or [None] * batch.sessions.height, dtype=pl.Binary),
     )
 
 
 NO_LEDGER = pl.DataFrame(
-    schema={"loaded": pl.Boolean, "size_bytes": pl.UInt64, "record_count": pl.UInt32, "seed_sum": pl.UInt64}
+    schema={
+        "loaded": pl.Boolean,
+        "size_bytes": pl.UInt64,
+        "record_count": pl.UInt32,
+        "seed_sum": pl.UInt64,
+        "digest": pl.Binary,
+    }
 )
 """The ledger of a share without a file of its own."""

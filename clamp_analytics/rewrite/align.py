@@ -20,7 +20,7 @@ from clamp_analytics.files import check_absent, display_name, make_folder, publi
 from clamp_analytics.load import Counts
 from clamp_analytics.load.telemetry import Sources
 from clamp_analytics.rewrite.document import Document, Rejected, read_document, session_files
-from clamp_analytics.sources import STDIN
+from clamp_analytics.sources import COMPRESSED_ENDINGS, DEFAULT_LIMITS, STDIN, ContainerLimits
 
 STAMPS = ("acquired_at", "released_at")
 """The fields that are shifted."""
@@ -106,15 +106,23 @@ def _in_utc(to: datetime) -> datetime:
 
 
 def align_files(
-    sources: Sources, to: datetime, directory: str | os.PathLike[str], *, recursive: bool = True
+    sources: Sources,
+    to: datetime,
+    directory: str | os.PathLike[str],
+    *,
+    recursive: bool = True,
+    limits: ContainerLimits = DEFAULT_LIMITS,
+    salvage: bool = False,
 ) -> Aligned:
     """Write an aligned copy of each session file, in which nothing but the timestamps is different.
 
     Args:
-        sources: session files, folders, globs or ``-``.
+        sources: session files, containers, folders, globs or ``-``.
         to: the reference, with its time zone.
         directory: where the copies go, by their place below the folder that all sources have in common.
         recursive: whether folders are searched below, too.
+        limits: how much one container may hold.
+        salvage: whether the whole members of a damaged container are kept.
 
     Raises:
         SourceError: a source does not exist, or there is no session file.
@@ -122,8 +130,8 @@ def align_files(
         UsageError: a source is an export, or ``to`` has no time zone.
     """
     to = _in_utc(to)
-    listing = session_files(sources, recursive=recursive)
-    names, renamed = _names(listing.files, listing.directory)
+    files = session_files(sources, recursive=recursive, limits=limits, salvage=salvage)
+    names, renamed = _names(files.paths, files.directory)
     targets = {path: Path(directory, name) for path, name in names.items()}
     for target in targets.values():
         check_absent(target)
@@ -131,7 +139,7 @@ def align_files(
     rejected: list[Rejected] = []
     unaligned, finer = [], []
     for path, target in targets.items():
-        document = read_document(path, ("source", *STAMPS))
+        document = read_document(path, ("source", *STAMPS), files.contents.get(path))
         if isinstance(document, Rejected):
             rejected.append(document)
             continue
@@ -147,7 +155,7 @@ def align_files(
             unaligned.append(document.source)
         if is_finer:
             finer.append(document.source)
-    counts = Counts(len(written), len(rejected), listing.skipped.total())
+    counts = Counts(len(written), len(rejected), files.skipped)
     return Aligned(counts, written, rejected, renamed, unaligned, finer)
 
 
@@ -160,6 +168,9 @@ def _names(files: list[str], directory: str) -> tuple[dict[str, str], list[tuple
         own = STDIN_FILE if path == STDIN else os.path.relpath(os.path.abspath(path), directory)
         # A glob such as `a/../../x.json` leaves the folder that its fixed part names.
         wanted = Path(path).name if Path(own).parts[0] == os.pardir else own
+        if wanted.endswith(COMPRESSED_ENDINGS):
+            # What is written is not compressed.
+            wanted = str(Path(wanted).with_suffix(""))
         name, number = wanted, 1
         while name in taken:
             number += 1

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -22,7 +23,19 @@ from clamp_analytics.load.telemetry import Sources
 from clamp_analytics.load.work import LAYOUTS
 from clamp_analytics.rules import BY_ID
 from clamp_analytics.schema import Status
-from clamp_analytics.sources import Listing, UnreadableError, list_sources, read_bytes
+from clamp_analytics.sources import (
+    DEFAULT_LIMITS,
+    ContainerLimits,
+    Listing,
+    Member,
+    Passed,
+    UnreadableError,
+    is_container,
+    list_sources,
+    read_bytes,
+    read_container,
+    split_member,
+)
 
 
 class Rejected(NamedTuple):
@@ -76,8 +89,36 @@ def _plain(key: str) -> re.Pattern[bytes]:
     return re.compile(rb'"%b"[ \t\n\r]*:[ \t\n\r]*("[^"]*")' % re.escape(key.encode()))
 
 
-def session_files(sources: Sources | Listing, *, recursive: bool = True) -> Listing:
-    """Find the session files that the sources name.
+class Files(NamedTuple):
+    """The session files to rewrite.
+
+    Attributes:
+        paths: their names, in order.
+        contents: the bytes of those in containers, or why they cannot be had.
+        directory: the absolute folder that all sources have in common.
+        skipped: how many entries were passed over.
+    """
+
+    paths: list[str]
+    contents: Mapping[str, bytes | Rejected]
+    directory: str
+    skipped: int
+
+
+def session_files(
+    sources: Sources | Listing,
+    *,
+    recursive: bool = True,
+    limits: ContainerLimits = DEFAULT_LIMITS,
+    salvage: bool = False,
+) -> Files:
+    """Find the session files that the sources name; those in containers are read at once.
+
+    Args:
+        sources: session files, containers, folders, globs or ``-``, listed already or not.
+        recursive: whether folders are searched below, too.
+        limits: how much one container may hold.
+        salvage: whether the whole members of a damaged container are kept.
 
     Raises:
         SourceError: a source does not exist, or there is no session file.
@@ -94,20 +135,40 @@ def session_files(sources: Sources | Listing, *, recursive: bool = True) -> List
         raise SourceError(
             f"there is no session file (skipped: {listing.skipped.total()})", where=display_name(listing.directory)
         )
-    return listing
+    paths: list[str] = []
+    contents: dict[str, bytes | Rejected] = {}
+    skipped = Counter(listing.skipped)
+    for path in listing.files:
+        if not is_container(path) and split_member(path) is None:
+            paths.append(path)
+            continue
+        for found in read_container(path, limits, salvage=salvage):
+            if isinstance(found, Passed):
+                skipped.update(found.skipped)
+                continue
+            paths.append(found.source)
+            if isinstance(found, Member):
+                contents[found.source] = found.data
+            else:
+                why = f"{BY_ID[found.rule].sentence} ({found.why})"
+                contents[found.source] = Rejected(display_name(found.source), why)
+    return Files(paths, contents, listing.directory, skipped.total())
 
 
-def read_document(path: str, columns: Collection[str]) -> Document | Rejected:
+def read_document(path: str, columns: Collection[str], content: bytes | Rejected | None = None) -> Document | Rejected:
     """Read one session file, or say why it is none.
 
     Args:
         path: the file, or ``-``.
         columns: the columns of ``records`` that are wanted beside ``record_index``.
+        content: its bytes, where they are not at the path.
     """
+    if isinstance(content, Rejected):
+        return content
     source, data = display_name(path), b""
     builder = BatchBuilder({*columns, "record_index"}, LAYOUTS)
     try:
-        data = read_bytes(path)
+        data = read_bytes(path) if content is None else content
         builder.add(source, data)
     except UnreadableError as error:
         builder.add_unreadable(source, str(error))

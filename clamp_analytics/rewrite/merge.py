@@ -18,7 +18,7 @@ from clamp_analytics.errors import SourceError
 from clamp_analytics.load import Counts
 from clamp_analytics.load.telemetry import Sources
 from clamp_analytics.rewrite.document import Document, Field, Rejected, read_document, session_files
-from clamp_analytics.sources import Listing
+from clamp_analytics.sources import DEFAULT_LIMITS, ContainerLimits, Listing
 
 COLUMNS = ("seed", "thread_id", "acquired_at", "stability_score")
 """The columns of ``records`` that merging looks at."""
@@ -48,27 +48,36 @@ class Merged:
     notes: list[str]
 
 
-def merge(sources: Sources | Listing, *, skip_rejected: bool = False, recursive: bool = True) -> Merged:
+def merge(
+    sources: Sources | Listing,
+    *,
+    skip_rejected: bool = False,
+    recursive: bool = True,
+    limits: ContainerLimits = DEFAULT_LIMITS,
+    salvage: bool = False,
+) -> Merged:
     """Merge session files into one session, its records in order of acquisition.
 
     Records of one instant stay in the order of their files, and those without a usable acquisition come last.
 
     Args:
-        sources: session files, folders, globs or ``-``, listed already or not.
+        sources: session files, containers, folders, globs or ``-``, listed already or not.
         skip_rejected: whether to leave out a file that is no session, where it otherwise is an error.
         recursive: whether folders are searched below, too.
+        limits: how much one container may hold.
+        salvage: whether the whole members of a damaged container are kept.
 
     Raises:
         SourceError: a file is rejected, or there is none to merge.
         UsageError: a source is an export.
     """
-    listing = session_files(sources, recursive=recursive)
+    files = session_files(sources, recursive=recursive, limits=limits, salvage=salvage)
     rejected: list[Rejected] = []
     seen: dict[bytes, str] = {}
     documents: list[Document] = []
     notes: list[str] = []
-    for path in listing.files:
-        document = read_document(path, COLUMNS)
+    for path in files.paths:
+        document = read_document(path, COLUMNS, files.contents.get(path))
         if isinstance(document, Rejected):
             if not skip_rejected:
                 raise SourceError(
@@ -83,9 +92,9 @@ def merge(sources: Sources | Listing, *, skip_rejected: bool = False, recursive:
             documents.append(document)
         else:
             notes.append(f"merged once: {document.source} has the same bytes as {first}")
-    counts = Counts(len(listing.files) - len(rejected), len(rejected), listing.skipped.total())
+    counts = Counts(len(files.paths) - len(rejected), len(rejected), files.skipped)
     if not documents:
-        raise SourceError(f"no usable session among {counts}", where=listing.directory)
+        raise SourceError(f"no usable session among {counts}", where=files.directory)
     kept, dropped = _common_fields(documents)
     suffixes = _suffixes(documents)
     notes += [*_note_dropped(dropped), *_note_threads(documents, suffixes), *_note_seeds(documents)]

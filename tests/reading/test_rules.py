@@ -75,7 +75,10 @@ KEEPS = {
 }
 """A document that is close to breaking the rule and does not."""
 
-ELSEWHERE = {"unreadable", "session-repeated", "device-name-conflict", "deprecated-field", "unknown-field"}
+CONTAINERS = {"container-damaged", "container-refused", "container-limit", "container-mismatch"}
+"""Rules of zips, tars and compressed files; their tests are beside these."""
+
+ELSEWHERE = {"unreadable", "session-repeated", "device-name-conflict", "deprecated-field", "unknown-field"} | CONTAINERS
 """Rules that no single document breaks alone; tests of their own are below."""
 
 
@@ -97,7 +100,7 @@ def test_a_document_close_to_breaking_a_rule_keeps_it(rule: str) -> None:
 
 def test_every_rule_is_tried() -> None:
     assert set(BREAKS) | ELSEWHERE == set(BY_ID)
-    assert set(KEEPS) | {"unreadable", "session-repeated"} == set(BY_ID)
+    assert set(KEEPS) | {"unreadable", "session-repeated"} | CONTAINERS == set(BY_ID)
 
 
 def test_a_file_that_is_not_there_is_unreadable(tmp_path: Path) -> None:
@@ -140,7 +143,8 @@ def test_a_violation_has_the_severity_of_its_rule(rule: str) -> None:
 
 
 SEVERITIES = {
-    "error": "unreadable truncated not-json not-utf8 too-deep not-a-session record-not-object missing-field wrong-type "
+    "error": "unreadable container-damaged container-refused container-limit container-mismatch truncated not-json "
+    "not-utf8 too-deep not-a-session record-not-object missing-field wrong-type "
     "duplicate-key seed-range score-range not-finite",
     "info": "in-flight deprecated-field unknown-field",
 }

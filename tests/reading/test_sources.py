@@ -62,7 +62,7 @@ def test_hidden_files_and_other_endings_are_skipped_and_counted(tmp_path: Path) 
             ".git/c.json": GOOD,
             "d.txt": GOOD,
             "e.JSON": GOOD,
-            "f.json.gz": GOOD,
+            "f.json.bz2": GOOD,
             "json": GOOD,
             "g.json~": GOOD,
             "telemetry_summary.json": b"{}",

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from clamp_analytics import sources
 from clamp_analytics.load import Counts, Reader, load
 from clamp_analytics.sources import UnreadableError, read_bytes
 from tests.conftest import GOOD, drain, itself, numbered, only, run_python, statuses, write
@@ -86,8 +85,8 @@ def test_an_error_while_reading_is_told_and_harms_no_other_file(
         return real_read(descriptor, size)
 
     with monkeypatch.context() as patch:
-        patch.setattr(sources.os, "open", open_file)
-        patch.setattr(sources.os, "read", read_file)
+        patch.setattr(os, "open", open_file)
+        patch.setattr(os, "read", read_file)
         telemetry = load(tmp_path, jobs=1)
 
     assert telemetry.counts == Counts(1, 1, 0)
@@ -152,7 +151,7 @@ def test_a_file_that_grows_while_it_is_read_is_read_to_its_end(tmp_path: Path, m
         status[6] = 10
         return os.stat_result(status)
 
-    monkeypatch.setattr(sources.os, "fstat", earlier)
+    monkeypatch.setattr(os, "fstat", earlier)
 
     assert read_bytes(str(tmp_path / "a.json")) == GOOD
 

@@ -1,33 +1,36 @@
 """What the user named, as files in a fixed order.
 
-A source is a session file, a folder, a glob, ``-`` for one session on standard input, or a Parquet export of
-this package. Listing opens nothing; ``read_bytes`` opens regular files only.
+A source is a session file, a folder, a glob, ``-`` for one session on standard input, a container of session files,
+a member of one, or a Parquet export of this package. Listing opens no session file and no container.
 """
 
 from __future__ import annotations
 
-import errno
-import fnmatch
 import glob
 import os
 import stat
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from clamp_analytics.errors import SourceError
+from clamp_analytics.files import INSIDE
+from clamp_analytics.sources.files import STDIN, reason_of
+from clamp_analytics.sources.names import (
+    CONTAINER_ENDINGS,
+    ENDING,
+    MANIFEST,
+    is_container,
+    is_not_session,
+    split_member,
+)
 
-STDIN = "-"
-"""The name of standard input as a source."""
+DATABASE_MARK = b"DUCK"
+"""Stands at offset 8 of a DuckDB database, which is how an archive is told from a session file."""
 
-ENDING = ".json"
-MANIFEST = "clamp_export.json"
-"""The file that makes a folder an export; it is written last."""
-
-NOT_SESSIONS = frozenset({"telemetry_summary.json", "rocm_snapshot.json", MANIFEST})
-"""Names beside session files that are known to be something else; they are read only where named outright."""
+_READ = (ENDING, *CONTAINER_ENDINGS)
+"""The endings of what is read where it is not named outright."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,13 @@ class Listing:
     """What the sources come to.
 
     Attributes:
-        files: paths of session files, by name; ``-`` for standard input.
+        files: paths of session files and containers, by name; ``-`` for standard input; and members of containers
+            that were named, as ``artifact.zip!/telemetry/x.json``.
         exports: folders that are exports, by name.
         skipped: how many entries were passed over, by reason.
         directory: the absolute folder that all sources have in common.
         single_folder: the folder, where the only source is one.
+        archives: DuckDB databases, by name.
     """
 
     files: list[str]
@@ -47,6 +52,7 @@ class Listing:
     skipped: Counter[str]
     directory: str
     single_folder: str | None = None
+    archives: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -58,12 +64,9 @@ class _Walk:
     named: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     exports: list[str] = field(default_factory=list)
+    archives: list[str] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     visited: set[tuple[int, int]] = field(default_factory=set)
-
-
-class UnreadableError(Exception):
-    """A file could not be read; the text says why."""
 
 
 def list_sources(
@@ -88,6 +91,7 @@ def list_sources(
     return Listing(
         files=_settled(walk),
         exports=sorted(set(walk.exports)),
+        archives=sorted(set(walk.archives)),
         skipped=walk.skipped,
         directory=_common_folder(named),
         single_folder=named[0] if len(named) == 1 and Path(named[0]).is_dir() else None,
@@ -95,7 +99,7 @@ def list_sources(
 
 
 def _expand(source: str, walk: _Walk) -> Iterable[str]:
-    if source == STDIN or os.path.lexists(source):
+    if source == STDIN or os.path.lexists(source) or split_member(source):
         return [source]
     if not glob.has_magic(source):
         raise SourceError("there is no such file or folder", where=source, hint="check the path, or quote a glob")
@@ -122,12 +126,12 @@ def _passed_over(path: str, pattern: str, walk: _Walk) -> bool:
     """Whether what a pattern matched is passed over, as it would be in a folder."""
     name = os.path.basename(path)
     asked_for = os.path.splitext(pattern)[1]
-    ending = asked_for if asked_for and not glob.has_magic(asked_for) else ENDING
+    endings = (asked_for,) if asked_for and not glob.has_magic(asked_for) else _READ
     if Path(path).is_dir():
         return False
-    if name in NOT_SESSIONS:
+    if is_not_session(name):
         walk.skipped["not a session by its name"] += 1
-    elif not fnmatch.fnmatchcase(name, f"*{ending}"):
+    elif not name.endswith(endings):
         walk.skipped["other ending"] += 1
     else:
         return False
@@ -136,7 +140,7 @@ def _passed_over(path: str, pattern: str, walk: _Walk) -> bool:
 
 def _add(path: str, walk: _Walk) -> None:
     """Take what was named outright."""
-    if path == STDIN:
+    if path == STDIN or split_member(path):
         walk.named.append(path)
         return
     try:
@@ -147,15 +151,26 @@ def _add(path: str, walk: _Walk) -> None:
             # It was meant to be a session: reading it names the fault.
             walk.named.append(path)
             return
-        raise SourceError(f"cannot be read: {_reason(error)}", where=path) from error
+        raise SourceError(f"cannot be read: {reason_of(error)}", where=path) from error
     if is_export:
         walk.exports.append(path)
     elif stat.S_ISDIR(mode):
         _search(path, walk)
     elif stat.S_ISREG(mode):
-        walk.named.append(path)
+        (walk.archives if is_database(path) else walk.named).append(path)
     else:
         walk.skipped["not a regular file"] += 1
+
+
+def is_database(path: str) -> bool:
+    """Whether a regular file is a DuckDB database; one that cannot be read is none."""
+    if path.endswith(ENDING):
+        return False
+    try:
+        with open(path, "rb") as file:
+            return file.read(12)[8:] == DATABASE_MARK
+    except OSError:
+        return False
 
 
 def _search(folder: str, walk: _Walk) -> None:
@@ -174,7 +189,7 @@ def _search(folder: str, walk: _Walk) -> None:
                     _sort_out(entry, walk, waiting, linked)
         except OSError as error:
             if current == folder:
-                raise SourceError(f"the folder cannot be listed: {_reason(error)}", where=current) from error
+                raise SourceError(f"the folder cannot be listed: {reason_of(error)}", where=current) from error
             # Below the folder that was named, it is one bad entry among good ones: reading it names the fault.
             walk.files.append(current)
         linked.sort(reverse=True)
@@ -193,9 +208,9 @@ def _sort_out(entry: os.DirEntry[str], walk: _Walk, waiting: list[str], linked: 
                 walk.skipped["export below"] += 1
             else:
                 (linked if entry.is_symlink() else waiting).append(entry.path)
-        elif not name.endswith(ENDING):
+        elif not name.endswith(_READ):
             walk.skipped["other ending"] += 1
-        elif name in NOT_SESSIONS:
+        elif is_not_session(name):
             walk.skipped["not a session by its name"] += 1
         elif entry.is_symlink():
             walk.links.append(entry.path)
@@ -220,7 +235,13 @@ def _settled(walk: _Walk) -> list[str]:
                 files.add(path)
         for link in sorted(walk.links):
             _follow(link, walk, files, found)
-    return sorted(files)
+    containers = {path for path in files if is_container(path)}
+    if not containers:
+        return sorted(files)
+    # A member that is named beside its container is read with it.
+    read = {os.path.realpath(path) for path in containers}
+    once = (path for path in files if not ((parts := split_member(path)) and os.path.realpath(parts[0]) in read))
+    return sorted(once, key=lambda path: path + INSIDE if path in containers else path)
 
 
 def _follow(link: str, walk: _Walk, files: set[str], found: set[str]) -> None:
@@ -239,6 +260,8 @@ def _follow(link: str, walk: _Walk, files: set[str], found: set[str]) -> None:
 def _common_folder(named: Sequence[str]) -> str:
     folders = []
     for source in named:
+        if parts := split_member(source):
+            source = parts[0]
         # The fixed part of a glob; standard input stands for the folder one is in.
         fixed = source if os.path.lexists(source) else source[: _first_magic(source)]
         path = os.path.abspath("" if source == STDIN else fixed)
@@ -249,52 +272,3 @@ def _common_folder(named: Sequence[str]) -> str:
 
 def _first_magic(pattern: str) -> int:
     return next((at for at, char in enumerate(pattern) if char in "*?["), len(pattern))
-
-
-def size_of(path: str) -> int:
-    """The size of a file; 0 where it cannot be told, which reading it will then explain."""
-    if path == STDIN:
-        return 0
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0
-
-
-def read_bytes(path: str) -> bytes:
-    """The bytes of a session file, or of standard input.
-
-    Raises:
-        UnreadableError: it is no regular file, or the system refuses.
-    """
-    if path == STDIN:
-        return sys.stdin.buffer.read()
-    try:
-        # A FIFO that took a file's place since it was listed must not block.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise UnreadableError(_reason(error)) from error
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise UnreadableError("it is no regular file")
-        data = os.read(descriptor, status.st_size + 1)
-        if len(data) == status.st_size:
-            return data
-        return _read_rest(descriptor, data)
-    except OSError as error:
-        raise UnreadableError(_reason(error)) from error
-    finally:
-        os.close(descriptor)
-
-
-def _read_rest(descriptor: int, data: bytes) -> bytes:
-    """Read on to the end: one call gives 2 GiB at most, and a file may grow while it is read."""
-    parts = [data]
-    while part := os.read(descriptor, 1 << 24):
-        parts.append(part)
-    return b"".join(parts)
-
-
-def _reason(error: OSError) -> str:
-    return "it vanished" if error.errno == errno.ENOENT else (error.strerror or str(error)).lower()

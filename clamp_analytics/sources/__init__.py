@@ -1,0 +1,54 @@
+"""What the user named -> files in a fixed order -> their bytes.
+
+``listing`` finds the files, ``files`` reads one, and ``containers`` reads the members of zips, tars and compressed
+files. No engine is imported until a stream needs it.
+"""
+
+from __future__ import annotations
+
+from clamp_analytics.files import INSIDE
+from clamp_analytics.sources.containers import identity, open_container, read_container
+from clamp_analytics.sources.files import STDIN, UnreadableError, read_bytes, size_of
+from clamp_analytics.sources.limits import DEFAULT_LIMITS, ContainerLimits, MismatchError
+from clamp_analytics.sources.listing import DATABASE_MARK, Listing, is_database, list_sources
+from clamp_analytics.sources.members import Member, Packed, Passed, Rejected
+from clamp_analytics.sources.names import (
+    COMPRESSED_ENDINGS,
+    CONTAINER_ENDINGS,
+    ENDING,
+    MANIFEST,
+    NOT_SESSIONS,
+    format_of,
+    is_container,
+    split_member,
+)
+
+__all__ = [
+    "COMPRESSED_ENDINGS",
+    "CONTAINER_ENDINGS",
+    "DATABASE_MARK",
+    "DEFAULT_LIMITS",
+    "ENDING",
+    "INSIDE",
+    "MANIFEST",
+    "NOT_SESSIONS",
+    "STDIN",
+    "ContainerLimits",
+    "Listing",
+    "Member",
+    "MismatchError",
+    "Packed",
+    "Passed",
+    "Rejected",
+    "UnreadableError",
+    "format_of",
+    "identity",
+    "is_container",
+    "is_database",
+    "list_sources",
+    "open_container",
+    "read_bytes",
+    "read_container",
+    "size_of",
+    "split_member",
+]

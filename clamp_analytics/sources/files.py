@@ -1,0 +1,92 @@
+"""The bytes of one regular file."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+import sys
+
+STDIN = "-"
+"""The name of standard input as a source."""
+
+
+class UnreadableError(Exception):
+    """A file could not be read; the text says why, and ``rule`` which rule it breaks by that."""
+
+    rule = "unreadable"
+
+
+def size_of(path: str) -> int:
+    """The size of a file; 0 where it cannot be told, which reading it will then explain."""
+    if path == STDIN:
+        return 0
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
+def read_bytes(path: str) -> bytes:
+    """The bytes of a session file, or of standard input.
+
+    Raises:
+        UnreadableError: it is no regular file, or the system refuses.
+    """
+    if path == STDIN:
+        return sys.stdin.buffer.read()
+    descriptor = _opened(path)
+    try:
+        size = _regular_size(descriptor)
+        data = os.read(descriptor, size + 1)
+        if len(data) == size:
+            return data
+        return _read_rest(descriptor, data)
+    except OSError as error:
+        raise UnreadableError(reason_of(error)) from error
+    finally:
+        os.close(descriptor)
+
+
+def open_regular(path: str) -> io.FileIO:
+    """A regular file, opened to be read in pieces.
+
+    Raises:
+        UnreadableError: it is no regular file, or the system refuses.
+    """
+    descriptor = _opened(path)
+    try:
+        _regular_size(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return io.FileIO(descriptor)
+
+
+def _opened(path: str) -> int:
+    try:
+        # A FIFO that took a file's place since it was listed must not block.
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise UnreadableError(reason_of(error)) from error
+
+
+def _regular_size(descriptor: int) -> int:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise UnreadableError("it is no regular file")
+    return status.st_size
+
+
+def _read_rest(descriptor: int, data: bytes) -> bytes:
+    """Read on to the end: one call gives 2 GiB at most, and a file may grow while it is read."""
+    parts = [data]
+    while part := os.read(descriptor, 1 << 24):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def reason_of(error: OSError) -> str:
+    """Why the system refused, in a few words."""
+    return "it vanished" if error.errno == errno.ENOENT else (error.strerror or str(error)).lower()
