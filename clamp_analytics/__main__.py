@@ -12,9 +12,9 @@ def main() -> None:
     if sys.argv[1:] in (["--version"], ["-V"]):
         sys.stdout.write(f"clamp-analytics {__version__}\n")
         return
-    from clamp_analytics.cli import app
+    from clamp_analytics.cli import make_app
 
-    app(prog_name="clamp-analytics")
+    make_app(*sys.argv[1:2])(prog_name="clamp-analytics")
 
 
 if __name__ == "__main__":

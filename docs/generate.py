@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PART = re.compile(r"(<!-- generated: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 SCREEN = (
     "summarize data/samples/drifting --by context",
+    "drift data/samples/drifting --metric mean_stability --metric duration_p50_ms",
     "validate data/samples/faulty --limit 6",
 )
 
@@ -38,10 +39,10 @@ def commands() -> str:
     """The commands with what each is for."""
     import typer
 
-    from clamp_analytics.cli import app
+    from clamp_analytics.cli import make_app
 
     rows = ["| command | what it does |", "|---|---|"]
-    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+    for name, command in typer.main.get_command(make_app()).commands.items():  # type: ignore[attr-defined]
         rows.append(f"| `clamp-analytics {name}` | {command.help.splitlines()[0]} |")
     return "\n".join(rows) + "\n"
 

@@ -54,7 +54,7 @@ def align(
     """
     from clamp_analytics.rewrite import align_files, instant
 
-    aligned = align_files(sources, instant(to), output, recursive=not no_recursive)
+    aligned = align_files(sources, instant(to), output, recursive=not no_recursive, **options.container_settings())
     _report(aligned)
     tell(f"wrote {len(aligned.written):,} files to {output}; files: {aligned.counts}")
     if aligned.rejected:

@@ -46,10 +46,10 @@ def merge(
     target = None if output == STDOUT else Path(output)
     listing = list_sources(sources, recursive=not no_recursive)
     if target is not None and overwrite:
-        check_no_source(target, listing.files)
+        check_no_source(target, sources, listing.files)
     elif target is not None:
         check_absent(target, "name another file, or replace it with --overwrite")
-    merged = rewrite.merge(listing, skip_rejected=skip_rejected)
+    merged = rewrite.merge(listing, skip_rejected=skip_rejected, **options.container_settings())
     if target is None:
         put(merged.data)
     else:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import typer
 
-from clamp_analytics.cli.options import FailOn
+from clamp_analytics.cli.options import FailOn, container_settings, with_container_options
 from clamp_analytics.errors import ClampError, OutputError, QueryError, SourceError, UsageError, WorkerError
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from clamp_analytics.sources import Listing
+    from clamp_analytics.sources import ContainerLimits, Listing
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -42,15 +44,19 @@ STDOUT = "-"
 SCREEN_DIGITS = 9
 """Significant digits that a table shows of a float."""
 
+_READ: ContextVar[list[tuple[Sequence[str], Sequence[str]]]] = ContextVar("_READ")
+"""What the command that runs has read so far: sources as they were named, and the files that they came to."""
+
 PROGRESS_FROM_FILES = 2000
 """With fewer files than this, reading ends before a bar could be read."""
 
 
 def command(function: Command) -> Command:
-    """A command whose errors end it with a sentence and an exit code."""
+    """A command whose errors end it with a sentence and an exit code; one that reads has the options on containers."""
 
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> None:
+        token = _READ.set([])
         try:
             function(*args, **kwargs)
             sys.stdout.flush()
@@ -64,8 +70,12 @@ def command(function: Command) -> Command:
         except KeyboardInterrupt as error:
             tell("interrupted")
             raise typer.Exit(INTERRUPTED) from error
+        finally:
+            _READ.reset(token)
 
-    return guarded  # type: ignore[return-value]
+    # Whatever searches folders may come upon containers.
+    reads = "no_recursive" in inspect.signature(function).parameters
+    return with_container_options(guarded) if reads else guarded  # type: ignore[return-value]
 
 
 def tell(text: str) -> None:
@@ -81,6 +91,7 @@ def put(data: str | bytes, to: str | None = None) -> None:
 
     Raises:
         OutputError: it could not be written.
+        UsageError: it would take the place of what the command has read.
     """
     raw = data.encode() if isinstance(data, str) else data
     if to is None or to == STDOUT:
@@ -95,8 +106,21 @@ def put(data: str | bytes, to: str | None = None) -> None:
         return
     from clamp_analytics.files import publish
 
+    check_output(to)
     publish(Path(to), [raw], overwrite=True)
     tell(f"wrote {to}")
+
+
+def check_output(to: str) -> None:
+    """Check that a result does not take the place of what the command has read so far.
+
+    Raises:
+        UsageError: it would.
+    """
+    from clamp_analytics.files import check_no_source
+
+    for named, files in _READ.get():
+        check_no_source(Path(to), named, files)
 
 
 def fail_on(level: FailOn, severities: Mapping[str, int]) -> None:
@@ -118,10 +142,12 @@ class Reading(TypedDict):
     jobs: int | None
     executor: Executor | None
     progress: Callable[[int, int], None] | None
+    limits: ContainerLimits
+    salvage: bool
 
 
 @contextmanager
-def reading(sources: Iterable[str], jobs: int | None, *, recursive: bool) -> Iterator[Reading]:
+def reading(sources: Sequence[str], jobs: int | None, *, recursive: bool) -> Iterator[Reading]:
     """List the sources, start workers where there is much to read, and show how far it has come.
 
     Raises:
@@ -130,13 +156,21 @@ def reading(sources: Iterable[str], jobs: int | None, *, recursive: bool) -> Ite
     from clamp_analytics.load.pool import early_workers
     from clamp_analytics.sources import list_sources
 
+    named = [source for source in sources if source != STDOUT]
     listing = list_sources(sources, recursive=recursive)
-    with early_workers(listing, jobs) as executor, _progress(len(listing.files)) as report:
-        yield {"sources": listing, "jobs": jobs, "executor": executor, "progress": report}
+    _READ.get().append((named, listing.files))
+    with early_workers(listing, jobs) as executor, progress_bar(len(listing.files)) as report:
+        yield {
+            "sources": listing,
+            "jobs": jobs,
+            "executor": executor,
+            "progress": report,
+            **container_settings(),
+        }
 
 
 @contextmanager
-def _progress(files: int) -> Iterator[Callable[[int, int], None] | None]:
+def progress_bar(files: int) -> Iterator[Callable[[int, int], None] | None]:
     """A bar on standard error while many files are read; None where nobody watches or it is over in a moment."""
     if files < PROGRESS_FROM_FILES or not sys.stderr.isatty():
         yield None
@@ -148,7 +182,7 @@ def _progress(files: int) -> Iterator[Callable[[int, int], None] | None]:
         *Progress.get_default_columns(), MofNCompleteColumn(), console=Console(stderr=True), transient=True
     ) as bar:
         task = bar.add_task("reading", total=files)
-        yield lambda done, _: bar.update(task, completed=done)
+        yield lambda done, files: bar.update(task, completed=done, total=files)
 
 
 def screen(frame: pl.DataFrame, limit: int = 0) -> str:
@@ -162,10 +196,10 @@ def screen(frame: pl.DataFrame, limit: int = 0) -> str:
     from clamp_analytics.render import table
 
     rounded = frame.with_columns(pl.selectors.float().round_sig_figs(SCREEN_DIGITS))
-    return table(rounded, width=_width(), limit=limit or None, color=_in_color())
+    return table(rounded, width=terminal_width(), limit=limit or None, color=_in_color())
 
 
-def _width() -> int | None:
+def terminal_width() -> int | None:
     """Columns of the terminal that standard output is; None where it is none, so that nothing is folded."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 

@@ -89,8 +89,10 @@ def sql(
         _refuse_terminal()
     with reading(sources, jobs, recursive=not no_recursive) as given:
         found = given["sources"]
-        # Exports alone stay where they are; session files are read into memory.
-        tables = found.exports if not found.files else collect(Reader(**given, session_ids=True))
+        # Exports alone, or one archive, stay where they are; session files are read into memory.
+        stores = [*found.exports, *found.archives]
+        stay = not found.files and (not found.archives or len(stores) == 1)
+        tables = stores if stay else collect(Reader(**given, session_ids=True))
         database = open_database(tables, jobs=jobs, allow_external=allow_external)
     put(_rendered(run_query(database.connection, text, params), output_format, limit), output)
     tell(f"files: {database.counts}")

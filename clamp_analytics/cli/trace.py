@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clamp_analytics.cli import options
-from clamp_analytics.cli.run import STDOUT, command, put, reading, tell
+from clamp_analytics.cli.run import STDOUT, check_output, command, put, reading, tell
 
 if TYPE_CHECKING:
     from clamp_analytics.load import Telemetry
@@ -47,7 +47,7 @@ def trace(
     """
     with reading(sources, jobs, recursive=not no_recursive) as given:
         from clamp_analytics import trace as tracing
-        from clamp_analytics.files import check_no_source, publish
+        from clamp_analytics.files import publish
         from clamp_analytics.load import Reader, collect
 
         reader = Reader(**given, columns=tracing.COLUMNS)
@@ -58,7 +58,7 @@ def trace(
         for chunk in made.chunks():
             put(chunk)
     else:
-        check_no_source(Path(output), telemetry.sessions["source"])
+        check_output(output)
         publish(Path(output), made.chunks(), overwrite=True)
     _name_rejected(telemetry)
     _name_left_out(made)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -12,7 +11,7 @@ import typer
 
 from clamp_analytics.cli import options
 from clamp_analytics.cli.run import command, fail_on, put, reading, screen, tell
-from clamp_analytics.errors import SourceError, UsageError
+from clamp_analytics.errors import SourceError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     import polars as pl
@@ -112,8 +111,7 @@ def _wanted(select: Sequence[str], ignore: Sequence[str]) -> set[str]:
 
     for name in (*select, *ignore):
         if name not in BY_ID:
-            near = difflib.get_close_matches(name, BY_ID, 1)
-            hint = f"did you mean {near[0]}?" if near else "`clamp-analytics validate --rules` lists them"
+            hint = did_you_mean(name, BY_ID, "`clamp-analytics validate --rules` lists them")
             raise UsageError(f"there is no rule {name!r}", where="--select/--ignore", hint=hint)
     return {rule for rule in (select or BY_ID) if rule not in ignore}
 

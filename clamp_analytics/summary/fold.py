@@ -67,13 +67,17 @@ class Partial:
         groups: the statistics by the group's value; one group where nothing is grouped.
         severities: violations by severity.
         rejected: name and reason of each file that is no session.
+        unexplained: names of such files whose reason comes in another batch, as in an export.
+        reasons: name and message of errors of whole files that come in another batch.
         durations: how often each duration stands in each group (``key``, ``duration_ms``, ``times``).
         open_pairs: (``key``, ``source``) of groups and sessions whose other records may come in another batch.
     """
 
     groups: dict[Any, Group]
     severities: Counter[str]
-    rejected: list[tuple[str, str]]
+    rejected: list[tuple[str, str]] = field(default_factory=list)
+    unexplained: list[str] = field(default_factory=list)
+    reasons: list[tuple[str, str]] = field(default_factory=list)
     durations: pl.DataFrame | None = None
     open_pairs: pl.DataFrame | None = None
 
@@ -104,18 +108,18 @@ class Fold:
     def __call__(self, batch: Batch) -> Partial:
         """The batch's share."""
         severities = Counter(batch.violations["severity"].to_list())
-        rejected = _rejected(batch) if severities[Severity.ERROR.value] else []
+        rejected = _rejected(batch)
         records = batch.records
         if self.released_only:
             records = records.filter(pl.col("released_at").is_not_null())
         if records.is_empty():
-            return Partial({}, severities, rejected)
+            return Partial({}, severities, *rejected)
         groups: dict[Any, Group] = {}
         keyed = records.with_columns(self._key().alias("key"))
         for rows in keyed.iter_slices(ROWS_AT_ONCE):
             _merge(groups, _groups(rows))
         if self.by is None:
-            return Partial(groups, severities, rejected)
+            return Partial(groups, severities, *rejected)
         pairs = keyed.select("key", "source").unique()
         complete = pairs.join(batch.sessions.select("source"), on="source", how="semi")
         for key, sessions in complete.group_by("key").len().iter_rows():
@@ -123,7 +127,7 @@ class Fold:
         return Partial(
             groups,
             severities,
-            rejected,
+            *rejected,
             keyed.drop_nulls("duration_ms").group_by("key", "duration_ms").agg(times=pl.len()),
             pairs.join(batch.sessions.select("source"), on="source", how="anti"),
         )
@@ -134,10 +138,19 @@ class Fold:
         return pl.col("acquired_at").dt.date() if self.by == "day" else pl.col(self.by)
 
 
-def _rejected(batch: Batch) -> list[tuple[str, str]]:
+def _rejected(batch: Batch) -> tuple[list[tuple[str, str]], list[str], list[tuple[str, str]]]:
+    """The fields ``rejected``, ``unexplained`` and ``reasons`` of a batch's share."""
     files = batch.sessions.filter(pl.col("status") == Status.REJECTED.value).select("source")
-    reasons = batch.violations.filter(pl.col("severity") == Severity.ERROR.value).select("source", "message")
-    return list(reasons.join(files, on="source", how="semi").iter_rows())
+    whole_file = pl.col("record_index").is_null()
+    reasons = batch.violations.filter(pl.col("severity") == Severity.ERROR.value, whole_file)
+    if files.is_empty() and reasons.is_empty():
+        return [], [], []
+    named = reasons.select("source", "message")
+    return (
+        list(named.join(files, on="source", how="semi").iter_rows()),
+        files.join(named, on="source", how="anti")["source"].to_list(),
+        list(named.join(batch.sessions, on="source", how="anti").iter_rows()),
+    )
 
 
 def _merge(into: dict[Any, Group], groups: dict[Any, Group]) -> None:
@@ -185,12 +198,16 @@ def merge(partials: Iterable[Partial]) -> Partial:
     groups: dict[Any, Group] = {}
     severities: Counter[str] = Counter()
     rejected: list[tuple[str, str]] = []
+    unexplained: set[str] = set()
+    reasons: list[tuple[str, str]] = []
     durations: list[pl.DataFrame] = []
     pairs: list[pl.DataFrame] = []
     for partial in partials:
         _merge(groups, partial.groups)
         severities.update(partial.severities)
         rejected += partial.rejected
+        unexplained.update(partial.unexplained)
+        reasons += partial.reasons
         if partial.durations is not None:
             durations.append(partial.durations)
             if sum(frame.height for frame in durations) > COMPACT_ABOVE_ROWS:
@@ -200,7 +217,8 @@ def merge(partials: Iterable[Partial]) -> Partial:
     if pairs:
         for key, sessions in pl.concat(pairs).unique().group_by("key").len().iter_rows():
             groups[key] += Group(sessions=sessions)
-    return Partial(groups, severities, sorted(rejected), _compacted(durations) if durations else None)
+    rejected += [(source, message) for source, message in reasons if source in unexplained]
+    return Partial(groups, severities, sorted(rejected), durations=_compacted(durations) if durations else None)
 
 
 def _compacted(durations: list[pl.DataFrame]) -> pl.DataFrame:

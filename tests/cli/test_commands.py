@@ -347,8 +347,8 @@ def test_an_interrupt_ends_with_130(tmp_path):
 @pytest.mark.parametrize("module", ["polars", "duckdb", "pyarrow"])
 def test_help_loads_no_engine(module):
     code = (
-        "import sys\nfrom clamp_analytics.cli import app\n"
-        f"try: app(['summarize', '--help'])\nfinally: assert {module!r} not in sys.modules"
+        "import sys\nfrom clamp_analytics.cli import make_app\n"
+        f"try: make_app()(['summarize', '--help'])\nfinally: assert {module!r} not in sys.modules"
     )
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
@@ -392,3 +392,19 @@ def test_a_new_file_has_the_rights_of_any_new_file(clamp, clean, tmp_path):
 
     assert os.stat(tmp_path / "summary.json").st_mode == os.stat(tmp_path / "plain").st_mode
     assert Path(tmp_path / "summary.json").read_text().endswith("}\n")
+
+
+@pytest.mark.parametrize("command", ["summarize", "validate", "score", "trace", "drift"])
+def test_no_command_writes_over_a_session_that_it_reads(clamp, tmp_path, clean, command):
+    folder = tmp_path / "telemetry"
+    shutil.copytree(clean, folder)
+    session = next(folder.glob("*.json"))
+    before = session.read_bytes()
+
+    done = clamp(command, folder, "-o", session)
+
+    assert (done.code, done.err.splitlines()[-2:]) == (
+        2,
+        [f"error: {session}: it is one of the sources", "  hint: choose another place with -o"],
+    )
+    assert session.read_bytes() == before

@@ -1,0 +1,229 @@
+"""``drift`` as a user runs it."""
+
+import csv
+import io
+import json
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from clamp_analytics.series import BY, METRICS
+from tests.cli.conftest import SAMPLES
+from tests.cli.histories import history
+from tests.conftest import record, session, write
+
+DRIFTING = SAMPLES / "drifting"
+SHIFT = "2026-10-08T18:00:00Z"
+"""The sample has two sessions a day from 2026-10-01 06:00 on, and fifteen before the shift."""
+
+HOSTILE = "</details><script>|::error::x\x1b[31m"
+
+
+def verdicts(done):
+    return {(row["context"], row["metric"]): row for row in json.loads(done.out)["verdicts"]}
+
+
+def test_the_shift_of_the_sample_is_found_where_it_was_made(clamp):
+    found = verdicts(clamp("drift", DRIFTING, "-f", "json"))
+
+    row = found["upload-queue", "duration_p50_ms"]
+    assert (row["verdict"], row["change_at"]) == ("regressed", SHIFT)
+    assert {context for (context, _), row in found.items() if row["verdict"] != "unchanged"} == {"upload-queue"}
+
+
+def test_the_table_has_changes_first_with_a_sparkline(clamp):
+    lines = clamp("drift", DRIFTING, "--metric", "duration_p50_ms").out.splitlines()
+
+    assert lines[0].split() == ["verdict", "context", "metric", "trend", "before", "→", "after", "change", "since", "p"]
+    assert lines[2].split()[:3] == ["regressed", "upload-queue", "duration_p50_ms"]
+    assert "2026-10-08" in lines[2]
+    assert set(lines[2].split()[3]) <= set("▁▂▃▄▅▆▇█")
+    assert len(lines) == 5
+
+
+def test_the_closing_line_counts_sessions_and_verdicts(clamp):
+    done = clamp("drift", DRIFTING, "--metric", "duration_p50_ms")
+
+    assert done.err == (
+        "1 regression, 2 unchanged; 3 tested; 30 sessions, 0 untimed; "
+        "files: 30 seen = 30 loaded + 0 rejected + 0 skipped\n"
+    )
+
+
+@pytest.mark.parametrize("level, code", [("never", 0), ("regression", 1), ("warning", 1)])
+def test_the_check_fails_where_it_is_asked_to(clamp, level, code):
+    assert clamp("drift", DRIFTING, "--fail-on", level).code == code
+
+
+def test_without_a_regression_the_check_is_passed(clamp):
+    assert clamp("drift", SAMPLES / "clean", "--fail-on", "warning").code == 0
+
+
+def test_csv_has_every_column_with_all_digits(clamp):
+    done = clamp("drift", DRIFTING, "-f", "csv", "--metric", "mean_stability")
+
+    rows = list(csv.DictReader(io.StringIO(done.out)))
+    as_json = json.loads(clamp("drift", DRIFTING, "-f", "json", "--metric", "mean_stability").out)["verdicts"]
+    assert [row["after"] for row in rows] == [repr(row["after"]) for row in as_json]
+    assert list(rows[0]) == list(as_json[0])
+
+
+def test_junit_has_a_case_a_series_and_a_failure_a_regression(clamp):
+    root = ET.fromstring(clamp("drift", DRIFTING, "-f", "junit", "-m", "duration_p50_ms").out)
+
+    failed = [case.get("name") for case in root.iter("testcase") if case.find("failure") is not None]
+    assert (root.get("tests"), failed) == ("3", ["upload-queue: duration_p50_ms"])
+
+
+def test_github_gets_annotations_and_the_summary_of_the_job(clamp, tmp_path):
+    summary = tmp_path / "summary.md"
+    summary.write_text("before\n")
+
+    done = clamp("drift", DRIFTING, "-f", "github", "-m", "duration_p50_ms", env={"GITHUB_STEP_SUMMARY": str(summary)})
+
+    assert done.out.startswith("::error title=Drift%3A duration_p50_ms regressed::upload-queue: duration_p50_ms ")
+    assert len(done.out.splitlines()) == 1
+    assert summary.read_text().startswith("before\n### Drift: 1 regression\n")
+
+
+def test_without_a_job_there_is_no_summary(clamp, tmp_path):
+    assert clamp("drift", DRIFTING, "-f", "github", env={"GITHUB_STEP_SUMMARY": ""}).code == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_summary_that_cannot_be_written_is_told(clamp, tmp_path):
+    done = clamp("drift", DRIFTING, "-f", "github", env={"GITHUB_STEP_SUMMARY": str(tmp_path / "no" / "file")})
+
+    assert done.code == 3
+    assert "GITHUB_STEP_SUMMARY" in done.err
+
+
+def test_the_result_can_go_to_a_file(clamp, tmp_path):
+    done = clamp("drift", DRIFTING, "-f", "markdown", "-o", "drift.md")
+
+    assert (done.out, (tmp_path / "drift.md").read_text()[:10]) == ("", "### Drift:")
+    assert "wrote drift.md" in done.err
+
+
+def test_a_terminal_without_blocks_gets_ascii(clamp):
+    done = clamp("drift", DRIFTING, "-m", "duration_p50_ms", env={"PYTHONIOENCODING": "ascii"})
+
+    assert done.out.isascii()
+    assert "before -> after" in done.out
+
+
+@pytest.mark.parametrize(
+    "options, sessions",
+    [
+        (["--last", "7"], 7),
+        (["--since", "2026-10-14"], 4),
+        (["--since", "2026-10-14T06:00:01Z"], 3),
+        (["--until", "2026-10-02"], 4),
+        (["--until", "2026-10-02T18:00:00Z"], 3),
+        (["--until", "2026-10-02T20:00:00+02:00"], 3),
+        (["--until", "2026-10-02", "--last", "1"], 1),
+    ],
+)
+def test_only_the_sessions_that_are_asked_for_are_looked_at(clamp, options, sessions):
+    assert json.loads(clamp("drift", DRIFTING, "-f", "json", *options).out)["sessions"] == sessions
+
+
+def test_a_span_without_a_session_is_told(clamp):
+    done = clamp("drift", DRIFTING, "--since", "2030-01-01")
+
+    assert (done.code, done.out) == (3, "")
+
+
+def test_series_are_told_apart_by_what_is_asked_for(clamp, tmp_path):
+    history(tmp_path / "runs", [1, 1, 1], backends=("CPU", "HIP"))
+
+    by_both = json.loads(clamp("drift", "runs", "-f", "json", "--by", "context", "--by", "backend").out)["verdicts"]
+    by_none = json.loads(clamp("drift", "runs", "-f", "json", "--by", "none").out)["verdicts"]
+
+    assert {(row["context"], row["backend"]) for row in by_both} == {("queue", "CPU"), ("queue", "HIP")}
+    assert len(by_none) == len(METRICS)
+
+
+def test_sessions_without_a_timestamp_are_counted(clamp, tmp_path):
+    untimed = session(record(acquired_at="", released_at="", seed=8))
+    write(history(tmp_path / "runs", [1, 1, 1]), {"untimed.json": untimed})
+
+    found = json.loads(clamp("drift", "runs", "-f", "json").out)
+
+    assert (found["sessions"], found["untimed"]) == (3, 1)
+
+
+@pytest.mark.parametrize("sessions", [1, 2])
+def test_a_history_that_just_began_has_not_enough_data(clamp, tmp_path, sessions):
+    history(tmp_path / "runs", [1] * sessions)
+
+    done = clamp("drift", "runs", "--fail-on", "warning", "-f", "json")
+
+    assert done.code == 0
+    assert {row["verdict"] for row in json.loads(done.out)["verdicts"]} == {"not enough data"}
+
+
+@pytest.mark.parametrize("output_format", ["table", "markdown", "github", "junit"])
+def test_a_hostile_context_stays_text(clamp, tmp_path, output_format):
+    history(tmp_path / "runs", [1] * 12 + [3] * 12, context=HOSTILE)
+
+    out = clamp("drift", "runs", "-f", output_format, env={"GITHUB_STEP_SUMMARY": ""}).out
+
+    assert "\x1b" not in out
+    assert not any(line.lstrip().startswith("::error::") for line in out.splitlines())
+    if output_format in {"markdown", "junit"}:
+        assert "<script>" not in out
+
+
+def test_options_come_from_the_nearest_pyproject(clamp, tmp_path):
+    (tmp_path / "pyproject.toml").write_text("[tool.clamp-analytics.drift.floors]\nduration_p50_ms = 0.9\n")
+
+    floored = verdicts(clamp("drift", DRIFTING, "-f", "json", "-m", "duration_p50_ms"))
+    given = verdicts(clamp("drift", DRIFTING, "-f", "json", "-m", "duration_p50_ms", "--floor", "duration_p50_ms=0.1"))
+
+    assert floored["upload-queue", "duration_p50_ms"]["verdict"] == "unchanged"
+    assert given["upload-queue", "duration_p50_ms"]["verdict"] == "regressed"
+
+
+@pytest.mark.parametrize(
+    "options, told",
+    [
+        (["--metric", "duration_p50"], "did you mean duration_p50_ms?"),
+        (["--by", "contxt"], "did you mean context?"),
+        (["--by", "none", "--by", "context"], "none stands alone"),
+        (["--since", "yesterday"], "for example 2026-10-01"),
+        (["--floor", "duration_p50_ms"], "METRIC=SIZE"),
+        (["--floor", "mean_stabilty=1"], "did you mean mean_stability?"),
+        (["--alpha", "2"], "alpha must lie between 0 and 1"),
+    ],
+)
+def test_wrong_usage_is_explained(clamp, options, told):
+    done = clamp("drift", DRIFTING, *options)
+
+    assert done.code == 2
+    assert told in done.err
+
+
+@pytest.mark.parametrize("missing", ["scipy", "numpy"])
+def test_without_the_extra_it_is_told_what_to_install(clamp, tmp_path, missing):
+    hook = (
+        "import sys\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.split('.')[0] == {missing!r}:\n"
+        "            raise ModuleNotFoundError(name, name=name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
+    )
+    write(tmp_path / "hook", {"sitecustomize.py": hook.encode()})
+
+    done = clamp("drift", DRIFTING, env={"PYTHONPATH": str(tmp_path / "hook")})
+
+    assert (done.code, done.out) == (2, "")
+    assert "pip install 'clamp-analytics[drift]'" in done.err
+
+
+def test_help_names_every_metric_and_column_and_the_defaults(clamp):
+    text = " ".join(clamp("drift", "--help").out.split())
+
+    assert [name for name in (*METRICS, *BY) if name not in text] == []
+    assert "False discoveries that are put up with, as a share. [default: 0.05]" in text

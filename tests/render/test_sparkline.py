@@ -1,0 +1,56 @@
+"""A series in one line of text."""
+
+import math
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clamp_analytics.render.sparkline import ASCII, BLOCKS, sparkline
+
+
+def test_the_least_value_is_the_lowest_mark_and_the_greatest_the_highest():
+    assert sparkline([0, 1, 2, 3, 4, 5, 6, 7], 8) == "▁▂▃▄▅▆▇█"
+
+
+def test_marks_of_ascii_stand_for_the_same_heights():
+    assert sparkline([7, 0, 3], 8, ASCII) == "@.="
+
+
+def test_a_series_without_a_difference_is_of_middle_height():
+    assert sparkline([3.5, 3.5], 8) == "▅▅"
+
+
+def test_a_long_series_shows_the_median_of_each_stretch():
+    assert sparkline([0, 1, 9, 4, 9, 4, 8, 9, 8], 3) == "▁▄█"
+
+
+def test_stretches_need_not_be_of_one_length():
+    assert sparkline([0, 0, 0, 7, 7], 2) == "▁█"
+
+
+@pytest.mark.parametrize("hole", [None, math.nan, math.inf, -math.inf])
+def test_what_is_no_value_is_a_gap(hole):
+    assert sparkline([0, hole, 7], 8) == "▁ █"
+
+
+def test_an_outlier_within_a_stretch_does_not_hide_the_others():
+    assert sparkline([1, 2, 99, 8, 9, -99], 2) == "▁█"
+
+
+@pytest.mark.parametrize("values, shown", [([], ""), ([None, None], "  "), ([1.0], "▅")])
+def test_hardly_any_value_is_shown_for_what_it_is(values, shown):
+    assert sparkline(values, 8) == shown
+
+
+def test_the_largest_floats_do_not_overflow():
+    assert sparkline([-sys.float_info.max, sys.float_info.max, sys.float_info.max], 2) == "▁█"
+
+
+@given(st.lists(st.none() | st.floats()), st.integers(1, 30))
+def test_any_series_has_as_many_marks_as_there_is_room(values, width):
+    shown = sparkline(values, width)
+
+    assert len(shown) == min(width, len(values))
+    assert set(shown) <= set(BLOCKS) | {" "}
