@@ -55,7 +55,7 @@ def check_no_source(path: Path, named: Iterable[str], files: Iterable[str] = ())
         raise UsageError("it is one of the sources", where=display_name(path), hint=_ELSEWHERE)
 
 
-def make_folder(path: Path) -> None:
+def make_folder(path: Path, hint: str = _ELSEWHERE) -> None:
     """Make a folder and those above it, where they are missing.
 
     Raises:
@@ -64,7 +64,7 @@ def make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _refusal(error, path, "the folder cannot be made") from error
+        raise _refusal(error, path, "the folder cannot be made", hint) from error
 
 
 def publish(path: Path, chunks: Iterable[bytes], *, overwrite: bool = False) -> None:
@@ -78,7 +78,7 @@ def publish(path: Path, chunks: Iterable[bytes], *, overwrite: bool = False) -> 
     Raises:
         OutputError: the system refuses, or a file is there; what stood at ``path`` is untouched.
     """
-    temporary = path.with_name(f".clamp-{os.urandom(8).hex()}.tmp")
+    temporary = path.parent / f".clamp-{os.urandom(8).hex()}.tmp"
     try:
         try:
             _write(temporary, chunks)
@@ -114,6 +114,6 @@ def _name(temporary: Path, path: Path) -> None:
         temporary.rename(path)
 
 
-def _refusal(error: OSError, path: Path, what: str) -> OutputError:
+def _refusal(error: OSError, path: Path, what: str, hint: str = _ELSEWHERE) -> OutputError:
     reason = (error.strerror or str(error)).lower()
-    return OutputError(f"{what}: {reason}", where=display_name(path), hint=_ELSEWHERE)
+    return OutputError(f"{what}: {reason}", where=display_name(path), hint=hint)

@@ -94,7 +94,9 @@ def judge(metric: Metric, evidence: Evidence, *, alpha: float, floor: float, min
         )
     if not evidence.adjusted_p <= alpha:
         p = "no p-value" if math.isnan(evidence.adjusted_p) else f"corrected p {_p_text(evidence.adjusted_p)}"
-        return Judgement(Verdict.UNCHANGED, f"no shift beyond noise ({p}, limit {alpha:g})")
+        # A reader who sees two distant levels must learn why they count for little.
+        correlated = "" if evidence.autocorrelation is None else f"; {_correlated(evidence.autocorrelation)}"
+        return Judgement(Verdict.UNCHANGED, f"no shift beyond noise ({p}, limit {alpha:g}){correlated}")
     shift = f"{_shift_text(metric, evidence)} (corrected p {_p_text(evidence.adjusted_p)})"
     # A score printed with six decimals and a floor of 0.01 must not disagree about a hundredth.
     if metric.size(evidence.before, evidence.after) < floor * (1 - 1e-9):
@@ -102,7 +104,7 @@ def judge(metric: Metric, evidence: Evidence, *, alpha: float, floor: float, min
     if evidence.autocorrelation is not None:
         return Judgement(
             Verdict.WARNING,
-            f"{shift}, but neighbouring sessions are correlated ({evidence.autocorrelation:.2f})",
+            f"{shift}, but {_correlated(evidence.autocorrelation)}",
         )
     if metric.higher_is_better is None:
         return Judgement(Verdict.WARNING, f"{shift}; neither direction is better")
@@ -113,6 +115,10 @@ def judge(metric: Metric, evidence: Evidence, *, alpha: float, floor: float, min
 def too_few(sessions: int, needed: int) -> Judgement:
     """The verdict on a series that is too short to be tested."""
     return Judgement(Verdict.NOT_ENOUGH_DATA, f"{sessions} sessions, and it takes {needed} at least")
+
+
+def _correlated(autocorrelation: float) -> str:
+    return f"neighbouring sessions are correlated ({autocorrelation:.2f})"
 
 
 def _p_text(p: float) -> str:

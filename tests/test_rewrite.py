@@ -239,7 +239,7 @@ def test_a_name_that_is_no_unicode_is_kept(tmp_path):
 def test_an_export_cannot_be_aligned(tmp_path):
     write(tmp_path, {"in/clamp_export.json": b"{}"})
 
-    with pytest.raises(UsageError, match="an export holds tables"):
+    with pytest.raises(UsageError, match="holds tables"):
         align_files(tmp_path / "in", NEW_YEAR, tmp_path / "out")
 
 

@@ -38,6 +38,8 @@ class Ingest:
         new: sessions added.
         known: files whose session was known.
         rejected: files that are no sessions.
+        unread_known: likewise, of files that needed no look.
+        unread_rejected: likewise.
     """
 
     directory: str
@@ -48,6 +50,8 @@ class Ingest:
     new: int = 0
     known: int = 0
     rejected: int = 0
+    unread_known: int = 0
+    unread_rejected: int = 0
 
     def count(self, settled: Settled) -> None:
         """Add what became of some files."""
@@ -219,8 +223,8 @@ def _write_ingest(connection: duckdb.DuckDBPyConnection, ingest: Ingest, *, last
             ingest.directory,
             ingest.build_info,
             ingest.new,
-            ingest.known,
-            ingest.rejected,
+            ingest.known + ingest.unread_known,
+            ingest.rejected + ingest.unread_rejected,
             sum(ingest.skipped.values()),
             json.dumps(dict(sorted(ingest.skipped.items()))),
         ],

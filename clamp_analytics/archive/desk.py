@@ -125,6 +125,9 @@ class Desk:
         row = self._planned.read.row(at, named=True)
         passed = containers.passed.pop(self._names[row["place"]], Counter())
         self.skipped.update(passed)
+        if row["path"] != row["container"]:
+            # A part that was named tells nothing of the rest, so the container is not known as a whole.
+            return
         reasons = json.dumps(dict(sorted(passed.items())))
         self._ended.append(
             Container(row["path"], row["size_bytes"], row["mtime_ns"], row["sha256"], reasons, absolute(inside))
@@ -133,13 +136,13 @@ class Desk:
     def _files(self, planned: pl.DataFrame, paths: Sequence[str], batch: Batch) -> pl.DataFrame:
         """Files that were read, with what became of them."""
         sessions = batch.sessions.select("source", "session_id", "status", session_bytes="size_bytes")
-        found = planned.select("packed", *OLD, "size_bytes", "mtime_ns", top="path").hstack(sessions)
+        found = planned.select("packed", *OLD, "size_bytes", "mtime_ns", "container", top="path").hstack(sessions)
         found = found.with_columns(place=pl.int_range(self._place, self._place + found.height, dtype=pl.UInt32))
         self._place += found.height
         if planned["packed"].any():
             found = self._as_members(found.with_columns(path=pl.Series(absolute(paths), dtype=pl.String)))
         else:
-            found = found.with_columns(path="top", container=pl.lit(None, pl.String))
+            found = found.with_columns(path="top")
         return found.join(_reasons(batch), on="source", how="left", maintain_order="left").select(
             pl.col(name).cast(kind) for name, kind in INCOMING.items()
         )
@@ -149,7 +152,6 @@ class Desk:
         known = found.select("path").join(self._members, on="path", how="left", maintain_order="left")
         packed = pl.col("packed")
         return found.with_columns(
-            container=pl.when(packed).then("top"),
             size_bytes=pl.when(packed).then("session_bytes").otherwise("size_bytes"),
             mtime_ns=pl.when(~packed).then("mtime_ns"),
             **{name: pl.when(packed).then(known[name]).otherwise(name) for name in OLD},

@@ -15,7 +15,7 @@ from clamp_analytics.archive.layout import require_current
 from clamp_analytics.archive.lock import writer
 from clamp_analytics.errors import SourceError, UsageError
 from clamp_analytics.files import display_name
-from clamp_analytics.load.stored import open_archive
+from clamp_analytics.load.stored import explained, open_archive
 from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ def forget(
         connection, version = open_archive(place)
         try:
             require_current(version, place)
-            return _found(connection, condition, values)
+            with explained(place):
+                return _found(connection, condition, values)
         finally:
             connection.close()
     with writer(place, "archive forget", wait_seconds):
@@ -87,8 +88,12 @@ def forget(
             for table in (VIOLATIONS, RECORDS, SESSIONS):
                 connection.execute(f"DELETE FROM {table.name} WHERE source IN (SELECT source FROM chosen)")
             if what.allow_return:
+                # A container is opened again only when it is unknown.
+                connection.execute(
+                    "DELETE FROM containers WHERE path IN "
+                    "(SELECT container FROM files WHERE source IN (SELECT source FROM chosen))"
+                )
                 connection.execute("DELETE FROM files WHERE source IN (SELECT source FROM chosen)")
-                connection.execute("DELETE FROM containers WHERE path NOT IN (SELECT container FROM files)")
             else:
                 connection.execute(
                     "INSERT INTO forgotten SELECT session_id, now() FROM chosen WHERE session_id IS NOT NULL"

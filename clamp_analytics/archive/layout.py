@@ -144,7 +144,7 @@ def create(path: Path, views: Sequence[View]) -> None:
     Raises:
         OutputError: it cannot be made.
     """
-    make_folder(path.parent)
+    make_folder(path.parent, "choose another place with --archive")
     temporary = temporary_of(path)
     try:
         try:

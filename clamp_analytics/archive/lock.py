@@ -36,7 +36,7 @@ def writer(archive: Path, task: str, wait_seconds: float) -> Iterator[None]:
         OutputError: another writer still holds it at the end, or the file cannot be made.
     """
     path = lock_file(archive)
-    make_folder(path.parent)
+    make_folder(path.parent, "choose another place with --archive")
     try:
         descriptor = _locked(path, wait_seconds)
     except OSError as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from clamp_analytics.archive.forgetting import existing
-from clamp_analytics.load.stored import open_archive
+from clamp_analytics.load.stored import explained, open_archive
 
 if TYPE_CHECKING:
     import duckdb
@@ -61,32 +61,33 @@ def info(archive: str | os.PathLike[str]) -> Info:
     """Look into an archive.
 
     Raises:
-        SourceError: there is no such archive, or it is newer than this package.
+        SourceError: there is no such archive, or it is damaged, or newer than this package.
     """
     place = existing(archive)
     connection, version = open_archive(place)
     try:
-        meta = dict(connection.execute("SELECT name, value FROM meta").fetchall())
-        sessions = connection.sql(
-            "SELECT count(*) FILTER (WHERE status = 'loaded') AS sessions, "
-            "count(*) FILTER (WHERE status <> 'loaded') AS rejected, "
-            "coalesce(sum(size_bytes) FILTER (WHERE status = 'loaded'), 0)::UBIGINT AS json_bytes, "
-            "min(first_acquired_at) AS first_acquired_at, max(last_acquired_at) AS last_acquired_at FROM sessions"
-        ).pl()
-        columns = "number, started_at, finished_at, tool_version, directory, new, known, rejected, skipped"
-        return Info(
-            path=str(place),
-            version=version,
-            created_by=meta.get("created_by", ""),
-            created_at=meta.get("created_at", ""),
-            records=_count(connection, "records"),
-            violations=_count(connection, "violations"),
-            files=_count(connection, "files"),
-            forgotten=_count(connection, "forgotten") if version > 1 else 0,
-            archive_bytes=place.stat().st_size,
-            ingests=connection.sql(f"SELECT {columns} FROM ingests ORDER BY number DESC LIMIT {LAST_INGESTS}").pl(),
-            **sessions.row(0, named=True),
-        )
+        with explained(place):
+            meta = dict(connection.execute("SELECT name, value FROM meta").fetchall())
+            sessions = connection.sql(
+                "SELECT count(*) FILTER (WHERE status = 'loaded') AS sessions, "
+                "count(*) FILTER (WHERE status <> 'loaded') AS rejected, "
+                "coalesce(sum(size_bytes) FILTER (WHERE status = 'loaded'), 0)::UBIGINT AS json_bytes, "
+                "min(first_acquired_at) AS first_acquired_at, max(last_acquired_at) AS last_acquired_at FROM sessions"
+            ).pl()
+            columns = "number, started_at, finished_at, tool_version, directory, new, known, rejected, skipped"
+            return Info(
+                path=str(place),
+                version=version,
+                created_by=meta.get("created_by", ""),
+                created_at=meta.get("created_at", ""),
+                records=_count(connection, "records"),
+                violations=_count(connection, "violations"),
+                files=_count(connection, "files"),
+                forgotten=_count(connection, "forgotten") if version > 1 else 0,
+                archive_bytes=place.stat().st_size,
+                ingests=connection.sql(f"SELECT {columns} FROM ingests ORDER BY number DESC LIMIT {LAST_INGESTS}").pl(),
+                **sessions.row(0, named=True),
+            )
     finally:
         connection.close()
 

@@ -16,6 +16,7 @@ from clamp_analytics.files import display_name
 from clamp_analytics.load.large import LARGE_BYTES
 from clamp_analytics.schema import Status
 from clamp_analytics.sources import (
+    CONTAINER_ENDINGS,
     INSIDE,
     STDIN,
     UnreadableError,
@@ -86,8 +87,8 @@ class Plan:
 
     Attributes:
         read: what to read, in order, a row each: ``place`` among what was found, ``name``, ``path``, ``size_bytes``,
-            ``mtime_ns``, ``packed`` (whether it is a container or in one), ``sha256`` of a container, and, as
-            ``old_…``, what the ledger says of a plain file.
+            ``mtime_ns``, ``packed`` (whether it is a container or in one), ``container`` (the absolute path of that
+            container), its ``sha256``, and, as ``old_…``, what the ledger says of a plain file.
         recognized: plain files of which only the name or the time is new, likewise, with their ``session_id``.
         touched: containers of which only the time is new, likewise.
         known: files that need no look, because their session is known.
@@ -118,8 +119,9 @@ def plan(names: Sequence[str], ledger: Ledger, *, rehash: bool = False) -> Plan:
     same = pl.col("old_size_bytes").eq_missing(pl.col("size_bytes")) & pl.col("old_mtime_ns").eq_missing(
         pl.col("mtime_ns")
     )
-    # A file that could not be read may have become readable without a trace in its size and time.
-    settled = same & pl.col("old_session_id").is_not_null()
+    # A file that could not be read may have become readable without a trace in its size and time; what has neither,
+    # as standard input, may be anything.
+    settled = same & pl.col("old_session_id").is_not_null() & pl.col("mtime_ns").is_not_null()
     old = ledger.files.rename({name: f"old_{name}" for name in _FILE if name != "path"})
     plain = plain.join(old, on="path", how="left", maintain_order="left").with_columns(settled=settled)
     known = plain.clear() if rehash else plain.filter("settled")
@@ -145,14 +147,21 @@ def plan(names: Sequence[str], ledger: Ledger, *, rehash: bool = False) -> Plan:
 
 def look_at(names: Sequence[str]) -> pl.DataFrame:
     """Files with their absolute path, size and modification time; null where those cannot be told."""
+    # Plain files are by far the most, and there may be very many of them.
+    maybe_packed = [name.endswith(CONTAINER_ENDINGS) or INSIDE in name for name in names]
+    outers = [outer(name) if maybe else name for name, maybe in zip(names, maybe_packed, strict=True)]
+    packed = [
+        maybe and (is_container(name) or on_disk != name)
+        for name, on_disk, maybe in zip(names, outers, maybe_packed, strict=True)
+    ]
     sizes: list[int | None] = []
     times: list[int | None] = []
-    packed: list[bool] = []
-    for name in names:
-        inside = is_container(name) or (INSIDE in name and split_member(name) is not None)
-        packed.append(inside)
+    for name, on_disk in zip(names, outers, strict=True):
         try:
-            status = os.stat(outer(name) if inside else name)
+            if name == STDIN:
+                # Even where a file is called like that, standard input is read.
+                raise FileNotFoundError
+            status = os.stat(on_disk)
         except OSError:
             sizes.append(None)
             times.append(None)
@@ -161,7 +170,9 @@ def look_at(names: Sequence[str]) -> pl.DataFrame:
             times.append(status.st_mtime_ns)
     schema = {"name": pl.String, "path": pl.String, "size_bytes": pl.UInt64, "mtime_ns": pl.Int64, "packed": pl.Boolean}
     columns = (displayed(names), absolute(names), sizes, times, packed)
-    return pl.DataFrame(dict(zip(schema, columns, strict=True)), schema=schema).with_row_index("place")
+    found = pl.DataFrame(dict(zip(schema, columns, strict=True)), schema=schema).with_row_index("place")
+    containers = pl.Series(absolute(outers), dtype=pl.String) if any(packed) else pl.lit(None, pl.String)
+    return found.with_columns(container=pl.when("packed").then(containers))
 
 
 def outer(name: str) -> str:
@@ -221,6 +232,8 @@ def _containers(
     """Containers to read, containers whose time alone is new, and those that are not read, both kinds together."""
     looked_up = packed.join(ledger.rename({"sha256": "old_sha256"}), on="path", how="left", maintain_order="left")
     same = pl.all_horizontal(
+        # What a container holds is known of it as a whole, and not of a member or folder in it that was named.
+        pl.col("path") == pl.col("container"),
         pl.col("known").is_not_null(),
         *(pl.col(name).eq_missing(pl.col(f"{name}_right")) for name in ("size_bytes", "mtime_ns")),
     )

@@ -18,16 +18,23 @@ from clamp_analytics.archive.desk import Desk
 from clamp_analytics.archive.layout import View, create, empty_in_memory, require_current
 from clamp_analytics.archive.lock import writer
 from clamp_analytics.archive.plan import Ledger, no_ledger, plan, read_ledger
-from clamp_analytics.archive.settle import REJECTED, without_change
+from clamp_analytics.archive.settle import LOADED, REJECTED, without_change
 from clamp_analytics.archive.stage import Stage
 from clamp_analytics.decode.batch import Batch
 from clamp_analytics.errors import UsageError
 from clamp_analytics.files import display_name
 from clamp_analytics.load.pool import checked_jobs
-from clamp_analytics.load.stored import open_archive
+from clamp_analytics.load.stored import explained, open_archive
 from clamp_analytics.load.telemetry import Progress, Sources
 from clamp_analytics.schema import SESSIONS
-from clamp_analytics.sources import DEFAULT_LIMITS, ContainerLimits, Listing, list_sources
+from clamp_analytics.sources import (
+    CONTAINER_ENDINGS,
+    DEFAULT_LIMITS,
+    ENDING,
+    ContainerLimits,
+    Listing,
+    list_sources,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -125,7 +132,7 @@ def ingest(
 
     Raises:
         SourceError: a source does not exist, or what stands at ``archive`` is no archive.
-        UsageError: a source is an export or an archive.
+        UsageError: a source is an export or an archive, or the archive is called like a session or a container.
         OutputError: another writer or reader keeps the archive too long, it must be upgraded, or cannot be written.
         WorkerError: a worker process died.
     """
@@ -137,6 +144,12 @@ def ingest(
             hint="name the session files that it was made from",
         )
     place = Path(os.path.realpath(archive))
+    if place.name.endswith((ENDING, *CONTAINER_ENDINGS)):
+        raise UsageError(
+            "an archive is not called like a session file or a container, because it would be read as one",
+            where=display_name(os.fspath(archive)),
+            hint="for example telemetry.duckdb",
+        )
     run = _Run(listing, place, options, views, added)
     if options.dry_run:
         return run.look(executor, progress)
@@ -168,6 +181,7 @@ class _Run:
                 if not self.archive.exists():
                     create(self.archive, self.views)
                 row.skipped = dict(self.listing.skipped + self.skipped)
+                row.unread_known, row.unread_rejected = self.unread_known, self.unread_rejected
                 with writing(self.archive, self.options.wait_seconds) as connection:
                     if not more:
                         # Nobody decodes any more, so that every core may write.
@@ -187,12 +201,14 @@ class _Run:
         for _ in self._stages(stage, executor, progress):
             with _reading(self.archive) as connection:
                 files = stage.files
-                again = files["session_id"].is_in(list(seen))
+                # What could not be read has no hash, and is like nothing else.
+                again = files["session_id"].is_in(list(seen)).fill_null(value=False)
                 row.known += files.filter(again).height
                 settled = decide(connection, files.filter(~again))
             row.count(settled)
-            seen.update(settled.added["session_id"].drop_nulls())
-            self._tell(stage.sessions.join(settled.added, on="place", how="semi").select(SESSIONS.names))
+            added = stage.sessions.join(settled.added, on="place", how="semi").select(SESSIONS.names)
+            seen.update(added.filter(pl.col("status") == LOADED)["session_id"])
+            self._tell(added)
         return self._outcome(row)
 
     def _tell(self, sessions: pl.DataFrame) -> None:
@@ -264,7 +280,8 @@ class _Run:
         connection, version = open_archive(self.archive, wait_seconds=self.options.wait_seconds)
         try:
             require_current(version, self.archive)
-            return read_ledger(connection)
+            with explained(self.archive):
+                return read_ledger(connection)
         finally:
             connection.close()
 

@@ -12,7 +12,8 @@ from clamp_analytics.archive.layout import View
 from clamp_analytics.archive.run import DEFAULTS, Added, Ingested, IngestOptions, ingest
 from clamp_analytics.errors import SourceError, UsageError
 from clamp_analytics.files import display_name
-from clamp_analytics.sources import CONTAINER_ENDINGS, ENDING, list_sources
+from clamp_analytics.sources import CONTAINER_ENDINGS, ENDING, Listing, list_sources
+from clamp_analytics.sources.names import is_not_session
 
 SETTLE_SECONDS = 0.5
 """How long a file must keep its size and time before it is read."""
@@ -67,13 +68,14 @@ def follow(
         settle_seconds: how long a file must stay the same.
 
     Raises:
-        SourceError: one of the folders is none.
+        SourceError: one of the folders is none, or is removed or renamed while it is followed.
         UsageError: the package watchfiles is not installed.
         OutputError: the archive cannot be written.
     """
     for folder in folders:
         if not Path(folder).is_dir():
             raise SourceError("it is no folder", where=display_name(folder), hint="name the folder to follow")
+    places = {folder: _place_of(folder) for folder in folders}
     changes = _changes(folders, stop, settle_seconds, recursive=options.recursive)
     take = _Taker(Path(archive), stop, options, views, events)
     try:
@@ -86,11 +88,26 @@ def follow(
             events.watching()
         waiting: dict[str, tuple[int, int] | None] = {}
         for changed in changes:
+            for folder, place in places.items():
+                # The system follows what was there, under whatever name, and would never tell of what comes now.
+                if _place_of(folder) != place:
+                    raise SourceError(
+                        "the folder is gone", where=display_name(folder), hint="watch again when it is there"
+                    )
             waiting.update({path: waiting.get(path) for path in changed})
             if ready := list(_settled(waiting)):
                 take(ready)
     except _StoppedError:
         return
+
+
+def _place_of(folder: str) -> tuple[int, int] | None:
+    """Which folder a name stands for; None where there is none."""
+    try:
+        status = os.stat(folder)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _changes(
@@ -115,19 +132,30 @@ def _changes(
         recursive=recursive,
         raise_interrupt=False,
     ):
-        found = (_as_found(path, folders) for change, path in changes if change != Change.deleted)
-        yield {path for path in found if path is not None}
+        found: set[str] = set()
+        for change, path in changes:
+            if change != Change.deleted:
+                found.update(_as_found(path, folders, recursive=recursive))
+        yield found
 
 
-def _as_found(path: str, folders: Iterable[str]) -> str | None:
-    """A path as a search of the folders would give it; None where a search would pass it over."""
-    if not path.endswith(_READ):
-        return None
+def _as_found(path: str, folders: Iterable[str], *, recursive: bool) -> list[str]:
+    """What a search of the folders would find at a path: it as a file, or the files of a folder that came whole."""
     for folder in folders:
         inside = os.path.relpath(path, folder)
-        if not inside.startswith(".."):
-            return None if "/." in f"/{inside}" else os.path.join(folder, inside)
-    return None
+        if inside == ".." or inside.startswith("../"):
+            continue
+        if inside == "." or "/." in f"/{inside}":
+            return []
+        name = os.path.join(folder, inside)
+        if os.path.isdir(name):
+            # Of what is in it already, the system tells nothing.
+            try:
+                return list_sources([name]).files if recursive and not os.path.islink(name) else []
+            except SourceError:
+                return []
+        return [name] if name.endswith(_READ) and not is_not_session(os.path.basename(name)) else []
+    return []
 
 
 def _settled(waiting: dict[str, tuple[int, int] | None]) -> Iterator[str]:
@@ -157,8 +185,8 @@ class _Taker:
     events: Events
 
     def __call__(self, sources: Sequence[str]) -> None:
-        listing = list_sources(sources, recursive=self.options.recursive)
-        if not listing.files:
+        listing = self._listed(sources)
+        if listing is None or not listing.files:
             return
         done = ingest(
             listing,
@@ -171,6 +199,18 @@ class _Taker:
         if done.changed and self.events.ingested is not None:
             self.events.ingested(done)
         self._check()
+
+    def _listed(self, sources: Sequence[str]) -> Listing | None:
+        """The sources that have not vanished since they were told; None where all have."""
+        while sources:
+            try:
+                return list_sources(sources, recursive=self.options.recursive)
+            except SourceError:
+                left = [source for source in sources if os.path.lexists(source)]
+                if len(left) == len(sources):
+                    raise
+                sources = left
+        return None
 
     def _check(self, *_: int) -> None:
         if self.stop.is_set():

@@ -120,8 +120,8 @@ def _sentences(found: Calibration) -> list[str]:
         told = [
             f"{found.false_alarms:.1%} of {found.replays:,} histories without a change had a false regression, "
             f"{found.false_changes:.1%} any false verdict",
-            f"while the history grew, it was judged {found.gates:,} times: {found.alarms:,} found a regression, "
-            f"{found.unfounded:,} where the whole history shows none",
+            f"while the history grew, it was judged {found.gates:,} time{'s' * (found.gates != 1)}: "
+            f"{found.alarms:,} found a regression, {found.unfounded:,} where the whole history shows none",
         ]
     if found.untested:
         told.append(f"{found.untested:,} of {found.figures.height:,} series have too few sessions to be tested")

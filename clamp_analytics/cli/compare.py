@@ -12,7 +12,7 @@ from clamp_analytics.cli import verdicts as shared
 from clamp_analytics.cli.run import command, tell
 from clamp_analytics.cli.settings import layered, with_defaults
 from clamp_analytics.cli.verdict_output import show
-from clamp_analytics.errors import UsageError
+from clamp_analytics.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from clamp_analytics.compare import Comparison
@@ -96,6 +96,8 @@ def compare(
                 shared.read_values([source], metric, shared.grouping(by), recursive=not no_recursive, jobs=jobs)
                 for source in sources
             ]
+            for source, side in zip(sources, sides, strict=True):
+                _check_timed(source, side)
             found = analysis.compare(sides[0], sides[1], chosen, sides[0].by)
             names = None
         else:
@@ -122,6 +124,20 @@ def _check(sources: Sequence[str], across: str | None, baseline: str | None, can
         raise UsageError(
             f"two sources are compared, not {len(sources)}",
             hint="put a glob in quotes; or give --across backend to compare within the sources",
+        )
+
+
+def _check_timed(source: str, side: SessionValues) -> None:
+    """Check that there is something to compare, because a check of nothing must not pass.
+
+    Raises:
+        SourceError: no session of the side has a usable timestamp.
+    """
+    if side.sessions == 0:
+        raise SourceError(
+            f"none of {_count(side.untimed)} has a usable timestamp, so there is nothing to compare",
+            where=source,
+            hint="`clamp-analytics validate` says what is wrong with each file",
         )
 
 
@@ -199,6 +215,10 @@ def _show(
             more = f" … and {len(groups) - NAMED:,} more" if len(groups) > NAMED else ""
             tell(f"{title.lower()}: {', '.join(groups[:NAMED])}{more}")
     tell(f"{in_words(counts_of(found.verdicts)) or 'nothing to compare'}; {counts['tested']:,} tested; {told}")
+    if names is None:
+        tell(f"files: baseline {found.baseline_counts}; candidate {found.candidate_counts}")
+    else:
+        tell(f"files: {found.baseline_counts}")
 
 
 def _count(sessions: int) -> str:

@@ -139,6 +139,7 @@ def _closing(found: Drift, values: SessionValues) -> str:
 
     words = in_words(counts_of(found.verdicts)) or "no series"
     return (
-        f"{words}; {found.tested:,} tested; {found.sessions:,} sessions, {found.untimed:,} untimed; "
+        f"{words}; {found.tested:,} tested; {found.sessions:,} session{'s' * (found.sessions != 1)}, "
+        f"{found.untimed:,} untimed; "
         f"files: {values.counts}"
     )

@@ -12,7 +12,7 @@ from clamp_analytics.cli import verdicts as shared
 from clamp_analytics.cli.drift import Last, Since, Until, spans
 from clamp_analytics.cli.run import check_output, command, put, tell
 from clamp_analytics.cli.settings import layered, with_defaults
-from clamp_analytics.errors import UsageError
+from clamp_analytics.errors import SourceError, UsageError
 
 KINDS = ("png", "svg")
 """The endings of files that can be written."""
@@ -71,6 +71,11 @@ def plot(
         found = analysis.drift(values, chosen)
         check_output(output)
     shelves = plots.shelves(found, values.by, values.metrics if metric else None, at_most=limit)
+    if not shelves:
+        raise SourceError(
+            f"no session has a value to draw among {values.counts}",
+            hint="name other metrics with --metric; an anchor without a release has no duration",
+        )
     put(plots.picture(plots.overview(shelves), kind), output)
     drawn, left_out = (
         sum(counts) for counts in zip(*((len(one.panels), one.left_out) for one in shelves), strict=True)

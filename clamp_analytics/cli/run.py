@@ -58,6 +58,8 @@ def command(function: Command) -> Command:
     def guarded(*args: Any, **kwargs: Any) -> None:
         token = _READ.set([])
         try:
+            if sys.stdout is None:
+                raise OutputError("standard output is closed")
             function(*args, **kwargs)
             sys.stdout.flush()
         except ClampError as error:

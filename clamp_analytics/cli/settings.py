@@ -21,6 +21,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -185,10 +186,13 @@ def _sentence(error: UsageError) -> str:
 def _typed(value: Any, kind: Any, place: str) -> Any:
     import msgspec
 
+    if isinstance(value, date) and not isinstance(value, datetime):
+        # A bare day is its first moment, as on the command line.
+        value = datetime.combine(value, time(), UTC)
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        text = str(error)
+        text = str(error).partition(" - at `$")[0]
         raise UsageError(text[:1].lower() + text[1:].replace("`", ""), where=place) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +61,9 @@ FEWEST_FOR_NOISE = 3
 
 SMALLEST_FLOOR = 1e-12
 """Stands in for a floor of 0 where effects are sorted in terms of their floors."""
+
+LARGEST_LOG = math.log(sys.float_info.max)
+"""The logarithm of the largest number there is."""
 
 Key = tuple[str | None, ...]
 """The values of the columns that tell a group apart."""
@@ -227,7 +231,10 @@ def _in_unit(interval: Interval, metric: Metric, level: float) -> Interval:
         return Interval(max(interval.low, -1.0), min(interval.high, 1.0))
     if metric.scale is not Scale.LOG:
         return interval
-    return Interval(level * math.expm1(interval.low), level * math.expm1(interval.high))
+    # A ratio may be beyond every number, and no table or document holds infinity.
+    largest = sys.float_info.max
+    ends = (level * math.expm1(min(end, LARGEST_LOG)) for end in interval)
+    return Interval(*(end if math.isnan(end) else min(end, largest) for end in ends))
 
 
 def _needed(metric: Metric, sides: tuple[Floats, Floats], inflation: float, options: CompareOptions) -> int | None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from clamp_analytics.errors import UsageError
 from clamp_analytics.series import METRICS, Metric, checked_metrics
+from clamp_analytics.verdicts import MOST_SESSIONS
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,13 @@ class DriftOptions:
 
     def __post_init__(self) -> None:
         _check("alpha", self.alpha, ok=0 < self.alpha < 1, must="lie between 0 and 1")
-        _check("min_sessions", self.min_sessions, ok=self.min_sessions >= 2, must="be at least 2")
+        most = MOST_SESSIONS // 2
+        _check("min_sessions", self.min_sessions, ok=2 <= self.min_sessions <= most, must=f"be from 2 to {most}")
         limit = self.autocorrelation_limit
         _check("autocorrelation_limit", limit, ok=0 <= limit < 1, must="be from 0 to below 1")
         _check("confidence", self.confidence, ok=0 < self.confidence < 1, must="lie between 0 and 1")
-        _check("last", self.last, ok=self.last is None or self.last >= 1, must="be at least 1")
+        last, most = self.last, MOST_SESSIONS
+        _check("last", last, ok=last is None or 1 <= last <= most, must=f"be from 1 to {most}")
         _check("replays", self.replays, ok=self.replays >= 1, must="be at least 1")
         _check("replayed_sessions", self.replayed_sessions, ok=self.replayed_sessions >= 1, must="be at least 1")
         _check("seed", self.seed, ok=self.seed >= 0, must="not be negative")

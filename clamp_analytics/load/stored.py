@@ -12,6 +12,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,6 +23,7 @@ from clamp_analytics.decode.batch import Batch
 from clamp_analytics.errors import ClampError, OutputError, SourceError
 from clamp_analytics.files import display_name
 from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, Table, empty_frame, polars_schema
+from clamp_analytics.sources import DATABASE_MARK
 
 if TYPE_CHECKING:
     import duckdb
@@ -84,6 +86,14 @@ def open_file(
     """
     import duckdb
 
+    if not _has_mark(path):
+        # DuckDB would go by the ending, and speak of something else.
+        kind = SourceError if read_only else OutputError
+        raise kind(
+            "the archive cannot be opened: it is no DuckDB database",
+            where=display_name(os.fspath(path)),
+            hint=_STRANGER,
+        )
     # A table name in SQL must never become a variable of the code around.
     config: dict[str, Any] = {"python_enable_replacements": False}
     if not read_only:
@@ -97,6 +107,33 @@ def open_file(
     )
     connection.execute("SET TimeZone = 'UTC'")
     return connection
+
+
+def _has_mark(path: str | os.PathLike[str]) -> bool:
+    """Whether the beginning of a file is that of a database; what cannot be read is left to DuckDB to explain."""
+    if not os.path.isfile(path):
+        return not os.path.exists(path)
+    try:
+        with open(path, "rb") as file:
+            return file.read(12)[8:] == DATABASE_MARK
+    except OSError:
+        return True
+
+
+@contextmanager
+def explained(path: str | os.PathLike[str]) -> Iterator[None]:
+    """What DuckDB refuses while an archive is read, as a sentence.
+
+    Raises:
+        SourceError: a table or a part of it is missing or damaged.
+    """
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        what = f"the archive cannot be read: {str(error).splitlines()[0]}"
+        raise SourceError(what, where=display_name(os.fspath(path)), hint=DAMAGED) from error
 
 
 def attach(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str], name: str) -> State:
@@ -188,9 +225,11 @@ def read_state(path: str | os.PathLike[str]) -> State:
     """
     connection, version = open_archive(path)
     try:
-        ingests = connection.execute("SELECT directory, skipped_reasons FROM ingests ORDER BY number").fetchall()
-        infos = connection.execute("SELECT DISTINCT build_info FROM ingests WHERE build_info IS NOT NULL").fetchall()
-        sessions = connection.execute("SELECT count(*) FROM sessions").fetchall()[0][0]
+        with explained(path):
+            ingests = connection.execute("SELECT directory, skipped_reasons FROM ingests ORDER BY number").fetchall()
+            query = "SELECT DISTINCT build_info FROM ingests WHERE build_info IS NOT NULL"
+            infos = connection.execute(query).fetchall()
+            sessions = connection.execute("SELECT count(*) FROM sessions").fetchall()[0][0]
     finally:
         connection.close()
     # What was passed over in a folder is told by the last look at it.
@@ -220,14 +259,10 @@ def read_archive(path: str | os.PathLike[str], columns: Collection[str]) -> Iter
     Raises:
         SourceError: it is no archive, is damaged, newer than this package knows, or held by somebody who writes.
     """
-    import duckdb
-
     connection, _ = open_archive(path)
     try:
-        yield from _batches(connection, [name for name in RECORDS.names if name in columns])
-    except duckdb.Error as error:
-        what = f"the archive cannot be read: {str(error).splitlines()[0]}"
-        raise SourceError(what, where=display_name(os.fspath(path)), hint=DAMAGED) from error
+        with explained(path):
+            yield from _batches(connection, [name for name in RECORDS.names if name in columns])
     except _OutOfStepError as error:
         what = "the archive is damaged: its sessions and records do not go together"
         raise SourceError(what, where=display_name(os.fspath(path)), hint=DAMAGED) from error

@@ -30,6 +30,9 @@ RULE_PIXELS = 190
 DECADES = 2.0
 """Durations that span at least so many powers of ten are drawn on a logarithmic axis."""
 
+LONGEST_AXIS = 1e307
+"""An axis ends here at most; hostile durations reach to the largest number, and an axis beyond it is none."""
+
 PAUSE = 2.5
 """A pause between bins that is so many times as long as usual interrupts the line."""
 
@@ -138,7 +141,7 @@ def _domain(panel: Panel) -> tuple[float, float]:
     values = pl.concat([*columns, panel.changes["before"], panel.changes["after"]]).drop_nulls().drop_nans()
     if values.is_empty():
         return 0.0, 1.0
-    low, high = float(values.min()), float(values.max())  # type: ignore[arg-type]
+    low, high = (_drawable(float(end)) for end in (values.min(), values.max()))  # type: ignore[arg-type]
     space = (high - low) * 0.08 or abs(high) * 0.1 or 1.0
     if panel.metric.scale is Scale.IDENTITY:
         return min(0.0, low), max(high + space, 1.0)
@@ -146,6 +149,11 @@ def _domain(panel: Panel) -> tuple[float, float]:
         space = max(space, 0.005)
         return max(low - space, 0.0), min(high + space, 1.0)
     return (0.0 if low >= 0 and low < high / 2 else max(low - space, min(low, 0.0))), high + space
+
+
+def _drawable(value: float) -> float:
+    """A value as the end of an axis, so far from the largest number that the space beside it is a number, too."""
+    return max(-LONGEST_AXIS, min(value, LONGEST_AXIS))
 
 
 DURATIONS = ("p5", "p25", "p50", "p75", "p95")
@@ -166,6 +174,7 @@ def durations(boxes: pl.DataFrame, look: Look, width: int | str = "container") -
     least, most = boxes["p5"].to_list(), boxes["p95"].to_list()
     is_wide = min(least) > 0 and max(most) / min(least) >= 10**DECADES
     edges = [min(least) / 1.2, max(most) * 1.2] if is_wide else [min(0.0, *least), max(most)]
+    edges = list(map(_drawable, edges))
     scale = alt.Scale(type="log" if is_wide else "linear", domain=edges, nice=not is_wide)
     x = alt.X(
         "p5:Q",

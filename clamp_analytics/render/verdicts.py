@@ -31,6 +31,9 @@ GITHUB_LIMIT = 10
 DIGITS = 3
 """Significant digits of a figure that is read at a glance; JSON and CSV give every digit."""
 
+LONGEST_WHOLE = 10**15
+"""From here on a figure has an exponent; a hostile duration of three hundred digits would push all else away."""
+
 CHANGES = (Verdict.REGRESSED, Verdict.WARNING, Verdict.IMPROVED)
 """The verdicts that somebody should look at."""
 
@@ -97,7 +100,7 @@ def figure(value: float | None) -> str:
     """A number with three significant digits, and with all digits before its point; ``-`` for none."""
     if value is None or not math.isfinite(value):
         return "-"
-    if abs(value) >= 10**DIGITS - 0.5:
+    if 10**DIGITS - 0.5 <= abs(value) < LONGEST_WHOLE:
         return f"{value:.0f}"
     return f"{value:.{DIGITS}g}"
 
@@ -116,10 +119,13 @@ def interval(row: Row, layout: Layout) -> str:
     if any(end is None for end in ends):
         return "-"
     before = row[layout.before]
+    unit = ""
     if METRICS[row["metric"]].is_relative and before:
-        low, high = (_signed(100 * end / before) for end in ends)
-        return f"{low} to {high}%"
-    return " to ".join(map(_signed, ends))
+        ends, unit = [100 * end / before for end in ends], "%"
+    if not all(map(math.isfinite, ends)):
+        return "-"
+    low, high = map(_signed, ends)
+    return f"{low} to {high}{unit}"
 
 
 def _signed(value: float | None, unit: str = "") -> str:

@@ -122,13 +122,13 @@ def session_files(
 
     Raises:
         SourceError: a source does not exist, or there is no session file.
-        UsageError: a source is an export, which has no text that could be kept.
+        UsageError: a source is an export or archive, which has no text that could be kept.
     """
     listing = sources if isinstance(sources, Listing) else list_sources(sources, recursive=recursive)
-    if listing.exports:
+    if tables := listing.exports + listing.archives:
         raise UsageError(
-            "an export holds tables and not the text of session files",
-            where=display_name(listing.exports[0]),
+            "an export or archive holds tables and not the text of session files",
+            where=display_name(tables[0]),
             hint="name the session files that it was made from",
         )
     if not listing.files:

@@ -174,6 +174,9 @@ class SessionFold:
             hold_total_ms=(duration * times).sum(),
             **{name: _percentile(share) for name, share in PERCENTILES.items()},
         )
+        # Each duration is finite, but what is made of the largest ones may not be, and that is no value.
+        made = pl.selectors.float()
+        durations = durations.with_columns(pl.when(made.is_finite()).then(made).name.keep())
         return (
             counted.facts.join(scores, on=self.keys, how="left", nulls_equal=True)
             .join(durations, on=self.keys, how="left", nulls_equal=True)

@@ -66,6 +66,7 @@ def open_container(
     """As ``read_container``, but what can be read on its own is given as ``Packed``."""
     outer, only = split_member(path) or (path, "")
     form, codec = ENDINGS[ending_of(outer)]
+    given: set[str] = set()
     try:
         with open_regular(outer) as raw:
             if form is Form.SESSION:
@@ -73,13 +74,21 @@ def open_container(
                 return
             walk = _Walk(outer, raw.seek(0, io.SEEK_END), limits, salvage=salvage)
             sieve = Sieve(only)
-            yield from walk.container(outer, raw, form, codec, sieve)
+            for found in walk.container(outer, raw, form, codec, sieve):
+                if only and isinstance(found, Rejected) and found.source == outer:
+                    if path in given:
+                        # The one member that was asked for was salvaged, and the rest is nobody's concern.
+                        continue
+                    found = found._replace(source=path)
+                elif only and not isinstance(found, Passed):
+                    given.add(found.source)
+                yield found
             if only and not walk.met:
                 yield Rejected(path, UnreadableError.rule, "the container has no such member")
     except UnreadableError as error:
-        yield Rejected(outer, error.rule, str(error))
+        yield Rejected(path, error.rule, str(error))
     except OSError as error:
-        yield Rejected(outer, UnreadableError.rule, reason_of(error))
+        yield Rejected(path, UnreadableError.rule, reason_of(error))
 
 
 def identity(path: str) -> str:

@@ -21,7 +21,7 @@ from clamp_analytics.sources.names import (
     CONTAINER_ENDINGS,
     ENDING,
     MANIFEST,
-    is_container,
+    NOT_SESSIONS,
     is_not_session,
     split_member,
 )
@@ -201,7 +201,10 @@ def _sort_out(entry: os.DirEntry[str], walk: _Walk, waiting: list[str], linked: 
         walk.skipped["hidden"] += 1
         return
     try:
-        if entry.is_dir():
+        # Nearly all entries are plain session files, and there may be very many of them.
+        if name.endswith(ENDING) and name not in NOT_SESSIONS and entry.is_file(follow_symlinks=False):
+            walk.files.append(entry.path)
+        elif entry.is_dir():
             if not walk.recursive:
                 walk.skipped["folder below"] += 1
             elif Path(entry.path, MANIFEST).exists():
@@ -215,6 +218,7 @@ def _sort_out(entry: os.DirEntry[str], walk: _Walk, waiting: list[str], linked: 
         elif entry.is_symlink():
             walk.links.append(entry.path)
         elif entry.is_file():
+            # A container.
             walk.files.append(entry.path)
         else:
             walk.skipped["not a regular file"] += 1
@@ -235,7 +239,7 @@ def _settled(walk: _Walk) -> list[str]:
                 files.add(path)
         for link in sorted(walk.links):
             _follow(link, walk, files, found)
-    containers = {path for path in files if is_container(path)}
+    containers = {path for path in files if path.endswith(CONTAINER_ENDINGS)}
     if not containers:
         return sorted(files)
     # A member that is named beside its container is read with it.

@@ -114,7 +114,8 @@ def split_member(path: str) -> tuple[str, str] | None:
     at = path.find(INSIDE)
     while at >= 0:
         outer, member = path[:at], path[at + len(INSIDE) :]
-        if member and is_container(outer) and os.path.isfile(outer):
+        # A compressed session file is a member itself, and has none.
+        if member and is_container(outer) and not outer.endswith(COMPRESSED_ENDINGS) and os.path.isfile(outer):
             return outer, member
         at = path.find(INSIDE, at + 1)
     return None

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import pytest
 
 from clamp_analytics.cli.settings import TABLES, defaults, layered, read_settings
+from clamp_analytics.drift import DriftOptions
 from clamp_analytics.errors import UsageError
 from tests.conftest import run_python
 
@@ -227,3 +231,21 @@ def test_a_wrong_key_ends_the_command_with_a_hint(clamp, clean, tmp_path):
     assert done.code == 2
     assert "error: pyproject.toml [tool.clamp-analytics.drift]: there is no key 'alhpa'" in done.err
     assert "did you mean alpha?" in done.err
+
+
+def test_a_bare_day_is_its_first_moment(tmp_path):
+    project(tmp_path, "[tool.clamp-analytics.drift]\nsince = 2026-05-01\n")
+
+    assert layered("drift", DriftOptions, {}, read_settings(tmp_path)).since == datetime(2026, 5, 1, tzinfo=UTC)
+
+
+def test_closed_standard_output_is_an_error_and_no_traceback(clean):
+    done = subprocess.run(
+        ["sh", "-c", '"$0" -m clamp_analytics summarize "$1" >&-', sys.executable, clean],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (3, "error: standard output is closed\n")
