@@ -59,22 +59,19 @@ class BatchBuilder:
         """Records so far."""
         return len(self._records)
 
-    def add(
-        self, source: str, data: Document, session_id: str | None = None, *, wide_seeds: bool = False
-    ) -> SessionRow:
+    def add(self, source: str, data: Document, session_id: str | None = None) -> SessionRow:
         """Decode the bytes of one file.
 
         Args:
             source: the file's name.
             data: its bytes.
             session_id: its hash, where it is asked for.
-            wide_seeds: whether to look for seeds beyond 64 bits, which decoders let through.
 
         Returns:
             What is known of the file besides the values of its records.
         """
         session = SessionRow(source, len(data), session_id)
-        if not self._add_fast(session, data, wide_seeds=wide_seeds):
+        if not self._add_fast(session, data):
             examine(data, session, self._records, self._layouts)
         self._sessions.append(session)
         self._data.append(data)
@@ -91,7 +88,7 @@ class BatchBuilder:
             evidence = self._evidence()
         except (OverflowError, TypeError):
             # A seed beyond 64 bits is rare enough to look for it only now that there is one.
-            self._decode_again()
+            self._examine_wide_seeds()
             evidence = self._evidence()
         aggregates = _aggregates(evidence)
         sessions = self._session_frame(aggregates)
@@ -105,13 +102,11 @@ class BatchBuilder:
         self._clear()
         return batch
 
-    def _add_fast(self, session: SessionRow, data: Document, *, wide_seeds: bool) -> bool:
+    def _add_fast(self, session: SessionRow, data: Document) -> bool:
         found = self._layouts.decode_session(data)
         if found is None:
             return False
         layout, document = found
-        if wide_seeds and any(record.seed > SEED_MAX for record in document.records):
-            return False
         if has_device_conflict(layout, document.records) or _has_top_conflict(document):
             return False
         session.extra = json_object(raw_fields(document, layout.top_unknown))
@@ -121,15 +116,21 @@ class BatchBuilder:
         _fill_top(session, layout, document, data)
         return True
 
-    def _decode_again(self) -> None:
-        sessions, datas = self._sessions, self._data
-        self._clear()
-        for session, data in zip(sessions, datas, strict=True):
-            if session.size_bytes is None:
-                self._sessions.append(session)
-                self._data.append(data)
-            else:
-                self.add(session.source, data, session.session_id, wide_seeds=True)
+    def _examine_wide_seeds(self) -> None:
+        """Read the files with a seed beyond 64 bits, which decoders let through, once more and fault by fault."""
+        seeds = self._records.lists["seed"]
+        end = len(self._records)
+        # From the last one on, so that what is replaced moves nothing that is still to be looked at.
+        for place in reversed(range(len(self._sessions))):
+            session = self._sessions[place]
+            begin = end - session.record_count
+            if any(seed is not None and seed > SEED_MAX for seed in seeds[begin:end]):
+                again = SessionRow(session.source, session.size_bytes, session.session_id)
+                records = RecordColumns(self._wanted)
+                examine(self._data[place], again, records, self._layouts)
+                self._records.replace(begin, end, records)
+                self._sessions[place] = again
+            end = begin
 
     def _evidence(self) -> pl.DataFrame:
         """The records with all that the rules look at; ``file`` is the position among the sessions."""

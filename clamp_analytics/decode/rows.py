@@ -139,6 +139,12 @@ class RecordColumns:
             column.append(values.get(name))
         self.record_index.append(index)
 
+    def replace(self, begin: int, end: int, others: RecordColumns) -> None:
+        """Put other records in the place of those from ``begin`` to before ``end``."""
+        for name, values in self.lists.items():
+            values[begin:end] = others.lists[name]
+        self.record_index[begin:end] = others.record_index
+
     def truncate(self, length: int) -> None:
         """Forget every record after the first ``length``."""
         for values in self.lists.values():

@@ -25,6 +25,7 @@ from clamp_analytics.decode.batch import Batch, BatchBuilder
 from clamp_analytics.decode.rows import Fault, SessionRow
 from clamp_analytics.files import display_name
 from clamp_analytics.load.work import LAYOUTS, NO_LEDGER, Share, Wish, ledger_of
+from clamp_analytics.rules import RULES
 from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, Status, empty_frame, polars_schema
 
 Result = TypeVar("Result")
@@ -41,6 +42,9 @@ _WINDOW = 1 << 16
 _HEAD = re.compile(rb'"records"\s*:\s*\[')
 _BETWEEN = re.compile(rb"\}\s*,\s*\{")
 _BARE_HEAD, _BARE_TAIL = b'{"records":[', b"]}"
+_ACROSS_PARTS = [rule.id for rule in RULES if rule.over_sessions]
+"""Rules of a whole session, which one part cannot judge."""
+
 _NAMES_JOINED = frozenset({"deprecated-field", "unknown-field"})
 
 
@@ -138,7 +142,7 @@ class PartTask(Generic[Result]):
         moved = pl.when(offset >= body_end).then(offset + tail_shift).otherwise(offset + shift)
         violations = batch.violations.with_columns(moved.cast(pl.UInt64).alias("byte_offset"))
         of_file = pl.col("record_index").is_null()
-        shared = violations.filter(of_file)
+        shared = violations.filter(of_file, ~pl.col("rule").is_in(_ACROSS_PARTS))
         if not first:
             shared = shared.filter(pl.col("rule") != "missing-field")
         scores = batch.records["stability_score"]
