@@ -10,11 +10,14 @@ import msgspec
 import polars as pl
 
 from clamp_analytics.decode import judge, timestamps
-from clamp_analytics.decode.faults import examine
+from clamp_analytics.decode.faults import examine, shorten
 from clamp_analytics.decode.rows import Fault, RecordColumns, SessionRow, device_name, has_device_conflict, json_object
 from clamp_analytics.decode.scan import Document
 from clamp_analytics.decode.strict import RECORD_FIELDS, SESSION_FIELDS, Layout, Layouts, raw_fields
 from clamp_analytics.schema import RECORDS, SEED_MAX, SESSIONS, Status, polars_schema
+
+UNREADABLE = "unreadable"
+"""The rule that is broken where the system refuses a file."""
 
 _STAMPS = ("acquired_at", "released_at")
 _FROM_FILE = ("source", "session_id")
@@ -77,9 +80,11 @@ class BatchBuilder:
         self._data.append(data)
         return session
 
-    def add_unreadable(self, source: str, why: str) -> None:
-        """Note a file that could not be read."""
-        self._sessions.append(SessionRow(source, status=Status.REJECTED, faults=[Fault("unreadable", detail=why)]))
+    def add_unreadable(self, source: str, why: str, rule: str = UNREADABLE) -> None:
+        """Note a file that could not be read, and which rule that breaks."""
+        session = SessionRow(source, status=Status.REJECTED)
+        mark_unreadable(session, why, rule)
+        self._sessions.append(session)
         self._data.append(b"")
 
     def build(self) -> Batch:
@@ -166,6 +171,13 @@ class BatchBuilder:
     def _record_frame(self, evidence: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
         of_file = [sessions[name].gather(evidence["file"]) for name in _FROM_FILE if name in self._wanted]
         return evidence.with_columns(of_file).select(self._wanted) if of_file else evidence.select(self._wanted)
+
+
+def mark_unreadable(session: SessionRow, why: str, rule: str) -> None:
+    """Say of a rejected file that it was not read, and has no size therefore, and nothing else."""
+    session.size_bytes = None
+    # Tables on a screen show the value and not the message.
+    session.faults = [Fault(rule, value=None if rule == UNREADABLE else shorten(why), detail=why)]
 
 
 def _has_top_conflict(document: Any) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from clamp_analytics.drift.scan import best_split
-from clamp_analytics.inference import Floats, block_correlation, block_length, blocks, lag1
+from clamp_analytics.inference import Floats, block_correlation, block_length, blocks, lag1, variance_inflation
 
 FEWEST_BLOCKS = 2
 """Blocks a side that a split of blocks leaves."""
@@ -72,23 +72,17 @@ def find_shift(values: Floats, margin: int, limit: float) -> Shift | None:
     if split is None:
         return None
     r, unbiased = correlation(values, split.place)
-    widened = best_split(values, margin, inflation=inflation(unbiased))
+    widened = best_split(values, margin, inflation=variance_inflation(unbiased))
     assert widened is not None
     if r <= limit:
         return Shift(split.place, widened.p, r, is_blocked=False)
     length = block_length(unbiased)
     left = block_correlation(min(unbiased, HIGHEST), length)
     coarse = best_split(
-        blocks(values, length), max(FEWEST_BLOCKS, math.ceil(margin / length)), inflation=inflation(left)
+        blocks(values, length), max(FEWEST_BLOCKS, math.ceil(margin / length)), inflation=variance_inflation(left)
     )
     better = widened.p if coarse is None else min(coarse.p, widened.p)
     return Shift(split.place, min(2 * better, 1.0), r, is_blocked=True)
-
-
-def inflation(r: float) -> float:
-    """How many times the variance of a sum is that of independent values."""
-    capped = min(r, HIGHEST)
-    return (1 + capped) / (1 - capped) if capped > 0 else 1.0
 
 
 def correlation(values: Floats, place: int) -> tuple[float, float]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clamp_analytics.drift.correlated import Shift, find_shift, inflation
+from clamp_analytics.drift.correlated import Shift, find_shift
 from clamp_analytics.drift.options import DriftOptions
 from clamp_analytics.drift.scan import single_level
 from clamp_analytics.drift.segments import Change, change_points
 from clamp_analytics.drift.select import Series
-from clamp_analytics.inference import Floats, benjamini_hochberg, robust_sd
+from clamp_analytics.inference import Floats, benjamini_hochberg, robust_sd, variance_inflation
 from clamp_analytics.verdicts import Evidence, Judgement, judge, needed_sessions, smallest_step, too_few
 
 
@@ -163,6 +163,6 @@ def _needed(series: Series, levels: Levels, shift: Shift | None, level: float, o
     step = smallest_step(
         series.metric, levels.after if math.isnan(levels.before) else levels.before, options.floor(series.metric)
     )
-    noise = levels.sd * math.sqrt(inflation(shift.autocorrelation))
+    noise = levels.sd * math.sqrt(variance_inflation(shift.autocorrelation))
     alpha = single_level(level, n, options.min_sessions)
     return needed_sessions(step, noise, alpha=alpha, min_sessions=options.min_sessions)

@@ -23,7 +23,7 @@ from clamp_analytics.decode.batch import Batch
 from clamp_analytics.errors import ClampError, OutputError, SourceError
 from clamp_analytics.files import display_name
 from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, Table, empty_frame, polars_schema
-from clamp_analytics.sources import DATABASE_MARK
+from clamp_analytics.sources import has_database_mark
 
 if TYPE_CHECKING:
     import duckdb
@@ -114,8 +114,7 @@ def _has_mark(path: str | os.PathLike[str]) -> bool:
     if not os.path.isfile(path):
         return not os.path.exists(path)
     try:
-        with open(path, "rb") as file:
-            return file.read(12)[8:] == DATABASE_MARK
+        return has_database_mark(path)
     except OSError:
         return True
 

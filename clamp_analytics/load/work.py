@@ -12,9 +12,7 @@ from typing import Generic, TypeVar
 
 import polars as pl
 
-from clamp_analytics.decode.batch import Batch, BatchBuilder
-from clamp_analytics.decode.faults import shorten
-from clamp_analytics.decode.rows import Fault, SessionRow
+from clamp_analytics.decode.batch import Batch, BatchBuilder, mark_unreadable
 from clamp_analytics.decode.strict import Layouts
 from clamp_analytics.files import display_name
 from clamp_analytics.schema import Status
@@ -72,33 +70,25 @@ class Task(Generic[Result]):
         for place, path in enumerate(self.paths):
             source, content = display_name(path), self.contents.get(place)
             if isinstance(content, Rejected):
-                _reject(builder.add(source, b""), content.rule, content.why)
+                builder.add_unreadable(source, content.why, content.rule)
                 continue
             try:
                 data = read_bytes(path) if content is None else _data_of(content)
             except UnreadableError as error:
-                _reject(builder.add(source, b""), error.rule, str(error))
+                builder.add_unreadable(source, str(error), error.rule)
                 continue
             digest = hashlib.sha256(data) if self.wish.session_ids or content is not None else None
             session = builder.add(source, data, digest.hexdigest() if digest and self.wish.session_ids else None)
             if content is not None and digest:
                 digests[place] = digest.digest()
             if session.status is Status.REJECTED and (found := format_of(data)):
-                _reject(session, MismatchError.rule, f"its bytes say {found}")
+                mark_unreadable(session, f"its bytes say {found}", MismatchError.rule)
         batch = builder.build()
         return Share(self.reduce(batch), ledger_of(batch, digests))
 
 
 def _data_of(content: bytes | Packed) -> bytes:
     return content if isinstance(content, bytes) else content.read()
-
-
-def _reject(session: SessionRow, rule: str, why: str) -> None:
-    """Say of a file that was not read, and therefore has no size, why that is."""
-    session.size_bytes = None
-    # Tables on a screen show the value and not the message.
-    value = None if rule == UnreadableError.rule else shorten(why)
-    session.faults = [Fault(rule, value=value, detail=why)]
 
 
 def ledger_of(batch: Batch, digests: Sequence[bytes | None] | None = None) -> pl.DataFrame:

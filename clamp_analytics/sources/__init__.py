@@ -10,7 +10,7 @@ from clamp_analytics.files import INSIDE
 from clamp_analytics.sources.containers import identity, open_container, read_container
 from clamp_analytics.sources.files import STDIN, UnreadableError, read_bytes, size_of
 from clamp_analytics.sources.limits import DEFAULT_LIMITS, ContainerLimits, MismatchError
-from clamp_analytics.sources.listing import DATABASE_MARK, Listing, is_database, list_sources
+from clamp_analytics.sources.listing import Listing, has_database_mark, is_database, list_sources
 from clamp_analytics.sources.members import Member, Packed, Passed, Rejected
 from clamp_analytics.sources.names import (
     COMPRESSED_ENDINGS,
@@ -26,7 +26,6 @@ from clamp_analytics.sources.names import (
 __all__ = [
     "COMPRESSED_ENDINGS",
     "CONTAINER_ENDINGS",
-    "DATABASE_MARK",
     "DEFAULT_LIMITS",
     "ENDING",
     "INSIDE",
@@ -42,6 +41,7 @@ __all__ = [
     "Rejected",
     "UnreadableError",
     "format_of",
+    "has_database_mark",
     "identity",
     "is_container",
     "is_database",

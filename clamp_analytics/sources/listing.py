@@ -167,10 +167,19 @@ def is_database(path: str) -> bool:
     if path.endswith(ENDING):
         return False
     try:
-        with open(path, "rb") as file:
-            return file.read(12)[8:] == DATABASE_MARK
+        return has_database_mark(path)
     except OSError:
         return False
+
+
+def has_database_mark(path: str | os.PathLike[str]) -> bool:
+    """Whether a file begins as a DuckDB database does.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with open(path, "rb") as file:
+        return file.read(12)[8:] == DATABASE_MARK
 
 
 def _search(folder: str, walk: _Walk) -> None:

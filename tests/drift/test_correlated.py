@@ -7,10 +7,9 @@ from clamp_analytics.drift.correlated import (
     correlation,
     difference_correlation,
     find_shift,
-    inflation,
     residual_correlation,
 )
-from clamp_analytics.inference import lag1
+from clamp_analytics.inference import lag1, variance_inflation
 from tests.drift.conftest import autoregressive
 
 
@@ -110,4 +109,4 @@ def test_correlation_raises_few_false_alarms_or_warnings(rho):
 
 def test_the_variance_of_a_sum_of_correlated_values_is_wider():
     # (1 + 0.5) / (1 - 0.5); values that avoid their neighbours are not trusted more.
-    assert (inflation(0.5), inflation(0.0), inflation(-0.5)) == (3.0, 1.0, 1.0)
+    assert (variance_inflation(0.5), variance_inflation(0.0), variance_inflation(-0.5)) == (3.0, 1.0, 1.0)
