@@ -370,7 +370,7 @@ def test_a_large_file_in_parts_gives_the_same_values(tmp_path, monkeypatch, by):
     monkeypatch.setattr(plan, "join", lambda frame, *rest: joined.append(frame) or join(frame, *rest))
     monkeypatch.setattr(plan, "LARGE_BYTES", 1)
     monkeypatch.setattr(large, "PART_BYTES", 1000)
-    monkeypatch.setattr(large, "_WINDOW", 400)
+    monkeypatch.setattr(large, "WINDOW", 400)
 
     in_parts = values_of(folder, by)
 

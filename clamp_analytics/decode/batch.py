@@ -10,16 +10,19 @@ import msgspec
 import polars as pl
 
 from clamp_analytics.decode import judge, timestamps
+from clamp_analytics.decode.columns import RECORDS_PENDING, RecordColumns
 from clamp_analytics.decode.faults import examine, shorten
-from clamp_analytics.decode.rows import Fault, RecordColumns, SessionRow, device_name, has_device_conflict, json_object
+from clamp_analytics.decode.pieces import LONG_BYTES
+from clamp_analytics.decode.rows import Fault, SessionRow, device_name, json_object
 from clamp_analytics.decode.scan import Document
-from clamp_analytics.decode.strict import RECORD_FIELDS, SESSION_FIELDS, Layout, Layouts, raw_fields
-from clamp_analytics.schema import RECORDS, SEED_MAX, SESSIONS, Status, polars_schema
+from clamp_analytics.decode.strict import RECORD_FIELDS, SESSION_FIELDS, DoubtfulError, Layout, Layouts, raw_fields
+from clamp_analytics.schema import RECORDS, SESSIONS, Status, polars_schema
 
 UNREADABLE = "unreadable"
 """The rule that is broken where the system refuses a file."""
 
 _STAMPS = ("acquired_at", "released_at")
+
 _FROM_FILE = ("source", "session_id")
 _SESSION_SCHEMA = polars_schema(SESSIONS)
 _RECORD_SCHEMA = polars_schema(RECORDS)
@@ -57,6 +60,7 @@ class BatchBuilder:
         self._sessions: list[SessionRow] = []
         self._data: list[Document] = []
         self._records = RecordColumns(self._wanted)
+        self._sound = 0, 0
 
     def __len__(self) -> int:
         """Records so far."""
@@ -73,12 +77,17 @@ class BatchBuilder:
         Returns:
             What is known of the file besides the values of its records.
         """
+        if len(data) >= LONG_BYTES:
+            # What is pending from here on is of this document alone.
+            self._freeze()
         session = SessionRow(source, len(data), session_id)
         if not self._add_fast(session, data):
             examine(data, session, self._records, self._layouts)
         self._sessions.append(session)
         self._data.append(data)
-        return session
+        if self._records.pending >= RECORDS_PENDING:
+            self._freeze()
+        return self._sessions[-1]
 
     def add_unreadable(self, source: str, why: str, rule: str = UNREADABLE) -> None:
         """Note a file that could not be read, and which rule that breaks."""
@@ -89,12 +98,8 @@ class BatchBuilder:
 
     def build(self) -> Batch:
         """The batch of all files that were added; the builder is empty afterwards."""
-        try:
-            evidence = self._evidence()
-        except (OverflowError, TypeError):
-            # A seed beyond 64 bits is rare enough to look for it only now that there is one.
-            self._examine_wide_seeds()
-            evidence = self._evidence()
+        self._freeze()
+        evidence = self._evidence()
         aggregates = _aggregates(evidence)
         sessions = self._session_frame(aggregates)
         violations = judge.violations(self._sessions, self._data, evidence, sessions)
@@ -109,48 +114,60 @@ class BatchBuilder:
 
     def _add_fast(self, session: SessionRow, data: Document) -> bool:
         found = self._layouts.decode_session(data)
-        if found is None:
+        if found is None or _has_top_conflict(found.document):
             return False
-        layout, document = found
-        if has_device_conflict(layout, document.records) or _has_top_conflict(document):
+        layout, document, lots = found
+        begin = len(self._records)
+        try:
+            for number, records in enumerate(lots):
+                if number:
+                    self._records.freeze()
+                self._records.extend(layout, records, len(self._records) - begin)
+        except DoubtfulError:
+            self._records.truncate(begin)
             return False
         session.extra = json_object(raw_fields(document, layout.top_unknown))
-        self._records.extend(layout, document.records)
-        session.record_count = session.entry_count = len(document.records)
-        session.note_keys(layout.noted, RECORD_FIELDS, times=len(document.records))
+        session.record_count = session.entry_count = len(self._records) - begin
+        session.note_keys(layout.noted, RECORD_FIELDS, times=session.record_count)
         _fill_top(session, layout, document, data)
         return True
 
-    def _examine_wide_seeds(self) -> None:
-        """Read the files with a seed beyond 64 bits, which decoders let through, once more and fault by fault."""
-        seeds = self._records.lists["seed"]
-        end = len(self._records)
-        # From the last one on, so that what is replaced moves nothing that is still to be looked at.
-        for place in reversed(range(len(self._sessions))):
-            session = self._sessions[place]
-            begin = end - session.record_count
-            if any(seed is not None and seed > SEED_MAX for seed in seeds[begin:end]):
-                again = SessionRow(session.source, session.size_bytes, session.session_id)
-                records = RecordColumns(self._wanted)
-                examine(self._data[place], again, records, self._layouts)
-                self._records.replace(begin, end, records)
-                self._sessions[place] = again
-            end = begin
+    def _freeze(self) -> None:
+        """Be done with the records of the files that were added since the last time."""
+        try:
+            self._records.freeze()
+        except DoubtfulError:
+            # What decoders let through is rare enough to look for it only now that there is one.
+            self._add_again()
+        self._sound = len(self._sessions), len(self._records)
+
+    def _add_again(self) -> None:
+        """Add the files since the last time once more, each on its own, so that one with a fault shows."""
+        files, rows = self._sound
+        self._records.truncate(rows)
+        for place in range(files, len(self._sessions)):
+            session, data = self._sessions[place], self._data[place]
+            if session.status is Status.REJECTED:
+                continue
+            begin = len(self._records)
+            try:
+                same = SessionRow(session.source)
+                if not self._add_fast(same, data):
+                    examine(data, same, self._records, self._layouts)
+                self._records.freeze()
+            except DoubtfulError:
+                self._records.truncate(begin)
+                self._sessions[place] = SessionRow(session.source, session.size_bytes, session.session_id)
+                examine(data, self._sessions[place], self._records, self._layouts)
+                self._records.freeze()
 
     def _evidence(self) -> pl.DataFrame:
         """The records with all that the rules look at; ``file`` is the position among the sessions."""
         counts = pl.Series([session.record_count for session in self._sessions], dtype=pl.UInt32)
         files = pl.int_range(len(counts), dtype=pl.UInt32, eager=True).repeat_by(counts).explode(empty_as_null=False)
-        columns = [
-            files.alias("file"),
-            pl.Series("record_index", self._records.record_index, dtype=pl.UInt32),
-        ]
-        for name, values in self._records.lists.items():
-            if name in _STAMPS:
-                columns += timestamps.parse(values, name).get_columns()
-            else:
-                columns.append(pl.Series(name, values, dtype=_RECORD_SCHEMA[name]))
-        return pl.DataFrame(columns)
+        records = self._records.frame()
+        stamps = timestamps.parse_columns([records[name] for name in _STAMPS])
+        return records.drop(_STAMPS).insert_column(0, files.alias("file")).hstack(stamps)
 
     def _session_frame(self, aggregates: pl.DataFrame) -> pl.DataFrame:
         """The sessions with their aggregates, in the order in which they were added."""

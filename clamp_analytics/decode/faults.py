@@ -14,15 +14,8 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from clamp_analytics.decode.rows import (
-    VALUE_BOUND,
-    Fault,
-    RecordColumns,
-    SessionRow,
-    device_name,
-    has_device_conflict,
-    json_object,
-)
+from clamp_analytics.decode.columns import RecordColumns, has_device_conflict
+from clamp_analytics.decode.rows import VALUE_BOUND, Fault, SessionRow, device_name, json_object
 from clamp_analytics.decode.scan import Document, MalformedError, Member, Scanner, is_deep, is_utf8, text_of
 from clamp_analytics.decode.strict import RECORD_FIELDS, SESSION_FIELDS, Layout, Layouts
 from clamp_analytics.schema import RECORDS, SEED_MAX, SESSIONS, JsonField, Status, Table

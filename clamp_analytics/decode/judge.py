@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import polars as pl
@@ -84,19 +85,25 @@ def frame_of(rows: Sequence[tuple[str, Fault]]) -> pl.DataFrame:
     return pl.DataFrame(columns, schema=_SCHEMA)
 
 
-def _flags(evidence: pl.DataFrame, rules: Iterable[Rule]) -> list[tuple[Rule, str, pl.Expr]]:
-    """The rules that something in the frame breaks, each with its field and expression."""
-    pairs = [(rule, field) for rule in rules for field in rule.fields if rule.expression]
-    suspicious = evidence.select(
-        rule.suspicion(field).alias(f"{rule.id} {field}") for rule, field in pairs if rule.suspicion
-    )
-    left = [
-        (rule, field, rule.expression(field))
-        for rule, field in pairs
-        if rule.expression and (rule.suspicion is None or suspicious[f"{rule.id} {field}"].item())
+@cache
+def _checks(*, over_sessions: bool) -> list[tuple[Rule, str, pl.Expr, pl.Expr | None]]:
+    """The rules with an expression, each with its field, the expression and what makes it worth a try."""
+    return [
+        (rule, field, rule.expression(field), rule.suspicion(field) if rule.suspicion else None)
+        for rule in RULES
+        for field in rule.fields
+        if rule.expression and rule.over_sessions == over_sessions
     ]
-    broken = evidence.select(flag.any().alias(f"{rule.id} {field}") for rule, field, flag in left)
-    return [(rule, field, flag) for rule, field, flag in left if broken[f"{rule.id} {field}"].item()]
+
+
+def _broken(frame: pl.DataFrame, *, over_sessions: bool) -> list[tuple[Rule, str, pl.Expr]]:
+    """The rules that something in the frame breaks, each with its field and expression."""
+    checks = _checks(over_sessions=over_sessions)
+    suspicions = {str(place): doubt for place, (*_, doubt) in enumerate(checks) if doubt is not None}
+    suspicious = frame.select(**suspicions).row(0, named=True) if suspicions else {}
+    left = {str(place): flag for place, (_, _, flag, _) in enumerate(checks) if suspicious.get(str(place), True)}
+    broken = frame.select(flag.any().alias(name) for name, flag in left.items()).row(0, named=True)
+    return [checks[int(name)][:3] for name in left if broken[name]]
 
 
 def _over_records(evidence: pl.DataFrame) -> dict[int, list[Fault]]:
@@ -104,7 +111,7 @@ def _over_records(evidence: pl.DataFrame) -> dict[int, list[Fault]]:
     found: defaultdict[int, list[Fault]] = defaultdict(list)
     if evidence.is_empty():
         return found
-    for rule, field, flag in _flags(evidence, (rule for rule in RULES if not rule.over_sessions)):
+    for rule, field, flag in _broken(evidence, over_sessions=False):
         hits = evidence.filter(flag).select("file", "record_index", count=pl.lit(1, pl.UInt32))
         if rule.scope is Scope.FILE:
             hits = hits.group_by("file", maintain_order=True).agg(pl.col("record_index").first(), pl.col("count").sum())
@@ -161,8 +168,10 @@ def _over_sessions(evidence: pl.DataFrame, sessions: pl.DataFrame) -> Iterator[t
     if doubtful.is_empty():
         return
     # The producer prints scores shorter than it averages them, so this is every session with a score below 1.
-    short = evidence.group_by("file").agg(short=_is_short(pl.col("stability_score")).all())
-    yield from contradictions(doubtful.join(short, on="file", maintain_order="left"))
+    others = evidence.filter(pl.col("stability_score") != 1)
+    short = others.group_by("file").agg(short=_is_short(pl.col("stability_score")).all())
+    judged = doubtful.join(short, on="file", how="left", maintain_order="left")
+    yield from _contradictions(judged.with_columns(pl.col("short").fill_null(value=True)))
 
 
 def _doubtful(sessions: pl.DataFrame) -> pl.DataFrame:
@@ -193,10 +202,14 @@ def contradictions(sessions: pl.DataFrame) -> Iterator[tuple[int, Fault]]:
     Args:
         sessions: rows of ``sessions`` with the columns ``file`` and ``short``, whether its scores are printed short.
     """
+    doubtful = _doubtful(sessions)
+    if not doubtful.is_empty():
+        yield from _contradictions(doubtful)
+
+
+def _contradictions(doubtful: pl.DataFrame) -> Iterator[tuple[int, Fault]]:
     half_step = pl.when("short").then(PRINTED_SCORE_HALF_STEP).otherwise(0.0)
-    judged = _doubtful(sessions).with_columns(mean_resolution=PRINTED_MEAN_HALF_STEP + _FLOAT_SLACK + half_step)
-    if judged.is_empty():
-        return
-    for rule, field, flag in _flags(judged, (rule for rule in RULES if rule.over_sessions)):
+    judged = doubtful.with_columns(mean_resolution=PRINTED_MEAN_HALF_STEP + _FLOAT_SLACK + half_step)
+    for rule, field, flag in _broken(judged, over_sessions=True):
         for file, mean in judged.filter(flag).select("file", "mean_stability").iter_rows():
             yield file, Fault(rule.id, field, detail=f"the records' mean is {mean:.6f}")

@@ -8,13 +8,15 @@ count of commas gives it away without a second parse.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
+from clamp_analytics.decode.pieces import LONG_BYTES, array_of, spans
 from clamp_analytics.decode.scan import Document, is_utf8, may_be_deep
 from clamp_analytics.schema import RECORDS, SESSIONS, JsonField, Table
 
@@ -47,6 +49,7 @@ class Layout:
         top_unknown: the same for the top level of the document.
         top: gets the value of each known key of the top level, ``UNSET`` where there is none, and then the raw ones.
         session: decodes a document.
+        records: decodes an array of records.
         record: decodes one record.
     """
 
@@ -56,6 +59,7 @@ class Layout:
     top_unknown: tuple[tuple[str, str], ...]
     top: Callable[[Any], tuple[Any, ...]]
     session: msgspec.json.Decoder[Any]
+    records: msgspec.json.Decoder[Any]
     record: msgspec.json.Decoder[Any]
 
     def has_duplicate_keys(self, data: Document, records: Sequence[Any], session: Any = None) -> bool:
@@ -126,6 +130,19 @@ def _attributes(keys: frozenset[str]) -> tuple[tuple[str, str], ...]:
     return tuple((f"unknown_{n}", key) for n, key in enumerate(sorted(keys)))
 
 
+def _lots(layout: Layout, data: Document, places: Iterable[tuple[int, int]]) -> Iterator[list[Any]]:
+    """The records at these places of a document."""
+    for start, stop in places:
+        array = b"[" + data[start:stop] + b"]"
+        try:
+            records = layout.records.decode(array)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise DoubtfulError from error
+        if layout.has_duplicate_keys(array, records) or layout.needs_a_look(array, records):
+            raise DoubtfulError
+        yield records
+
+
 def layout_of(record_keys: frozenset[str], session_keys: frozenset[str]) -> Layout | None:
     """The layout for these keys.
 
@@ -168,8 +185,27 @@ def layout_of(record_keys: frozenset[str], session_keys: frozenset[str]) -> Layo
         top_unknown=top_unknown,
         top=attrgetter(*SESSION_FIELDS, *(name for name, _ in top_unknown)),
         session=msgspec.json.Decoder(session),
+        records=msgspec.json.Decoder(list[record]),
         record=msgspec.json.Decoder(record),
     )
+
+
+class DoubtfulError(Exception):
+    """Among some records is one with a fault; the slow path says which."""
+
+
+class Decoded(NamedTuple):
+    """A document that a layout accepts.
+
+    Attributes:
+        layout: the layout.
+        document: the fields of the top level.
+        lots: its records, in lists of a few thousand at most. Raises ``DoubtfulError`` where one is not accepted.
+    """
+
+    layout: Layout
+    document: Any
+    lots: Iterable[Sequence[Any]]
 
 
 class Layouts:
@@ -178,12 +214,21 @@ class Layouts:
     def __init__(self) -> None:
         self._met: list[Layout] = []
 
-    def decode_session(self, data: Document) -> tuple[Layout, Any] | None:
+    def decode_session(self, data: Document) -> Decoded | None:
         """Decode a document by the layout that accepts it.
 
         Returns:
             None where no layout does; the slow path then says why.
         """
+        array = array_of(data) if len(data) >= LONG_BYTES else None
+        if array is None:
+            found = self._decode_whole(data)
+            return Decoded(*found, [found[1].records]) if found else None
+        (_, first_end), *others = spans(data, *array)
+        found = self._decode_whole(data[:first_end] + data[array[1] :])
+        return Decoded(*found, chain([found[1].records], _lots(found[0], data, others))) if found else None
+
+    def _decode_whole(self, data: Document) -> tuple[Layout, Any] | None:
         found = self._try("session", data)
         if found is None and self._learn(data):
             found = self._try("session", data)

@@ -11,8 +11,6 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import re
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -22,8 +20,10 @@ import polars as pl
 
 from clamp_analytics.decode import judge
 from clamp_analytics.decode.batch import Batch, BatchBuilder
+from clamp_analytics.decode.pieces import BETWEEN, OPENING, WINDOW
 from clamp_analytics.decode.rows import Fault, SessionRow
 from clamp_analytics.files import display_name
+from clamp_analytics.load.buffers import BUFFERS
 from clamp_analytics.load.work import LAYOUTS, NO_LEDGER, Share, Wish, ledger_of
 from clamp_analytics.rules import RULES
 from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, Status, empty_frame, polars_schema
@@ -33,14 +33,9 @@ Result = TypeVar("Result")
 LARGE_BYTES = 16_000_000
 """A file from here on is read in parts."""
 
-PART_BYTES = 8_000_000
+PART_BYTES = 16_000_000
 """About one batch of records."""
 
-_WINDOW = 1 << 16
-"""How far a cut, the head and the tail of a file are looked for."""
-
-_HEAD = re.compile(rb'"records"\s*:\s*\[')
-_BETWEEN = re.compile(rb"\}\s*,\s*\{")
 _BARE_HEAD, _BARE_TAIL = b'{"records":[', b"]}"
 _ACROSS_PARTS = [rule.id for rule in RULES if rule.over_sessions]
 """Rules of a whole session, which one part cannot judge."""
@@ -179,8 +174,8 @@ def frame_of(path: str, size: int, wish: Wish) -> Frame | None:
         return None
     try:
         modified = os.fstat(descriptor).st_mtime_ns
-        head = _HEAD.search(os.pread(descriptor, _WINDOW, 0))
-        end_window = os.pread(descriptor, _WINDOW, max(size - _WINDOW, 0))
+        head = OPENING.search(os.pread(descriptor, WINDOW, 0))
+        end_window = os.pread(descriptor, WINDOW, max(size - WINDOW, 0))
         closing = end_window.rfind(b"]")
         if head is None or closing < 0:
             return None
@@ -201,7 +196,7 @@ def _cuts(descriptor: int, begin: int, end: int) -> Iterator[tuple[int, int]]:
     """Where one part ends and where the next one starts."""
     at = begin + PART_BYTES
     while at < end - PART_BYTES // 2:
-        match = _BETWEEN.search(os.pread(descriptor, _WINDOW, at))
+        match = BETWEEN.search(os.pread(descriptor, WINDOW, at))
         if match:
             yield at + match.start() + 1, at + match.end() - 1
         at += PART_BYTES
@@ -211,21 +206,6 @@ def _digest(descriptor: int) -> str:
     with open(os.dup(descriptor), "rb") as file:
         file.seek(0)
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-class _Buffer(threading.local):
-    """Where this thread reads parts to, one after the other: fresh memory costs a fifth of the work on a part."""
-
-    data = bytearray()
-
-    def sized(self, size: int) -> bytearray:
-        """At least ``size`` bytes; they hold what was read last."""
-        if len(self.data) < size:
-            self.data = bytearray(size)
-        return self.data
-
-
-_BUFFER = _Buffer()
 
 
 def _read_unchanged(frame: Frame, start: int, end: int, head: bytes, tail: bytes) -> bytearray | None:
@@ -239,7 +219,7 @@ def _read_unchanged(frame: Frame, start: int, end: int, head: bytes, tail: bytes
     except OSError:
         return None
     begin, finish = len(head), len(head) + end - start
-    document = _BUFFER.sized(finish + len(tail))
+    document = BUFFERS.of_part(finish + len(tail))
     try:
         status = os.fstat(descriptor)
         if (status.st_size, status.st_mtime_ns) != (frame.size, frame.modified_ns):

@@ -33,10 +33,10 @@ from clamp_analytics.sources import (
 
 Result = TypeVar("Result")
 
-BATCH_BYTES = 8_000_000
-"""About 32,000 records: enough that starting a pass over them costs little, and few enough for a core's cache."""
+BATCH_BYTES = 16_000_000
+"""About 64,000 records: enough that starting a pass over them costs little, and few enough to share out evenly."""
 
-BATCH_FILES = 1_000
+BATCH_FILES = 4_000
 """Bounds the files of a batch where they hold next to nothing."""
 
 

@@ -15,8 +15,9 @@ import polars as pl
 from clamp_analytics.decode.batch import Batch, BatchBuilder, mark_unreadable
 from clamp_analytics.decode.strict import Layouts
 from clamp_analytics.files import display_name
+from clamp_analytics.load.buffers import BUFFERS
 from clamp_analytics.schema import Status
-from clamp_analytics.sources import MismatchError, Packed, Rejected, UnreadableError, format_of, read_bytes
+from clamp_analytics.sources import MismatchError, Packed, Rejected, UnreadableError, format_of, read_into
 
 Result = TypeVar("Result")
 
@@ -67,13 +68,14 @@ class Task(Generic[Result]):
         """Read, decode and reduce the files."""
         builder = BatchBuilder(self.wish.columns, LAYOUTS)
         digests: list[bytes | None] = [None] * len(self.paths)
-        for place, path in enumerate(self.paths):
+        buffers = BUFFERS.of_files(len(self.paths))
+        for place, (path, buffer) in enumerate(zip(self.paths, buffers, strict=True)):
             source, content = display_name(path), self.contents.get(place)
             if isinstance(content, Rejected):
                 builder.add_unreadable(source, content.why, content.rule)
                 continue
             try:
-                data = read_bytes(path) if content is None else _data_of(content)
+                data = read_into(buffer, path) if content is None else _data_of(content)
             except UnreadableError as error:
                 builder.add_unreadable(source, str(error), error.rule)
                 continue

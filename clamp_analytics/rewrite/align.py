@@ -61,7 +61,7 @@ def instant(text: str) -> datetime:
     Raises:
         UsageError: it is no timestamp.
     """
-    found: datetime | None = timestamps.parse([text], "at")["at"].item()
+    found: datetime | None = timestamps.parse(pl.Series([text]), "at")["at"].item()
     if found is None:
         raise UsageError(
             f"{text!r} is no ISO 8601 date and time", where="--to", hint="write it like 2026-01-01T00:00:00Z"

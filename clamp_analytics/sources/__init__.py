@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from clamp_analytics.files import INSIDE
 from clamp_analytics.sources.containers import identity, open_container, read_container
-from clamp_analytics.sources.files import STDIN, UnreadableError, read_bytes, size_of
+from clamp_analytics.sources.files import STDIN, UnreadableError, read_bytes, read_into, size_of
 from clamp_analytics.sources.limits import DEFAULT_LIMITS, ContainerLimits, MismatchError
 from clamp_analytics.sources.listing import Listing, has_database_mark, is_database, list_sources
 from clamp_analytics.sources.members import Member, Packed, Passed, Rejected
@@ -49,6 +49,7 @@ __all__ = [
     "open_container",
     "read_bytes",
     "read_container",
+    "read_into",
     "size_of",
     "split_member",
 ]

@@ -28,6 +28,32 @@ def size_of(path: str) -> int:
         return 0
 
 
+def read_into(buffer: bytearray, path: str) -> bytes | bytearray:
+    """The bytes of a session file, in the buffer unless the file changes its size meanwhile.
+
+    Raises:
+        UnreadableError: it is no regular file, or the system refuses.
+    """
+    descriptor = _opened(path)
+    try:
+        size = _regular_size(descriptor)
+        # One byte more than there should be shows whether there is more.
+        missing = size + 1 - len(buffer)
+        if missing > 0:
+            buffer += bytes(missing)
+        else:
+            del buffer[size + 1 :]
+        found = os.readv(descriptor, [buffer])
+        if found == size:
+            del buffer[size:]
+            return buffer
+        return _read_rest(descriptor, bytes(buffer[:found]))
+    except OSError as error:
+        raise UnreadableError(reason_of(error)) from error
+    finally:
+        os.close(descriptor)
+
+
 def read_bytes(path: str) -> bytes:
     """The bytes of a session file, or of standard input.
 

@@ -79,7 +79,7 @@ class Kind(Enum):
     """Not read and not counted: another member was named."""
 
 
-def format_of(head: bytes) -> str:
+def format_of(head: bytes | bytearray) -> str:
     """What the first bytes of a file say it is, in words; empty where they say nothing."""
     for magic, name in _MAGIC.items():
         if head.startswith(magic):

@@ -49,7 +49,7 @@ def read_both(tmp_path, monkeypatch):
         whole = load(path)
         monkeypatch.setattr(plan, "LARGE_BYTES", 1)
         monkeypatch.setattr(large, "PART_BYTES", 1000)
-        monkeypatch.setattr(large, "_WINDOW", 400)
+        monkeypatch.setattr(large, "WINDOW", 400)
         joined: list[large.Frame] = []
         join = large.join
         monkeypatch.setattr(plan, "join", lambda frame, *rest: joined.append(frame) or join(frame, *rest))

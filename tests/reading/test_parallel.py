@@ -107,7 +107,7 @@ def test_a_large_file_between_small_ones_gives_the_same_tables(
     whole = load(folder, jobs=1)
     monkeypatch.setattr(plan, "LARGE_BYTES", 5000)
     monkeypatch.setattr(large, "PART_BYTES", 1500)
-    monkeypatch.setattr(large, "_WINDOW", 600)
+    monkeypatch.setattr(large, "WINDOW", 600)
 
     parts = load(folder, jobs=jobs)
 

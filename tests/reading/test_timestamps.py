@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import polars as pl
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from tests.reading.reference import instant
 
 
 def instants(*texts: str | None) -> list[datetime | None]:
-    return timestamps.parse(list(texts), "at")["at"].to_list()
+    return timestamps.parse(pl.Series(texts, dtype=pl.String), "at")["at"].to_list()
 
 
 READABLE = [
@@ -45,7 +46,7 @@ def test_a_timestamp_means_one_instant_in_utc(text: str, expected: datetime) -> 
 
 @pytest.mark.parametrize("digits", range(1, 10))
 def test_one_to_nine_digits_of_a_second_are_cut_to_the_microsecond(digits: int) -> None:
-    frame = timestamps.parse(["2026-01-01T00:00:00." + "123456789"[:digits] + "Z"], "at")
+    frame = timestamps.parse(pl.Series(["2026-01-01T00:00:00." + "123456789"[:digits] + "Z"]), "at")
 
     assert frame["at"].item().microsecond == int("123456"[:digits].ljust(6, "0"))
     assert frame["at_resolution_us"].item() == 10 ** (6 - min(digits, 6))
@@ -122,7 +123,7 @@ def test_what_is_no_timestamp_harms_none_beside_it(text: str) -> None:
     [("", False, True), ("Z", False, False), ("+00:00", False, False), ("-01:00", True, False)],
 )
 def test_a_zone_is_told_apart_from_none_and_from_utc(text: str, offset: bool, zoneless: bool) -> None:
-    row = timestamps.parse([f"2026-01-01T00:00:00{text}"], "at").row(0, named=True)
+    row = timestamps.parse(pl.Series([f"2026-01-01T00:00:00{text}"]), "at").row(0, named=True)
 
     assert (row["at_offset"], row["at_zoneless"]) == (offset, zoneless)
 

@@ -70,7 +70,7 @@ def test_an_error_while_reading_is_told_and_harms_no_other_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, {"a.json": GOOD, "b.json": numbered(8)})
-    real_open, real_read = os.open, os.read
+    real_open, real_read = os.open, os.readv
     broken: set[int] = set()
 
     def open_file(path: str, *arguments: int) -> int:
@@ -79,14 +79,14 @@ def test_an_error_while_reading_is_told_and_harms_no_other_file(
             broken.add(descriptor)
         return descriptor
 
-    def read_file(descriptor: int, size: int) -> bytes:
+    def read_file(descriptor: int, buffers: list[bytearray]) -> int:
         if descriptor in broken:
             raise OSError(5, "Input/output error")
-        return real_read(descriptor, size)
+        return real_read(descriptor, buffers)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", open_file)
-        patch.setattr(os, "read", read_file)
+        patch.setattr(os, "readv", read_file)
         telemetry = load(tmp_path, jobs=1)
 
     assert telemetry.counts == Counts(1, 1, 0)
