@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import compress
 from typing import Any
 
 import msgspec
@@ -126,9 +128,7 @@ class BatchBuilder:
         except DoubtfulError:
             self._records.truncate(begin)
             return False
-        session.extra = json_object(raw_fields(document, layout.top_unknown))
         session.record_count = session.entry_count = len(self._records) - begin
-        session.note_keys(layout.noted, RECORD_FIELDS, times=session.record_count)
         _fill_top(session, layout, document, data)
         return True
 
@@ -203,18 +203,30 @@ def _has_top_conflict(document: Any) -> bool:
 
 
 def _fill_top(session: SessionRow, layout: Layout, document: Any, data: Document) -> None:
-    values = zip(SESSION_FIELDS, layout.top(document), strict=False)
-    given = {key: value for key, value in values if value is not msgspec.UNSET}
-    session.declared_stability_score = given.get("stability_score")
-    if "stability_score" not in given:
+    score = document.stability_score
+    if score is msgspec.UNSET:
         session.faults.append(Fault("missing-field", "stability_score", byte_offset=data.index(b"{")))
-    session.backend = given.get("backend")
-    session.device_name = device_name(given.get("deviceName"), given.get("device_name"))
-    session.note_keys(given, SESSION_FIELDS)
-    session.note_keys(
-        (key for name, key in layout.top_unknown if getattr(document, name) is not msgspec.UNSET),
-        SESSION_FIELDS,
-    )
+    session.declared_stability_score = _given(score)
+    session.backend = _given(document.backend)
+    session.device_name = device_name(_given(document.deviceName), _given(document.device_name))
+    if layout.top_unknown:
+        session.extra = json_object(raw_fields(document, layout.top_unknown))
+    is_set = tuple([value is not msgspec.UNSET for value in layout.top(document)])
+    session.shared = _shared_faults(layout, session.record_count, is_set)
+
+
+def _given(value: Any) -> Any:
+    return None if value is msgspec.UNSET else value
+
+
+@lru_cache(maxsize=1024)
+def _shared_faults(layout: Layout, records: int, is_set: tuple[bool, ...]) -> Sequence[Fault]:
+    """The faults about keys of a file with so many records; most files of a folder have the same."""
+    keys = [*SESSION_FIELDS, *(key for _, key in layout.top_unknown)]
+    counted = SessionRow("")
+    counted.note_keys(layout.noted, RECORD_FIELDS, times=records)
+    counted.note_keys(compress(keys, is_set), SESSION_FIELDS)
+    return tuple(counted.shared_faults())
 
 
 def _aggregates(evidence: pl.DataFrame) -> pl.DataFrame:

@@ -34,12 +34,12 @@ def violations(
     """
     faults: defaultdict[int, list[Fault]] = defaultdict(list)
     for file, session in enumerate(sessions):
-        if session.faults or session.deprecated or session.unknown:
-            faults[file] = [*session.faults, *session.shared_faults()]
-    for file, found in _over_records(evidence).items():
+        if found := [*session.faults, *session.shared_faults()]:
+            faults[file] = found
+    for file, broken in _over_records(evidence).items():
         # A field that decoding has faulted already is null for that reason alone.
         known = {(fault.record_index, fault.field) for fault in session_faults(sessions[file])}
-        fresh = [fault for fault in found if (fault.record_index, fault.field) not in known]
+        fresh = [fault for fault in broken if (fault.record_index, fault.field) not in known]
         faults[file] += located(datas[file], fresh)
     for file, fault in _over_sessions(evidence, frame):
         faults[file].append(located_at_top(datas[file], fault))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -32,6 +32,7 @@ class SessionRow:
     Attributes:
         record_count: the records that were kept.
         entry_count: the entries of the array, those that are no object included.
+        shared: the faults about deprecated and unknown keys, where they are known without counting keys.
     """
 
     source: str
@@ -47,6 +48,7 @@ class SessionRow:
     faults: list[Fault] = field(default_factory=list)
     deprecated: dict[str, int] = field(default_factory=dict)
     unknown: dict[str, int] = field(default_factory=dict)
+    shared: Sequence[Fault] = ()
 
     def note_keys(self, keys: Iterable[str], known: Mapping[str, JsonField], times: int = 1) -> None:
         """Count the deprecated and unknown keys among the keys of ``times`` objects."""
@@ -59,8 +61,10 @@ class SessionRow:
             elif known[key].deprecated:
                 self.deprecated[key] = self.deprecated.get(key, 0) + times
 
-    def shared_faults(self) -> list[Fault]:
+    def shared_faults(self) -> Sequence[Fault]:
         """The faults that a whole file shares: one for its deprecated fields, one for its unknown ones."""
+        if not self.deprecated and not self.unknown:
+            return self.shared
         shared = (("deprecated-field", self.deprecated), ("unknown-field", self.unknown))
         return [
             Fault(rule, ", ".join(sorted(counts)), times=sum(counts.values()))

@@ -38,7 +38,7 @@ _REQUIRED = frozenset(key for key, field in RECORD_FIELDS.items() if field.requi
 _TEXTS = tuple(key for key, field in RECORD_FIELDS.items() if field.type == "string")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Layout:
     """The exact keys of a record, and the decoders of what has them.
 

@@ -140,11 +140,14 @@ class Fold:
 
 def _rejected(batch: Batch) -> tuple[list[tuple[str, str]], list[str], list[tuple[str, str]]]:
     """The fields ``rejected``, ``unexplained`` and ``reasons`` of a batch's share."""
+    if (
+        Status.REJECTED.value not in batch.sessions["status"]
+        and Severity.ERROR.value not in batch.violations["severity"]
+    ):
+        return [], [], []
     files = batch.sessions.filter(pl.col("status") == Status.REJECTED.value).select("source")
     whole_file = pl.col("record_index").is_null()
     reasons = batch.violations.filter(pl.col("severity") == Severity.ERROR.value, whole_file)
-    if files.is_empty() and reasons.is_empty():
-        return [], [], []
     named = reasons.select("source", "message")
     return (
         list(named.join(files, on="source", how="semi").iter_rows()),
