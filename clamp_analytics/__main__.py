@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from clamp_analytics import __version__
@@ -14,7 +15,11 @@ def main() -> None:
         return
     from clamp_analytics.cli import make_app
 
-    make_app(*sys.argv[1:2])(prog_name="clamp-analytics")
+    try:
+        make_app(*sys.argv[1:2])(prog_name="clamp-analytics")
+    finally:
+        # Python looks for cycles once more when it ends. What the engines brought along need not be gone through.
+        gc.freeze()
 
 
 if __name__ == "__main__":
