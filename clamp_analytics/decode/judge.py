@@ -176,13 +176,14 @@ def _over_sessions(evidence: pl.DataFrame, sessions: pl.DataFrame) -> Iterator[t
 
 def _doubtful(sessions: pl.DataFrame) -> pl.DataFrame:
     """Sessions whose declared mean is not the mean of their records to the last printed digit."""
-    difference = (pl.col("declared_stability_score") - pl.col("mean_stability")).abs()
-    return sessions.filter(
-        (pl.col("status") == Status.LOADED.value)
+    difference = (sessions["declared_stability_score"] - sessions["mean_stability"]).abs()
+    doubtful = (
+        (difference > PRINTED_MEAN_HALF_STEP + _FLOAT_SLACK)
+        & (sessions["status"] == Status.LOADED.value)
         # Where a score is unusable, the mean of the others says nothing about the declared one.
-        & (pl.col("scored_count") == pl.col("record_count"))
-        & (difference > PRINTED_MEAN_HALF_STEP + _FLOAT_SLACK)
+        & (sessions["scored_count"] == sessions["record_count"])
     )
+    return sessions.filter(doubtful) if doubtful.any() else sessions.clear()
 
 
 def _is_short(score: pl.Expr) -> pl.Expr:

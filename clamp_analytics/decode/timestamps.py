@@ -7,6 +7,7 @@ form is checked by a pattern first and only dates are left to the engine.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -22,17 +23,19 @@ SECOND_FORM = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5
 """The two forms that nearly every file has: UTC to the second, or to the microsecond."""
 
 _SECOND = 1_000_000
-_FIRST_YEAR = pl.datetime(1, 1, 1, time_unit="us", time_zone="UTC")
-_LAST_INSTANT = pl.datetime(9999, 12, 31, 23, 59, 59, 999_999, time_unit="us", time_zone="UTC")
+_INSTANT = pl.Datetime("us", "UTC")
+_EPOCH = datetime(1970, 1, 1)
+_FIRST_INSTANT = (datetime.min - _EPOCH) // timedelta(microseconds=1)
+_LAST_INSTANT = (datetime.max - _EPOCH) // timedelta(microseconds=1)
 _RUNS_BELOW = 0.5
 
 
 def parse_columns(columns: Sequence[pl.Series]) -> list[pl.Series]:
     """What ``parse`` gives for each of some columns of one length, in one pass over all of them."""
-    parsed = parse(pl.concat(columns), "")
+    parsed = parse(pl.concat(columns), "at")
     height = len(columns[0])
     return [
-        found.slice(place * height, height).alias(column.name + found.name)
+        found.slice(place * height, height).alias(column.name + found.name.removeprefix("at"))
         for place, column in enumerate(columns)
         for found in parsed
     ]
@@ -50,68 +53,64 @@ def parse(text: pl.Series, name: str) -> pl.DataFrame:
     """
     # Records stand in order of time, so where the resolution is coarse a text stands many times in a row.
     runs = text.rle_id()
-    if text.is_empty() or runs[-1] + 1 > _RUNS_BELOW * len(text):
-        return _parse(text, name)
-    parsed = _parse(text.rle().struct.field("value"), name)
-    return parsed[runs]
+    repeated = not text.is_empty() and runs[-1] + 1 <= _RUNS_BELOW * len(text)
+    distinct = text.rle().struct.field("value") if repeated else text
+    found = _usual(distinct) or _any_form(distinct)
+    if repeated:
+        found = [column if len(column) == 1 else column.gather(runs) for column in found]
+    names = (name, *(f"{name}_{part}" for part in ("resolution_us", "offset", "zoneless", "finer")))
+    columns = [_stretched(column, len(text)).alias(name) for name, column in zip(names, found, strict=True)]
+    return pl.DataFrame([columns[0], text.alias(f"{name}_text"), *columns[1:]])
 
 
-def _parse(text: pl.Series, name: str) -> pl.DataFrame:
-    usual = pl.col("text").is_null() | pl.col("text").str.contains(SECOND_FORM)
-    # One pass for check and values: each pass over a batch costs more to start than to run.
-    frame = text.alias("text").to_frame().select(*_usual(name), usual.all().alias("usual"))
-    if frame.is_empty() or frame["usual"][0]:
-        return frame.drop("usual")
-    return _split(text.alias("text").to_frame()).select(_any_form(name))
+def _stretched(column: pl.Series, length: int) -> pl.Series:
+    """A column of one value for all rows."""
+    return column if len(column) == length else column.new_from_index(0, length)
 
 
-def _instant(date_and_time: pl.Expr, form: str) -> pl.Expr:
-    return date_and_time.str.to_datetime(form, time_unit="us", time_zone="UTC", strict=False)
-
-
-def _bounded(at: pl.Expr) -> pl.Expr:
+def _bounded(at: pl.Series) -> pl.Series:
     """Null outside the years 1 to 9999, which is as far as Python's own datetime goes."""
-    return pl.when(at.is_between(_FIRST_YEAR, _LAST_INSTANT)).then(at)
+    instant = at.to_physical()
+    inside = (instant >= _FIRST_INSTANT) & (instant <= _LAST_INSTANT)
+    return at if inside.all() else at.set(~inside, None)
 
 
-def _usual(name: str) -> list[pl.Expr]:
-    text = pl.col("text")
-    whole = _instant(text.str.head(19), "%Y-%m-%dT%H:%M:%S")
-    micros = text.str.slice(20, 6).cast(pl.Int64, strict=False).fill_null(0)
-    resolution = pl.when(text.str.len_bytes() > 20).then(1).otherwise(_SECOND)
-    return [
-        _bounded(whole + pl.duration(microseconds=micros)).alias(name),
-        text.alias(f"{name}_text"),
-        resolution.cast(pl.Int64).alias(f"{name}_resolution_us"),
-        *(pl.lit(value=False).alias(f"{name}_{form}") for form in ("offset", "zoneless", "finer")),
-    ]
+def _usual(text: pl.Series) -> list[pl.Series] | None:
+    """The columns of texts of which each has one of the two usual forms or is null; else None."""
+    # Each pass costs more to start than to run, and most of what an expression can do is not needed here.
+    if text.is_empty() or not text.str.contains(SECOND_FORM).all():
+        return None
+    at = text.str.head(19).str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us", time_zone="UTC", strict=False)
+    resolution = pl.Series([_SECOND], dtype=pl.Int64)
+    is_fine = text.str.len_bytes() > len("2026-01-01T00:00:00Z")
+    if is_fine.any():
+        micros = text.str.slice(20, 6).cast(pl.Int64, strict=False).fill_null(0)
+        at = (at.to_physical() + micros).cast(_INSTANT)
+        resolution = is_fine.fill_null(value=False).cast(pl.Int64) * (1 - _SECOND) + _SECOND
+    no = pl.Series([False])
+    return [_bounded(at), resolution, no, no, no]
 
 
-def _split(text: pl.DataFrame) -> pl.DataFrame:
-    return text.with_columns(pl.col("text").str.extract_groups(FORM).struct.unnest())
-
-
-def _any_form(name: str) -> list[pl.Expr]:
-    text, fraction, zone = pl.col("text"), pl.col("fraction"), pl.col("zone")
+def _any_form(text: pl.Series) -> list[pl.Series]:
+    split = text.alias("text").to_frame().with_columns(pl.col("text").str.extract_groups(FORM).struct.unnest())
+    fraction, zone = pl.col("fraction"), pl.col("zone")
     clock = pl.concat_str("date", pl.lit("T"), "hour", pl.lit(":"), "minute", pl.lit(":"), "second")
+    whole = clock.str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us", time_zone="UTC", strict=False)
     nanoseconds = fraction.str.pad_end(9, "0").cast(pl.Int64).fill_null(0)
     sign = pl.when(zone.str.starts_with("-")).then(-1).otherwise(1)
     ahead = sign * (
         zone.str.slice(1, 2).cast(pl.Int64, strict=False).fill_null(0) * 60
         + zone.str.tail(2).cast(pl.Int64, strict=False).fill_null(0)
     )
-    at = (
-        _instant(clock, "%Y-%m-%dT%H:%M:%S")
-        + pl.duration(microseconds=nanoseconds // 1000)
-        - pl.duration(minutes=ahead)
-    )
-    readable = _bounded(at).is_not_null()
     digits = fraction.str.len_bytes().fill_null(0).clip(upper_bound=6).cast(pl.Int64)
-    return [
-        _bounded(at).alias(name),
-        text.alias(f"{name}_text"),
-        (pl.lit(10, dtype=pl.Int64).pow(6 - digits)).alias(f"{name}_resolution_us"),
-        (readable & (ahead != 0)).alias(f"{name}_offset"),
-        (readable & zone.is_null()).alias(f"{name}_zoneless"),
-        (readable & (nanoseconds % 1000 != 0)).alias(f"{name}_finer"),
-    ]
+    parts = split.select(
+        at=whole + pl.duration(microseconds=nanoseconds // 1000) - pl.duration(minutes=ahead),
+        resolution=pl.lit(10, dtype=pl.Int64).pow(6 - digits),
+        offset=ahead != 0,
+        zoneless=zone.is_null(),
+        finer=nanoseconds % 1000 != 0,
+    )
+    at = _bounded(parts["at"])
+    readable = at.is_not_null()
+    flags = (parts[name].fill_null(value=False) & readable for name in ("offset", "zoneless", "finer"))
+    return [at, parts["resolution"], *flags]
