@@ -140,6 +140,17 @@ def test_little_work_starts_no_process(folder: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.usefixtures("eager")
+def test_what_workers_are_forked_from_has_started_no_engine() -> None:
+    threads = "[open(f'/proc/self/task/{task}/comm').read() for task in os.listdir('/proc/self/task')]"
+    code = f"import os, clamp_analytics.load.work; print({threads})"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    # A worker has none of the threads that its engine would wait for.
+    assert "polars-0" not in done.stdout
+    assert "tokio" not in done.stdout
+
+
 def test_who_stops_early_leaves_no_worker_behind(folder: Path) -> None:
     batches = iter_batches(folder, jobs=2)
     next(batches)
