@@ -18,7 +18,7 @@ from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, Table, empty_f
 from clamp_analytics.sources import MANIFEST
 
 FORMAT = "clamp-analytics-export"
-ROWS_AT_ONCE = 131_072
+ROWS_AT_ONCE = 262_144
 """Rows of a Parquet file that are in memory at once; about one row group."""
 
 VERSION = 1

@@ -140,14 +140,12 @@ class Fold:
 
 def _rejected(batch: Batch) -> tuple[list[tuple[str, str]], list[str], list[tuple[str, str]]]:
     """The fields ``rejected``, ``unexplained`` and ``reasons`` of a batch's share."""
-    if (
-        Status.REJECTED.value not in batch.sessions["status"]
-        and Severity.ERROR.value not in batch.violations["severity"]
-    ):
+    is_rejected = batch.sessions["status"] == Status.REJECTED.value
+    is_error = batch.violations["severity"] == Severity.ERROR.value
+    if not is_rejected.any() and not is_error.any():
         return [], [], []
-    files = batch.sessions.filter(pl.col("status") == Status.REJECTED.value).select("source")
-    whole_file = pl.col("record_index").is_null()
-    reasons = batch.violations.filter(pl.col("severity") == Severity.ERROR.value, whole_file)
+    files = batch.sessions.filter(is_rejected).select("source")
+    reasons = batch.violations.filter(is_error & batch.violations["record_index"].is_null())
     named = reasons.select("source", "message")
     return (
         list(named.join(files, on="source", how="semi").iter_rows()),
@@ -177,16 +175,15 @@ def _groups(rows: pl.DataFrame) -> dict[Any, Group]:
     }
     # Nearly every cycle ends well and scores 1, which needs no arithmetic.
     others = rows.filter(pl.col("stability_score") != 1).with_columns(limbs(pl.col("stability_score")))
-    sums = _aggregate(others, (pl.col("below") != 0).any().alias("has_tiny"), *limb_sums())
-    for key, has_tiny, *limb_totals in sums.select("key", "has_tiny", *SUM_NAMES).iter_rows():
-        groups[key] += Group(scores=_one_by_one(others, key) if has_tiny else from_sums(limb_totals))
+    is_tiny = others["below"] != 0
+    if is_tiny.any():
+        # Digits below the limbs are few enough to be added one score at a time.
+        for key, score in others.filter(is_tiny).select("key", "stability_score").iter_rows():
+            groups[key] += Group(scores=Moments.of_value(score))
+        others = others.filter(~is_tiny)
+    for key, *limb_totals in _aggregate(others, *limb_sums()).select("key", *SUM_NAMES).iter_rows():
+        groups[key] += Group(scores=from_sums(limb_totals))
     return groups
-
-
-def _one_by_one(rows: pl.DataFrame, key: Any) -> Moments:
-    """The moments of a group in which a score has digits below the limbs, which only tiny ones do."""
-    scores = rows.filter(pl.col("key").eq_missing(key))["stability_score"].drop_nulls()
-    return sum(map(Moments.of_value, scores), Moments())
 
 
 def _aggregate(rows: pl.DataFrame, *aggregates: pl.Expr) -> pl.DataFrame:
