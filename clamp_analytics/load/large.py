@@ -33,7 +33,7 @@ Result = TypeVar("Result")
 LARGE_BYTES = 16_000_000
 """A file from here on is read in parts."""
 
-PART_BYTES = 16_000_000
+PART_BYTES = 12_000_000
 """About one batch of records."""
 
 _BARE_HEAD, _BARE_TAIL = b'{"records":[', b"]}"
@@ -194,12 +194,11 @@ def frame_of(path: str, size: int, wish: Wish) -> Frame | None:
 
 def _cuts(descriptor: int, begin: int, end: int) -> Iterator[tuple[int, int]]:
     """Where one part ends and where the next one starts."""
-    at = begin + PART_BYTES
-    while at < end - PART_BYTES // 2:
+    parts = round((end - begin) / PART_BYTES)
+    for at in (begin + (end - begin) * number // parts for number in range(1, parts)):
         match = BETWEEN.search(os.pread(descriptor, WINDOW, at))
         if match:
             yield at + match.start() + 1, at + match.end() - 1
-        at += PART_BYTES
 
 
 def _digest(descriptor: int) -> str:

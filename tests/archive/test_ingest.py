@@ -50,7 +50,7 @@ def test_known_files_are_not_opened(heap, archive, monkeypatch):
     def opened(*_):
         raise AssertionError("a known file was opened")
 
-    monkeypatch.setattr("clamp_analytics.load.work.read_bytes", opened)
+    monkeypatch.setattr("clamp_analytics.load.work.read_into", opened)
     monkeypatch.setattr("clamp_analytics.archive.plan.read_bytes", opened)
 
     assert counts(ingest(heap, archive)) == (0, 1, 0, 0)
