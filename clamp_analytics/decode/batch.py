@@ -150,16 +150,14 @@ class BatchBuilder:
             if session.status is Status.REJECTED:
                 continue
             begin = len(self._records)
-            try:
-                same = SessionRow(session.source)
-                if not self._add_fast(same, data):
-                    examine(data, same, self._records, self._layouts)
-                self._records.freeze()
-            except DoubtfulError:
+            same = SessionRow(session.source)
+            if not self._add_fast(same, data):
+                examine(data, same, self._records, self._layouts)
+            if self._records.is_doubtful(begin):
                 self._records.truncate(begin)
                 self._sessions[place] = SessionRow(session.source, session.size_bytes, session.session_id)
                 examine(data, self._sessions[place], self._records, self._layouts)
-                self._records.freeze()
+        self._records.freeze()
 
     def _evidence(self) -> pl.DataFrame:
         """The records with all that the rules look at; ``file`` is the position among the sessions."""

@@ -12,7 +12,7 @@ import polars as pl
 
 from clamp_analytics.decode.rows import device_name
 from clamp_analytics.decode.strict import RECORD_FIELDS, DoubtfulError, Layout
-from clamp_analytics.schema import RECORDS, polars_schema
+from clamp_analytics.schema import RECORDS, SEED_MAX, polars_schema
 
 ALWAYS = frozenset({"seed", "acquired_at", "released_at", "duration_ms", "stability_score"})
 """Columns that the rules look at; the others are filled only where somebody wants them."""
@@ -63,7 +63,7 @@ class RecordColumns:
         }
         self._layout: Layout | None = None
         self._waiting: list[Any] = []
-        self._doubtful = False
+        self._conflict: int | None = None
         self._columns: dict[str, list[pl.Series]] = {name: [] for name in self._lists}
         self._frozen = self._length = 0
         self._runs: list[tuple[int, int]] = []
@@ -101,11 +101,18 @@ class RecordColumns:
             for name, lots in self._columns.items():
                 self._columns[name] = [pl.concat(lots).head(length)]
             self._frozen = length
-        if length == self._frozen:
-            self._doubtful = False
+        if self._conflict is not None and length <= self._conflict:
+            self._conflict = None
         while self._runs and self._runs[-1][0] >= length:
             self._runs.pop()
         self._length = length
+
+    def is_doubtful(self, begin: int) -> bool:
+        """Whether ``freeze`` would refuse a record from this row on."""
+        self._settle()
+        seeds = self._lists["seed"][max(begin - self._frozen, 0) :]
+        wide = any(seed is not None and seed > SEED_MAX for seed in seeds)
+        return wide or (self._conflict is not None and self._conflict >= begin)
 
     def freeze(self) -> None:
         """Move what is pending into columns of the engine.
@@ -115,7 +122,7 @@ class RecordColumns:
                 for its device; everything is still pending.
         """
         self._settle()
-        if self._doubtful:
+        if self._conflict is not None:
             raise DoubtfulError
         try:
             lot = [pl.Series(name, values, dtype=_STORED[name]) for name, values in self._lists.items()]
@@ -146,7 +153,8 @@ class RecordColumns:
         layout, records = self._layout, self._waiting
         if layout is None or not records:
             return
-        self._doubtful = self._doubtful or has_device_conflict(layout, records)
+        if self._conflict is None and has_device_conflict(layout, records):
+            self._conflict = self._length - len(records)
         nothing = [None] * len(records)
         for name, values in self._lists.items():
             if name == "device_name":

@@ -92,3 +92,15 @@ def test_places_count_from_the_start_of_the_document() -> None:
     found = decoded(GOOD, session(*RECORDS), long=1000)
 
     assert found.records["record_index"].to_list() == [0, *range(29)]
+
+
+def test_two_names_for_one_device_harm_no_other_file_of_their_lot() -> None:
+    names = [("a", "a"), ("a", "b"), ("c", "c"), ("c", "d"), ("e", "e")]
+    files = [session(record(deviceName=one, device_name=other)) for one, other in names]
+
+    found = decoded(*files, long=10**9)
+
+    assert found.records["device_name"].to_list() == ["a", "a", "c", "c", "e"]
+    assert [fault[:3] for fault in faults(found, at_least="warning")] == [
+        ("device-name-conflict", 0, "device_name")
+    ] * 2
