@@ -181,7 +181,8 @@ class Reader:
             yield share.result
         for folder, manifest in self._exports:
             for batch in read_export(folder, manifest, self._wish.columns):
-                self._count(ledger_of(batch))
+                if not batch.sessions.is_empty():
+                    self._count(ledger_of(batch))
                 yield reduce(batch)
         for path, _ in self._archives:
             for batch in read_archive(path, self._wish.columns):

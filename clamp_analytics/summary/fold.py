@@ -174,7 +174,8 @@ def _groups(rows: pl.DataFrame) -> dict[Any, Group]:
         for key, records, in_flight, first, last, ones in aggregates.select(names).iter_rows()
     }
     # Nearly every cycle ends well and scores 1, which needs no arithmetic.
-    others = rows.filter(pl.col("stability_score") != 1).with_columns(limbs(pl.col("stability_score")))
+    scores = rows.select("key", "stability_score")
+    others = scores.filter(scores["stability_score"] != 1).with_columns(limbs(pl.col("stability_score")))
     is_tiny = others["below"] != 0
     if is_tiny.any():
         # Digits below the limbs are few enough to be added one score at a time.
