@@ -33,7 +33,7 @@ Result = TypeVar("Result")
 LARGE_BYTES = 16_000_000
 """A file from here on is read in parts."""
 
-PART_BYTES = 12_000_000
+PART_BYTES = 10_000_000
 """About one batch of records."""
 
 _BARE_HEAD, _BARE_TAIL = b'{"records":[', b"]}"

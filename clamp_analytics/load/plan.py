@@ -33,8 +33,8 @@ from clamp_analytics.sources import (
 
 Result = TypeVar("Result")
 
-BATCH_BYTES = 12_000_000
-"""About 48,000 records: enough that starting a pass over them costs little, and few enough to share out evenly."""
+BATCH_BYTES = 10_000_000
+"""About 40,000 records: enough that starting a pass over them costs little, and few enough to share out evenly."""
 
 BATCH_FILES = 4_000
 """Bounds the files of a batch where they hold next to nothing."""

@@ -262,7 +262,7 @@ def iter_batches(
     limits: ContainerLimits = DEFAULT_LIMITS,
     salvage: bool = False,
 ) -> Iterator[Batch]:
-    """The tables of sources in batches of about 48,000 records, for what does not fit in memory.
+    """The tables of sources in batches of about 40,000 records, for what does not fit in memory.
 
     Args and errors are those of ``Reader``.
     """
