@@ -8,6 +8,9 @@ import os
 import stat
 import sys
 
+REUSED_BYTES = 16_000_000
+"""A file beyond this gets memory of its own, which does not stay with the buffer."""
+
 STDIN = "-"
 """The name of standard input as a source."""
 
@@ -29,7 +32,7 @@ def size_of(path: str) -> int:
 
 
 def read_into(buffer: bytearray, path: str) -> bytes | bytearray:
-    """The bytes of a session file, in the buffer unless the file changes its size meanwhile.
+    """The bytes of a session file, in the buffer unless it is very large or changes its size meanwhile.
 
     Raises:
         UnreadableError: it is no regular file, or the system refuses.
@@ -37,6 +40,8 @@ def read_into(buffer: bytearray, path: str) -> bytes | bytearray:
     descriptor = _opened(path)
     try:
         size = _regular_size(descriptor)
+        if size > REUSED_BYTES:
+            return _read_all(descriptor, size)
         # One byte more than there should be shows whether there is more.
         missing = size + 1 - len(buffer)
         if missing > 0:
@@ -64,11 +69,7 @@ def read_bytes(path: str) -> bytes:
         return sys.stdin.buffer.read()
     descriptor = _opened(path)
     try:
-        size = _regular_size(descriptor)
-        data = os.read(descriptor, size + 1)
-        if len(data) == size:
-            return data
-        return _read_rest(descriptor, data)
+        return _read_all(descriptor, _regular_size(descriptor))
     except OSError as error:
         raise UnreadableError(reason_of(error)) from error
     finally:
@@ -103,6 +104,11 @@ def _regular_size(descriptor: int) -> int:
     if not stat.S_ISREG(status.st_mode):
         raise UnreadableError("it is no regular file")
     return status.st_size
+
+
+def _read_all(descriptor: int, size: int) -> bytes:
+    data = os.read(descriptor, size + 1)
+    return data if len(data) == size else _read_rest(descriptor, data)
 
 
 def _read_rest(descriptor: int, data: bytes) -> bytes:

@@ -34,6 +34,15 @@ def test_a_file_that_changes_while_it_is_read_is_read_to_its_end(
     assert read_into(bytearray(), str(path)) == there
 
 
+def test_a_very_large_file_leaves_no_memory_in_the_buffer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, buffer = tmp_path / "a.json", bytearray()
+    path.write_bytes(b"x" * 101)
+    monkeypatch.setattr("clamp_analytics.sources.files.REUSED_BYTES", 100)
+
+    assert read_into(buffer, str(path)) == b"x" * 101
+    assert not buffer
+
+
 def test_a_buffer_that_is_still_looked_into_is_not_given_out_again() -> None:
     buffers = Buffers()
     first, second = buffers.of_files(2)
