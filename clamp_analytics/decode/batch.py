@@ -24,10 +24,8 @@ UNREADABLE = "unreadable"
 """The rule that is broken where the system refuses a file."""
 
 _STAMPS = ("acquired_at", "released_at")
-
 _FROM_FILE = ("source", "session_id")
 _SESSION_SCHEMA = polars_schema(SESSIONS)
-_RECORD_SCHEMA = polars_schema(RECORDS)
 
 
 @dataclass(frozen=True, slots=True)
