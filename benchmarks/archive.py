@@ -30,7 +30,7 @@ INGEST_TIMES, SECOND_SHARE, NEW_COST, SUMMARY_TIMES, SIZE_SHARE = 1.6, 0.05, 0.1
 
 def load(folder: str) -> dict[str, Any]:
     """Loading the files, with their hashes."""
-    from clamp_analytics.load import load as read
+    from clamp_analytics.reading import load as read
 
     begin = perf_counter()
     telemetry = read(folder, session_ids=True)
@@ -42,7 +42,7 @@ def ingest(folder: str) -> dict[str, Any]:
     """Ingesting the files into a new archive beside the folder, which is gone afterwards."""
     import duckdb
 
-    from clamp_analytics.archive import ingest as add
+    from clamp_analytics.archive.ingest.run import ingest as add
 
     with tempfile.TemporaryDirectory(dir=Path(folder).parent) as place:
         archive = str(Path(place, "t.duckdb"))
@@ -56,7 +56,7 @@ def ingest(folder: str) -> dict[str, Any]:
 
 def add(folder: str, archive: str) -> dict[str, Any]:
     """Ingesting a folder into an archive that stays."""
-    from clamp_analytics.archive import ingest as add_to
+    from clamp_analytics.archive.ingest.run import ingest as add_to
 
     begin = perf_counter()
     done = add_to(folder, archive)
@@ -190,7 +190,7 @@ def main(what: str, *arguments: str) -> None:
         import pyarrow as pa  # noqa: F401
 
         import clamp_analytics.archive
-        import clamp_analytics.load.work  # noqa: F401
+        import clamp_analytics.reading.task  # noqa: F401
     print(json.dumps(MEASURES[what](*arguments)))
 
 

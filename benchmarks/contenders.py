@@ -259,13 +259,13 @@ def summarize_json(folder: str) -> Answer:
 
 
 def load_ours(folder: str) -> Any:
-    from clamp_analytics.load import load
+    from clamp_analytics.reading import load
 
     return load(folder).records
 
 
 LOADS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "clamp_analytics": ("clamp_analytics.load", load_ours),
+    "clamp_analytics": ("clamp_analytics.reading", load_ours),
     "duckdb": ("duckdb pyarrow", load_duckdb),
     "chdb": ("chdb pyarrow", load_chdb),
     "polars": ("polars", load_polars),

@@ -15,8 +15,8 @@ from typing import Any
 
 def _summary(source: str, jobs: int | None, executor: Executor | None = None) -> dict[str, Any]:
     """One pass over a source, timed, with what it found in the names of the truth."""
-    from clamp_analytics.load import Reader
-    from clamp_analytics.summary import Fold, summarize
+    from clamp_analytics.analysis.summary import Fold, summarize
+    from clamp_analytics.reading import Reader
 
     begin = perf_counter()
     fold = Fold()
@@ -97,7 +97,7 @@ def main(what: str, *arguments: str) -> None:
     """Measure and print."""
     from importlib import import_module
 
-    for module in ("duckdb",) if what == "aggregate" else ("clamp_analytics.summary", "pyarrow.parquet"):
+    for module in ("duckdb",) if what == "aggregate" else ("clamp_analytics.analysis.summary", "pyarrow.parquet"):
         import_module(module)
     print(json.dumps(MEASURES[what](*arguments)))
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from clamp_analytics.database import connect, run_query
     from clamp_analytics.errors import ClampError
-    from clamp_analytics.load import Counts, Reader, Telemetry, iter_batches, load
+    from clamp_analytics.reading import Counts, Reader, Telemetry, iter_batches, load
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "clamp_analytics.database": ("connect", "run_query"),
     "clamp_analytics.errors": ("ClampError",),
-    "clamp_analytics.load": ("Counts", "Reader", "Telemetry", "iter_batches"),
+    "clamp_analytics.reading": ("Counts", "Reader", "Telemetry", "iter_batches", "load"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -37,8 +37,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "load":
-        return importlib.import_module("clamp_analytics.load")
     try:
         home = _HOME[name]
     except KeyError:

@@ -22,7 +22,7 @@ from typing import Any
 
 import polars as pl
 
-from clamp_analytics.load import Telemetry
+from clamp_analytics.reading import Telemetry
 from clamp_analytics.schema import Status
 
 COLUMNS = (

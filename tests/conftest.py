@@ -15,9 +15,10 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, settings
 
-from clamp_analytics.decode.batch import Batch, BatchBuilder
-from clamp_analytics.decode.strict import Layouts
-from clamp_analytics.load import Reader, Telemetry
+from clamp_analytics.batch import Batch
+from clamp_analytics.decode.batch_builder import BatchBuilder
+from clamp_analytics.decode.typed import Layouts
+from clamp_analytics.reading import Reader, Telemetry
 from clamp_analytics.schema import RECORDS
 
 # A busy machine is slow, not wrong.

@@ -16,7 +16,7 @@ from benchmarks.corpus import Corpus, make
 from benchmarks.measure import Contender, FailedError, Run, Spread, check, checked, ratios, run, shortened
 from benchmarks.tables import Row, Table
 from benchmarks.ways import check_exactly, clamp, contenders, inside, missing
-from clamp_analytics.load import load
+from clamp_analytics.reading import load
 
 TINY = Corpus("tiny", files=8, records=40)
 STYLES = {

@@ -21,9 +21,8 @@ def test_every_name_is_there(name):
     [
         "import clamp_analytics as c; print(c.load(p).counts); c.load(p)",
         "from clamp_analytics import load; print(load(p).counts)",
-        "from clamp_analytics.load import load; print(load(p).counts)",
-        "import clamp_analytics.load; from clamp_analytics import load; print(load(p).counts)",
-        "import clamp_analytics.load as l; print(l.load(p).counts)",
+        "from clamp_analytics.reading import load; print(load(p).counts)",
+        "import clamp_analytics.reading; from clamp_analytics import load; print(load(p).counts)",
     ],
 )
 def test_load_can_be_called_however_it_is_imported(code):

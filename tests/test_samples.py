@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from clamp_analytics.load import load
+from clamp_analytics.reading import load
 
 SAMPLES = Path(__file__).parent.parent / "data" / "samples"
 EXPECTED = {

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from clamp_analytics.export import ExportOptions, export
-from clamp_analytics.load import Reader, load
+from clamp_analytics.parquet import ExportOptions, export
+from clamp_analytics.reading import Reader, load
 from clamp_analytics.trace import DEPTH, NO_ACQUISITION, NO_CONTEXT, NO_THREAD, OUT_OF_RANGE, Trace, trace
 from tests.conftest import INTEROP, Raw, record, session, write
 from tests.reading.test_properties import documents

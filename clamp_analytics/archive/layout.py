@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from clamp_analytics import __version__
 from clamp_analytics.archive.lock import temporary_of
+from clamp_analytics.atomic_files import display_name, make_folder
 from clamp_analytics.errors import OutputError
-from clamp_analytics.files import display_name, make_folder
-from clamp_analytics.load.stored import FORMAT, UPGRADE, VERSION
+from clamp_analytics.reading.archive import FORMAT, UPGRADE, VERSION
 from clamp_analytics.schema import ddl
 
 if TYPE_CHECKING:

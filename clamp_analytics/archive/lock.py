@@ -13,9 +13,9 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from clamp_analytics.atomic_files import display_name, make_folder
 from clamp_analytics.errors import OutputError
-from clamp_analytics.files import display_name, make_folder
-from clamp_analytics.load.stored import FIRST_PAUSE, LONGEST_PAUSE
+from clamp_analytics.reading.archive import FIRST_PAUSE, LONGEST_PAUSE
 
 _UNKNOWN = "another process"
 

@@ -13,7 +13,7 @@ from clamp_analytics.cli.ingest import Wait, views
 from clamp_analytics.cli.run import CHECK_FAILED, command, put, screen, tell
 
 if TYPE_CHECKING:
-    from clamp_analytics.archive import Info
+    from clamp_analytics.archive.info import Info
 
 
 class InfoFormat(StrEnum):
@@ -44,7 +44,7 @@ def info(
 
     Sessions, records, violations, files, the time span, the size beside that of the JSON, versions, the last ingests.
     """
-    from clamp_analytics.archive import info as look
+    from clamp_analytics.archive.info import info as look
 
     found = look(archive)
     put(_as_json(found) if output_format is InfoFormat.JSON else _as_table(found))
@@ -105,8 +105,8 @@ def forget(
     A forgotten session stays forgotten: its hash is kept, so that an ingest of a heap that still holds its file does
     not bring it back. The room is used again; `archive compact` gives it back to the disk.
     """
-    from clamp_analytics.archive import Forget
-    from clamp_analytics.archive import forget as remove
+    from clamp_analytics.archive.forget import Forget
+    from clamp_analytics.archive.forget import forget as remove
 
     found = remove(archive, Forget(source, older_than, allow_return), dry_run=dry_run, wait_seconds=wait)
     if dry_run:
@@ -119,7 +119,7 @@ def forget(
 @command
 def compact(archive: Archive, wait: Wait = 10.0) -> None:
     """Write an archive anew, without unused room."""
-    from clamp_analytics.archive import compact as rewrite
+    from clamp_analytics.archive.compact import compact as rewrite
 
     done = rewrite(archive, views(), wait_seconds=wait)
     tell(f"{archive}: {done.before / MEGABYTE:,.1f} MB before, {done.after / MEGABYTE:,.1f} MB now")
@@ -142,7 +142,7 @@ def check(
     Counts, orphans, names, order, types and hashes. Ends with exit code 1 where something is wrong.
     """
     from clamp_analytics import render
-    from clamp_analytics.archive import check as examine
+    from clamp_analytics.archive.check import check as examine
 
     found = examine(archive, rehash=rehash)
     if output_format is not options.Format.TABLE:
@@ -158,7 +158,7 @@ def check(
 @command
 def upgrade(archive: Archive, wait: Wait = 10.0) -> None:
     """Bring an archive of an older version up to date, with its views."""
-    from clamp_analytics.archive import upgrade as bring
+    from clamp_analytics.archive.upgrade import upgrade as bring
 
     done = bring(archive, views(), wait_seconds=wait)
     tell(f"{archive}: version {done.before} before, version {done.after} now")

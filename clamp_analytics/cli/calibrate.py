@@ -17,7 +17,7 @@ from clamp_analytics.cli.verdict_output import document
 if TYPE_CHECKING:
     import polars as pl
 
-    from clamp_analytics.drift import Calibration
+    from clamp_analytics.analysis.drift import Calibration
 
 FIGURES = ("replays", "false_alarms", "false_changes", "gates", "alarms", "unfounded", "untested")
 """What is said of the history as a whole."""
@@ -66,7 +66,7 @@ def calibrate(
     Options that are not given come from [tool.clamp-analytics.drift] in pyproject.toml.
     """
     with shared.needs_drift_extra():
-        from clamp_analytics import drift as analysis
+        from clamp_analytics.analysis import drift as analysis
 
         given = drift_command.spans(since, until, last) | shared.judging(alpha, min_sessions, floor)
         chosen = layered("drift", analysis.DriftOptions, given | {"replays": replays})

@@ -15,8 +15,8 @@ from clamp_analytics.cli.verdict_output import show
 from clamp_analytics.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
-    from clamp_analytics.compare import Comparison
-    from clamp_analytics.series import SessionValues
+    from clamp_analytics.analysis.compare import Comparison
+    from clamp_analytics.analysis.series import SessionValues
 
 NAMED = 10
 """Groups that only one side has and that standard error names; JSON has all of them."""
@@ -88,7 +88,7 @@ def compare(
     """
     _check(sources, across, baseline, candidate)
     with shared.needs_drift_extra():
-        from clamp_analytics import compare as analysis
+        from clamp_analytics.analysis import compare as analysis
 
         chosen = layered("compare", analysis.CompareOptions, shared.judging(alpha, min_sessions, floor))
         if across is None:

@@ -15,8 +15,8 @@ from clamp_analytics.cli.verdict_output import show
 from clamp_analytics.errors import UsageError
 
 if TYPE_CHECKING:
-    from clamp_analytics.drift import Drift
-    from clamp_analytics.series import SessionValues
+    from clamp_analytics.analysis.drift import Drift
+    from clamp_analytics.analysis.series import SessionValues
 
 EXAMPLES = """\b
 Examples:
@@ -74,7 +74,7 @@ def drift(
     Options that are not given come from [tool.clamp-analytics.drift] in pyproject.toml.
     """
     with shared.needs_drift_extra():
-        from clamp_analytics import drift as analysis
+        from clamp_analytics.analysis import drift as analysis
 
         chosen = layered(
             "drift", analysis.DriftOptions, spans(since, until, last) | shared.judging(alpha, min_sessions, floor)

@@ -47,9 +47,9 @@ def export(
     partitioned by day. Memory does not grow with the sources.
     """
     with reading(sources, jobs, recursive=not no_recursive) as given:
-        from clamp_analytics.export import ExportOptions
-        from clamp_analytics.export import export as write_export
-        from clamp_analytics.load import Reader
+        from clamp_analytics.parquet import ExportOptions
+        from clamp_analytics.parquet import export as write_export
+        from clamp_analytics.reading import Reader
 
         reader = Reader(**given, session_ids=True)
         build_info = provenance(snapshot, reader)

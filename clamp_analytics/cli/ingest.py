@@ -16,7 +16,8 @@ from clamp_analytics.errors import SourceError
 if TYPE_CHECKING:
     import polars as pl
 
-    from clamp_analytics.archive import Ingested, View
+    from clamp_analytics.archive.ingest.run import Ingested
+    from clamp_analytics.archive.layout import View
     from clamp_analytics.sources import Listing
 
 Archive = Annotated[str, typer.Option("--archive", "-a", metavar="PATH", help="The archive; made where it is missing.")]
@@ -56,15 +57,15 @@ def ingest(
     A session is known by the hash of its bytes: it is counted once, whatever its name, time or container. Files
     whose name, size and time are known are not opened. The archive is a DuckDB database, and a SOURCE.
     """
-    from clamp_analytics.load.pool import early_workers
+    from clamp_analytics.reading.executors import early_workers
     from clamp_analytics.sources import list_sources
 
     listing = list_sources(sources, recursive=not no_recursive)
     # Where the ledger says what is new, there may be nothing to read, and workers would start for nothing.
     workers = nullcontext() if Path(archive).exists() else early_workers(listing, jobs)
     with workers as executor, progress_bar(len(listing.files)) as progress:
-        from clamp_analytics.archive import IngestOptions
-        from clamp_analytics.archive import ingest as add
+        from clamp_analytics.archive.ingest.run import IngestOptions
+        from clamp_analytics.archive.ingest.run import ingest as add
 
         wanted = IngestOptions(
             rehash=rehash,
@@ -108,7 +109,7 @@ def _list_new(sessions: pl.DataFrame) -> None:
 
 def _build_info(snapshot: Path | None, listing: Listing) -> str | None:
     """The snapshot that was named, else the one beside the only folder, else none."""
-    from clamp_analytics.summary import read_snapshot
+    from clamp_analytics.analysis.summary import read_snapshot
 
     if snapshot is not None:
         return read_snapshot(snapshot)
@@ -118,7 +119,7 @@ def _build_info(snapshot: Path | None, listing: Listing) -> str | None:
 
 def views() -> list[View]:
     """The views of the SQL library, as an archive carries them."""
-    from clamp_analytics.archive import View
+    from clamp_analytics.archive.layout import View
     from clamp_analytics.database.library import library
 
     return [

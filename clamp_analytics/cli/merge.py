@@ -40,7 +40,7 @@ def merge(
     their file, because they name different threads.
     """
     from clamp_analytics import rewrite
-    from clamp_analytics.files import check_absent, check_no_source, publish
+    from clamp_analytics.atomic_files import check_absent, check_no_source, publish
     from clamp_analytics.sources import list_sources
 
     target = None if output == STDOUT else Path(output)

@@ -60,8 +60,8 @@ def plot(
     if kind not in KINDS:
         raise UsageError("the name of a picture ends in .png or .svg", where=output, hint="for example -o drift.png")
     with shared.needs_drift_extra():
-        from clamp_analytics import drift as analysis
         from clamp_analytics import plots
+        from clamp_analytics.analysis import drift as analysis
 
         plots.require_charts()
         chosen = layered(

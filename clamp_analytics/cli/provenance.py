@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from clamp_analytics.load import Reader
+    from clamp_analytics.reading import Reader
 
 ARTIFACT = "telemetry_summary.json"
 """Name of the artifact beside the folder that it summarizes."""
@@ -26,7 +26,7 @@ def provenance(snapshot: Path | None, reader: Reader) -> str | None:
     Raises:
         UsageError: the snapshot cannot be used.
     """
-    from clamp_analytics.summary import read_snapshot
+    from clamp_analytics.analysis.summary import read_snapshot
 
     if snapshot is not None:
         return read_snapshot(snapshot)

@@ -57,10 +57,10 @@ def report(
     are not given come from [tool.clamp-analytics.drift] and [tool.clamp-analytics.compare] in pyproject.toml.
     """
     with shared.needs_drift_extra():
-        from clamp_analytics import report as reporting
-        from clamp_analytics.compare import CompareOptions
-        from clamp_analytics.drift import DriftOptions
-        from clamp_analytics.series import checked_metrics
+        from clamp_analytics import html_report as reporting
+        from clamp_analytics.analysis.compare import CompareOptions
+        from clamp_analytics.analysis.drift import DriftOptions
+        from clamp_analytics.analysis.series import checked_metrics
 
         judging = shared.judging(alpha, min_sessions, floor)
         chosen = reporting.ReportOptions(

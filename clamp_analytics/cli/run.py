@@ -106,7 +106,7 @@ def put(data: str | bytes, to: str | None = None) -> None:
         except OSError as error:
             raise OutputError(f"cannot be written: {error.strerror}", where="standard output") from error
         return
-    from clamp_analytics.files import publish
+    from clamp_analytics.atomic_files import publish
 
     check_output(to)
     publish(Path(to), [raw], overwrite=True)
@@ -119,7 +119,7 @@ def check_output(to: str) -> None:
     Raises:
         UsageError: it would.
     """
-    from clamp_analytics.files import check_no_source
+    from clamp_analytics.atomic_files import check_no_source
 
     for named, files in _READ.get():
         check_no_source(Path(to), named, files)
@@ -155,7 +155,7 @@ def reading(sources: Sequence[str], jobs: int | None, *, recursive: bool) -> Ite
     Raises:
         SourceError: a source does not exist, matches nothing, or may not be listed.
     """
-    from clamp_analytics.load.pool import early_workers
+    from clamp_analytics.reading.executors import early_workers
     from clamp_analytics.sources import list_sources
 
     named = [source for source in sources if source != STDOUT]

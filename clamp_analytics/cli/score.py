@@ -10,7 +10,7 @@ from clamp_analytics.cli import options
 from clamp_analytics.cli.run import command, put, reading, screen, tell
 
 if TYPE_CHECKING:
-    from clamp_analytics.scoring import Scores
+    from clamp_analytics.analysis.scoring import Scores
 
 EXAMPLES = """\b
 Examples:
@@ -47,8 +47,8 @@ def score(
     A score of 1 says that seeds and durations hardly vary and that acquisitions lie close together.
     """
     with reading(sources, jobs, recursive=not no_recursive) as given:
-        from clamp_analytics import scoring
-        from clamp_analytics.load import Reader
+        from clamp_analytics.analysis import scoring
+        from clamp_analytics.reading import Reader
 
         reader = Reader(**given, columns=scoring.COLUMNS)
         scores = scoring.score(reader)

@@ -11,7 +11,7 @@ from clamp_analytics.cli.run import command, put, reading, screen, tell
 from clamp_analytics.cli.settings import layered, with_defaults
 
 if TYPE_CHECKING:
-    from clamp_analytics.seeds import Reproducibility
+    from clamp_analytics.analysis.reproducibility import Reproducibility
 
 EXAMPLES = """\b
 Examples:
@@ -53,11 +53,11 @@ def seeds(
 
     Options that are not given come from [tool.clamp-analytics.seeds] in pyproject.toml.
     """
-    from clamp_analytics.seeds import COLUMNS, SeedOptions, reproducibility
+    from clamp_analytics.analysis.reproducibility import COLUMNS, SeedOptions, reproducibility
 
     chosen = layered("seeds", SeedOptions, {"score_tolerance": score_tolerance})
     with reading(sources, jobs, recursive=not no_recursive) as given:
-        from clamp_analytics.load import Reader
+        from clamp_analytics.reading import Reader
 
         reader = Reader(**given, columns=COLUMNS)
         found = reproducibility(reader, chosen)

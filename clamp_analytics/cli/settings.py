@@ -34,9 +34,9 @@ FILE = "pyproject.toml"
 TOOL = "clamp-analytics"
 
 TABLES: Mapping[str, tuple[str, str]] = {
-    "drift": ("clamp_analytics.drift.options", "DriftOptions"),
-    "compare": ("clamp_analytics.compare.options", "CompareOptions"),
-    "seeds": ("clamp_analytics.seeds", "SeedOptions"),
+    "drift": ("clamp_analytics.analysis.drift.options", "DriftOptions"),
+    "compare": ("clamp_analytics.analysis.compare.options", "CompareOptions"),
+    "seeds": ("clamp_analytics.analysis.reproducibility", "SeedOptions"),
 }
 """The tables that there are, and where the dataclass is whose fields each one holds."""
 
@@ -85,7 +85,7 @@ def read_settings(folder: Path | None = None) -> Settings:
 
 def _read(path: Path) -> Settings | None:
     """What a file sets; None where it does not exist or says nothing of this tool."""
-    from clamp_analytics.files import display_name
+    from clamp_analytics.atomic_files import display_name
 
     name = display_name(os.path.relpath(path))
     try:

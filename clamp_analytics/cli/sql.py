@@ -82,7 +82,7 @@ def sql(
         put(_listing(output_format, limit), output)
         return
     from clamp_analytics.database import open_database, run_query
-    from clamp_analytics.load import Reader, collect
+    from clamp_analytics.reading import Reader, collect
 
     sources, text, params = _question(list(arguments or []), name, file, param or [])
     if output_format is SqlFormat.PARQUET and output in (None, STDOUT):

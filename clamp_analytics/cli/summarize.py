@@ -12,7 +12,7 @@ from clamp_analytics.cli.provenance import ARTIFACT, beside, provenance
 from clamp_analytics.cli.run import STDOUT, command, fail_on, put, reading, screen, tell
 
 if TYPE_CHECKING:
-    from clamp_analytics.summary import Summary
+    from clamp_analytics.analysis.summary import Summary
 
 REJECTED_SHOWN = 10
 """Rejected files that are named; `validate` names all."""
@@ -78,9 +78,9 @@ def summarize(
     is written beside it: build/telemetry gives build/telemetry_summary.json.
     """
     with reading(sources, jobs, recursive=not no_recursive) as given:
-        from clamp_analytics.load import Reader
-        from clamp_analytics.summary import Fold, artifact
-        from clamp_analytics.summary import summarize as summary_of
+        from clamp_analytics.analysis.summary import Fold, artifact
+        from clamp_analytics.analysis.summary import summarize as summary_of
+        from clamp_analytics.reading import Reader
 
         fold = Fold(by.value if by else None, released_only)
         reader = Reader(**given, columns=fold.columns)

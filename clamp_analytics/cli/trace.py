@@ -11,7 +11,7 @@ from clamp_analytics.cli import options
 from clamp_analytics.cli.run import STDOUT, check_output, command, put, reading, tell
 
 if TYPE_CHECKING:
-    from clamp_analytics.load import Telemetry
+    from clamp_analytics.reading import Telemetry
     from clamp_analytics.trace import Trace
 
 NAMED = 10
@@ -47,8 +47,8 @@ def trace(
     """
     with reading(sources, jobs, recursive=not no_recursive) as given:
         from clamp_analytics import trace as tracing
-        from clamp_analytics.files import publish
-        from clamp_analytics.load import Reader, collect
+        from clamp_analytics.atomic_files import publish
+        from clamp_analytics.reading import Reader, collect
 
         reader = Reader(**given, columns=tracing.COLUMNS)
         telemetry = collect(reader)

@@ -16,8 +16,8 @@ from clamp_analytics.errors import SourceError, UsageError, did_you_mean
 if TYPE_CHECKING:
     import polars as pl
 
-    from clamp_analytics.decode.batch import Batch
-    from clamp_analytics.load import Counts
+    from clamp_analytics.batch import Batch
+    from clamp_analytics.reading import Counts
 
 
 class ValidateFormat(StrEnum):
@@ -85,7 +85,7 @@ def validate(
     if not sources:
         raise UsageError("no source was given", hint="name a session file, a folder or a glob, or give --rules")
     with reading(sources, jobs, recursive=not no_recursive) as given:
-        from clamp_analytics.load import Reader
+        from clamp_analytics.reading import Reader
 
         wanted = _wanted(select or [], ignore or [])
         reader = Reader(**given, columns=())
@@ -120,7 +120,7 @@ def _collect(parts: Iterable[tuple[pl.DataFrame, list[str]]], wanted: set[str]) 
     """All violations that are wanted, by file and place in it, and the names of all files."""
     import polars as pl
 
-    from clamp_analytics.decode.judge import in_order
+    from clamp_analytics.decode.validate import in_order
     from clamp_analytics.schema import VIOLATIONS, empty_frame
 
     kept, names = [empty_frame(VIOLATIONS)], []

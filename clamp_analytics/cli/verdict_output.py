@@ -64,7 +64,7 @@ def show(
         OutputError: something could not be written.
     """
     from clamp_analytics import render
-    from clamp_analytics.render import comment
+    from clamp_analytics.render import pull_request
     from clamp_analytics.render import verdicts as rendered
 
     if output_format is VerdictFormat.TABLE:
@@ -74,11 +74,11 @@ def show(
     elif output_format is VerdictFormat.CSV:
         put(render.as_csv(rendered.changes_first(verdicts)), output)
     elif output_format is VerdictFormat.MARKDOWN:
-        put(comment.markdown(verdicts, by, layout, told=told, lists=lists), output)
+        put(pull_request.markdown(verdicts, by, layout, told=told, lists=lists), output)
     elif output_format is VerdictFormat.GITHUB:
         put(rendered.github(verdicts, by, layout), output)
         if path := os.environ.get(STEP_SUMMARY):
-            _append(path, comment.markdown(verdicts, by, layout, told=told, lists=lists))
+            _append(path, pull_request.markdown(verdicts, by, layout, told=told, lists=lists))
     else:
         failing = bad_verdicts(fail_from) or bad_verdicts(FailOnVerdict.REGRESSION)
         put(rendered.junit(verdicts, by, layout, failing=failing, properties=counts), output)
@@ -161,7 +161,7 @@ def _append(path: str, text: str) -> None:
     Raises:
         OutputError: the system refuses.
     """
-    from clamp_analytics.files import display_name
+    from clamp_analytics.atomic_files import display_name
 
     try:
         with Path(path).open("ab", buffering=0) as file:

@@ -15,8 +15,8 @@ from clamp_analytics.errors import UsageError
 if TYPE_CHECKING:
     import polars as pl
 
-    from clamp_analytics.series import SessionValues
-    from clamp_analytics.verdicts import Verdict
+    from clamp_analytics.analysis.series import SessionValues
+    from clamp_analytics.analysis.verdicts import Verdict
 
 
 class VerdictFormat(StrEnum):
@@ -89,7 +89,7 @@ def grouping(by: Sequence[str] | None) -> tuple[str, ...]:
     Raises:
         UsageError: there is no such column, or ``none`` is not alone.
     """
-    from clamp_analytics.series import checked_by
+    from clamp_analytics.analysis.series import checked_by
 
     if not by:
         return ("context",)
@@ -106,7 +106,7 @@ def floors(given: Sequence[str] | None) -> dict[str, float] | None:
     Raises:
         UsageError: one is not written as METRIC=SIZE, or there is no such metric.
     """
-    from clamp_analytics.series import checked_metrics
+    from clamp_analytics.analysis.series import checked_metrics
 
     if not given:
         return None
@@ -139,12 +139,12 @@ def read_values(
         UsageError: there is no such metric or column.
         SourceError: there is no usable session.
     """
-    from clamp_analytics.series import SessionFold, checked_by, checked_metrics
+    from clamp_analytics.analysis.series import SessionFold, checked_by, checked_metrics
 
     fold = SessionFold(checked_by(by), checked_metrics(metric))
     with reading(sources, jobs, recursive=recursive) as given:
-        from clamp_analytics.load import Reader
-        from clamp_analytics.series import session_values
+        from clamp_analytics.analysis.series import session_values
+        from clamp_analytics.reading import Reader
 
         return session_values(Reader(**given, columns=fold.columns), fold.by, fold.metrics)
 
@@ -166,7 +166,7 @@ def needs_drift_extra() -> Iterator[None]:
 
 def bad_verdicts(level: FailOnVerdict) -> list[Verdict]:
     """The verdicts that a level fails on."""
-    from clamp_analytics.verdicts import Verdict
+    from clamp_analytics.analysis.verdicts import Verdict
 
     return {
         FailOnVerdict.NEVER: [],

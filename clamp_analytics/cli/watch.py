@@ -15,7 +15,7 @@ from clamp_analytics.cli.run import command, put, tell
 if TYPE_CHECKING:
     import polars as pl
 
-    from clamp_analytics.archive import Ingested
+    from clamp_analytics.archive.ingest.run import Ingested
 
 EXAMPLES = """\b
 Examples:
@@ -53,7 +53,8 @@ def watch(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    from clamp_analytics.archive import Events, IngestOptions, follow
+    from clamp_analytics.archive.ingest.run import IngestOptions
+    from clamp_analytics.archive.watch import Events, follow
 
     wanted = IngestOptions(recursive=not no_recursive, jobs=jobs, wait_seconds=wait, **options.container_settings())
     events = Events(_put_lines, _tell_counts, lambda: tell(f"watching {', '.join(folders)}; Ctrl-C ends"))

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from clamp_analytics.database.library import library
 from clamp_analytics.errors import OutputError, UsageError
-from clamp_analytics.load import Counts, Reader, Telemetry
-from clamp_analytics.load.parquet import read_manifest
-from clamp_analytics.load.pool import checked_jobs
-from clamp_analytics.load.stored import attach
-from clamp_analytics.load.telemetry import Progress, Sources, collect
+from clamp_analytics.reading import Counts, Reader, Telemetry
+from clamp_analytics.reading.archive import attach
+from clamp_analytics.reading.executors import checked_jobs
+from clamp_analytics.reading.export import read_manifest
+from clamp_analytics.reading.reader import Progress, Sources, collect
 from clamp_analytics.schema import TABLES, Table, arrow_schema, ddl, meaning
 from clamp_analytics.sources import MANIFEST, is_database
 

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from clamp_analytics.decode.rows import device_name
-from clamp_analytics.decode.strict import RECORD_FIELDS, DoubtfulError, Layout
+from clamp_analytics.decode.typed import RECORD_FIELDS, DoubtfulError, Layout
 from clamp_analytics.schema import RECORDS, SEED_MAX, polars_schema
 
 ALWAYS = frozenset({"seed", "acquired_at", "released_at", "duration_ms", "stability_score"})

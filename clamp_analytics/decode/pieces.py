@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from clamp_analytics.decode.scan import Document
+from clamp_analytics.decode.json_scanner import Document
 
 OPENING = re.compile(rb'"records"\s*:\s*\[')
 """What comes before the records of a session."""

@@ -2,9 +2,9 @@
 
 from clamp_analytics.plots.charts import DURATIONS, durations, metric_title, over_time, timeline, violations
 from clamp_analytics.plots.image import KINDS, overview, picture, require_charts, specification
-from clamp_analytics.plots.look import PAGE, PICTURE, Look, config
 from clamp_analytics.plots.names import distinct, end_of, group_name, shown
 from clamp_analytics.plots.panels import CHANGED, MOST_PANELS, Panel, Shelf, binned, shelves
+from clamp_analytics.plots.theme import PAGE, PICTURE, Look, config
 
 __all__ = [
     "CHANGED",

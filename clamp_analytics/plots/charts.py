@@ -9,11 +9,11 @@ from typing import Any
 
 import polars as pl
 
-from clamp_analytics.plots.look import Look
+from clamp_analytics.analysis.series import Metric, Scale
 from clamp_analytics.plots.names import distinct, shown
 from clamp_analytics.plots.panels import Panel
+from clamp_analytics.plots.theme import Look
 from clamp_analytics.rules import Severity
-from clamp_analytics.series import Metric, Scale
 
 DIGITS = 6
 """Significant digits of a number in a chart: more than a screen has pixels."""

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any
 
+from clamp_analytics.analysis.verdicts import RANK
 from clamp_analytics.errors import UsageError
 from clamp_analytics.plots.charts import library, metric_title, over_time
-from clamp_analytics.plots.look import PAGE, PICTURE, Look, config
 from clamp_analytics.plots.panels import Panel, Shelf
-from clamp_analytics.verdicts import RANK
+from clamp_analytics.plots.theme import PAGE, PICTURE, Look, config
 
 KINDS = ("png", "svg")
 """The kinds of pictures, which are also their endings."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from clamp_analytics.drift import Drift
+from clamp_analytics.analysis.drift import Drift
+from clamp_analytics.analysis.series import METRICS, Metric, Scale
+from clamp_analytics.analysis.verdicts import RANK, Verdict
 from clamp_analytics.plots.names import group_name
-from clamp_analytics.series import METRICS, Metric, Scale
-from clamp_analytics.verdicts import RANK, Verdict
 
 MOST_POINTS = 120
 """Up to this many sessions each one is a point."""

@@ -15,14 +15,14 @@ from typing import Any
 
 import polars as pl
 
+from clamp_analytics.analysis.series import METRICS
+from clamp_analytics.analysis.verdicts import RANK, Verdict
 from clamp_analytics.render.escape import (
     for_github_annotation_message,
     for_github_annotation_property,
     for_terminal,
 )
 from clamp_analytics.render.sparkline import BLOCKS, sparkline
-from clamp_analytics.series import METRICS
-from clamp_analytics.verdicts import RANK, Verdict
 
 TOOL = "clamp-analytics"
 GITHUB_LIMIT = 10

@@ -22,7 +22,7 @@ from clamp_analytics.rules import RULES, Severity
 from clamp_analytics.sources import STDIN
 
 if TYPE_CHECKING:
-    from clamp_analytics.load import Counts
+    from clamp_analytics.reading import Counts
 
 TOOL = "clamp-analytics"
 GITHUB_LIMIT = 10

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import polars as pl
 
+from clamp_analytics.atomic_files import check_absent, display_name, make_folder, publish
 from clamp_analytics.decode import timestamps
 from clamp_analytics.errors import UsageError
-from clamp_analytics.files import check_absent, display_name, make_folder, publish
-from clamp_analytics.load import Counts
-from clamp_analytics.load.telemetry import Sources
+from clamp_analytics.reading import Counts
+from clamp_analytics.reading.reader import Sources
 from clamp_analytics.rewrite.document import Document, Rejected, read_document, session_files
 from clamp_analytics.sources import COMPRESSED_ENDINGS, DEFAULT_LIMITS, STDIN, ContainerLimits
 

@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 import polars as pl
 
-from clamp_analytics.decode.batch import BatchBuilder
-from clamp_analytics.decode.scan import MalformedError, Scanner
+from clamp_analytics.atomic_files import display_name
+from clamp_analytics.decode.batch_builder import BatchBuilder
+from clamp_analytics.decode.json_scanner import MalformedError, Scanner
 from clamp_analytics.errors import SourceError, UsageError
-from clamp_analytics.files import display_name
-from clamp_analytics.load.telemetry import Sources
-from clamp_analytics.load.work import LAYOUTS
+from clamp_analytics.reading.reader import Sources
+from clamp_analytics.reading.task import LAYOUTS
 from clamp_analytics.rules import BY_ID
 from clamp_analytics.schema import Status
 from clamp_analytics.sources import (
@@ -28,7 +28,7 @@ from clamp_analytics.sources import (
     ContainerLimits,
     Listing,
     Member,
-    Passed,
+    Skipped,
     UnreadableError,
     is_container,
     list_sources,
@@ -143,7 +143,7 @@ def session_files(
             paths.append(path)
             continue
         for found in read_container(path, limits, salvage=salvage):
-            if isinstance(found, Passed):
+            if isinstance(found, Skipped):
                 skipped.update(found.skipped)
                 continue
             paths.append(found.source)

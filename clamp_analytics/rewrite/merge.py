@@ -15,8 +15,8 @@ from fractions import Fraction
 import polars as pl
 
 from clamp_analytics.errors import SourceError
-from clamp_analytics.load import Counts
-from clamp_analytics.load.telemetry import Sources
+from clamp_analytics.reading import Counts
+from clamp_analytics.reading.reader import Sources
 from clamp_analytics.rewrite.document import Document, Field, Rejected, read_document, session_files
 from clamp_analytics.sources import DEFAULT_LIMITS, ContainerLimits, Listing
 

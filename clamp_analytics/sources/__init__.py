@@ -6,12 +6,12 @@ files. No engine is imported until a stream needs it.
 
 from __future__ import annotations
 
-from clamp_analytics.files import INSIDE
-from clamp_analytics.sources.containers import identity, open_container, read_container
+from clamp_analytics.atomic_files import INSIDE
+from clamp_analytics.sources.containers.limits import DEFAULT_LIMITS, ContainerLimits, MismatchError
+from clamp_analytics.sources.containers.members import LazyMember, Member, Rejected, Skipped
+from clamp_analytics.sources.containers.reading import identity, open_container, read_container
 from clamp_analytics.sources.files import STDIN, UnreadableError, read_bytes, read_into, size_of
-from clamp_analytics.sources.limits import DEFAULT_LIMITS, ContainerLimits, MismatchError
 from clamp_analytics.sources.listing import Listing, has_database_mark, is_database, list_sources
-from clamp_analytics.sources.members import Member, Packed, Passed, Rejected
 from clamp_analytics.sources.names import (
     COMPRESSED_ENDINGS,
     CONTAINER_ENDINGS,
@@ -33,12 +33,12 @@ __all__ = [
     "NOT_SESSIONS",
     "STDIN",
     "ContainerLimits",
+    "LazyMember",
     "Listing",
     "Member",
     "MismatchError",
-    "Packed",
-    "Passed",
     "Rejected",
+    "Skipped",
     "UnreadableError",
     "format_of",
     "has_database_mark",

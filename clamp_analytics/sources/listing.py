@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from clamp_analytics.atomic_files import INSIDE
 from clamp_analytics.errors import SourceError
-from clamp_analytics.files import INSIDE
 from clamp_analytics.sources.files import STDIN, reason_of
 from clamp_analytics.sources.names import (
     CONTAINER_ENDINGS,

@@ -6,8 +6,8 @@ import os
 import re
 from enum import Enum, StrEnum
 
-from clamp_analytics.files import INSIDE
-from clamp_analytics.sources.limits import RefusedError
+from clamp_analytics.atomic_files import INSIDE
+from clamp_analytics.sources.containers.limits import RefusedError
 
 ENDING = ".json"
 MANIFEST = "clamp_export.json"
@@ -139,7 +139,7 @@ def safe_name(name: str) -> str:
     return "/".join(part for part in name.split("/") if part not in ("", "."))
 
 
-class Sieve:
+class MemberFilter:
     """Sorts members by their names, and notices two of one name.
 
     Args:

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from clamp_analytics.archive import IngestOptions, View, ingest
+from clamp_analytics.archive.ingest.run import IngestOptions, ingest
+from clamp_analytics.archive.layout import View
 from clamp_analytics.errors import SourceError, UsageError
 from tests.archive.conftest import rows
 from tests.conftest import numbered, record, session, write
@@ -50,8 +51,8 @@ def test_known_files_are_not_opened(heap, archive, monkeypatch):
     def opened(*_):
         raise AssertionError("a known file was opened")
 
-    monkeypatch.setattr("clamp_analytics.load.work.read_into", opened)
-    monkeypatch.setattr("clamp_analytics.archive.plan.read_bytes", opened)
+    monkeypatch.setattr("clamp_analytics.reading.task.read_into", opened)
+    monkeypatch.setattr("clamp_analytics.archive.ingest.plan.read_bytes", opened)
 
     assert counts(ingest(heap, archive)) == (0, 1, 0, 0)
 
@@ -104,7 +105,7 @@ def test_a_container_with_another_time_is_not_read_again(heap, archive, monkeypa
         packed.writestr("a.json", numbered(1))
     ingest(heap, archive)
     os.utime(heap / "run.zip", ns=(5, 5))
-    monkeypatch.setattr("clamp_analytics.load.plan.open_container", lambda *_, **__: pytest.fail("it was opened"))
+    monkeypatch.setattr("clamp_analytics.reading.tasks.open_container", lambda *_, **__: pytest.fail("it was opened"))
 
     assert counts(ingest(heap, archive)) == (0, 1, 0, 0)
     assert rows(archive, "SELECT mtime_ns FROM containers") == [(5,)]
@@ -234,8 +235,8 @@ def test_what_is_seen_is_new_known_rejected_or_skipped(heap, archive):
 def test_small_transactions_give_what_one_gives(heap, archive, tmp_path, monkeypatch):
     write(heap, {f"{number:02}.json": numbered(number % 7) for number in range(20)})
     ingest(heap, tmp_path / "one.duckdb")
-    monkeypatch.setattr("clamp_analytics.archive.stage.COMMIT_FILES", 3)
-    monkeypatch.setattr("clamp_analytics.load.plan.BATCH_FILES", 2)
+    monkeypatch.setattr("clamp_analytics.archive.ingest.staging.COMMIT_FILES", 3)
+    monkeypatch.setattr("clamp_analytics.reading.tasks.BATCH_FILES", 2)
 
     ingest(heap, archive)
 
@@ -246,10 +247,10 @@ def test_small_transactions_give_what_one_gives(heap, archive, tmp_path, monkeyp
 
 def test_a_file_larger_than_memory_may_hold_is_one_transaction(heap, archive, monkeypatch):
     write(heap, {"a.json": session(*(record(seed=seed) for seed in range(1, 3001))), "b.json": numbered(9)})
-    monkeypatch.setattr("clamp_analytics.load.plan.LARGE_BYTES", 10_000)
-    monkeypatch.setattr("clamp_analytics.load.large.PART_BYTES", 100_000)
-    monkeypatch.setattr("clamp_analytics.archive.stage.HELD_RECORDS", 100)
-    monkeypatch.setattr("clamp_analytics.archive.stage.COMMIT_RECORDS", 100)
+    monkeypatch.setattr("clamp_analytics.reading.tasks.LARGE_BYTES", 10_000)
+    monkeypatch.setattr("clamp_analytics.reading.large_file.PART_BYTES", 100_000)
+    monkeypatch.setattr("clamp_analytics.archive.ingest.staging.HELD_RECORDS", 100)
+    monkeypatch.setattr("clamp_analytics.archive.ingest.staging.COMMIT_RECORDS", 100)
 
     done = ingest(heap, archive)
 
@@ -305,7 +306,7 @@ def test_what_is_no_database_is_left_alone(heap, archive, data):
 
 
 def test_progress_counts_what_was_found(heap, archive, monkeypatch):
-    monkeypatch.setattr("clamp_analytics.load.plan.BATCH_FILES", 1)
+    monkeypatch.setattr("clamp_analytics.reading.tasks.BATCH_FILES", 1)
     write(heap, {"a.json": numbered(1), "b.json": numbered(2)})
     told = []
 

@@ -30,7 +30,7 @@ def test_an_ingest_that_is_killed_is_completed_by_the_next(heap, tmp_path, seed)
     work.mkdir()
 
     done = subprocess.run(
-        [sys.executable, "-m", "tests.archive.nursery", heap, work, str(seed), str(TURNS)],
+        [sys.executable, "-m", "tests.archive.builders", heap, work, str(seed), str(TURNS)],
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[2],

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from clamp_analytics.archive import IngestOptions, compact, ingest
+from clamp_analytics.archive.compact import compact
+from clamp_analytics.archive.ingest.run import IngestOptions, ingest
 from clamp_analytics.archive.lock import lock_file, writer
 from clamp_analytics.errors import OutputError, SourceError
-from clamp_analytics.load import load, stored
+from clamp_analytics.reading import archive as reading_archive
+from clamp_analytics.reading import load
 from tests.archive.conftest import rows
 from tests.conftest import numbered, write
 
@@ -36,8 +38,9 @@ connection.close()
 """
 READ = """
 import sys
-from clamp_analytics.load import load, stored
-stored.WAIT_SECONDS = 0
+from clamp_analytics.reading import archive as reading_archive
+from clamp_analytics.reading import load
+reading_archive.WAIT_SECONDS = 0
 print(load(sys.argv[1]).counts.loaded)
 """
 WRITE_AND_DIE = """
@@ -48,7 +51,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 FILL_UP = """
 import resource, sys
-from clamp_analytics.archive import ingest
+from clamp_analytics.archive.ingest.run import ingest
 from clamp_analytics.errors import OutputError
 size = int(sys.argv[3])
 resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
@@ -148,8 +151,8 @@ def test_the_lock_is_gone_after_an_error(heap, archive):
 
 
 def test_readers_read_between_the_commits_of_an_ingest(heap, archive, monkeypatch):
-    monkeypatch.setattr("clamp_analytics.archive.stage.COMMIT_FILES", 1)
-    monkeypatch.setattr("clamp_analytics.load.plan.BATCH_FILES", 1)
+    monkeypatch.setattr("clamp_analytics.archive.ingest.staging.COMMIT_FILES", 1)
+    monkeypatch.setattr("clamp_analytics.reading.tasks.BATCH_FILES", 1)
     write(heap, {f"{number}.json": numbered(number) for number in range(1, 4)})
     seen = []
 
@@ -161,9 +164,9 @@ def test_readers_read_between_the_commits_of_an_ingest(heap, archive, monkeypatc
 def test_a_reader_is_told_who_writes(heap, archive, monkeypatch):
     write(heap, {"a.json": numbered(1)})
     ingest(heap, archive)
-    monkeypatch.setattr(stored, "WAIT_SECONDS", 0)
+    monkeypatch.setattr(reading_archive, "WAIT_SECONDS", 0)
     with other(HOLD_FILE, archive, "write") as holder, pytest.raises(SourceError, match=f"process {holder.pid}"):
-        stored.open_archive(archive, wait_seconds=0)
+        reading_archive.open_archive(archive, wait_seconds=0)
 
 
 def test_a_reader_that_keeps_the_archive_open_is_named(heap, archive):

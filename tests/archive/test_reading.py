@@ -4,11 +4,12 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from clamp_analytics.archive import IngestOptions, ingest
+from clamp_analytics.analysis.summary import Fold, artifact, summarize
+from clamp_analytics.archive.ingest.run import IngestOptions, ingest
 from clamp_analytics.database import connect, run_query
 from clamp_analytics.errors import SourceError
-from clamp_analytics.load import Reader, iter_batches, load, stored
-from clamp_analytics.summary import Fold, artifact, summarize
+from clamp_analytics.reading import Reader, iter_batches, load
+from clamp_analytics.reading import archive as reading_archive
 from tests.archive.conftest import change
 from tests.conftest import SHARED, numbered, record, session, write
 
@@ -44,7 +45,7 @@ def test_it_gives_the_artifact_of_its_files_byte_for_byte(archive):
 
 
 def test_batches_hold_whole_sessions_with_their_violations(heap, archive, monkeypatch):
-    monkeypatch.setattr(stored, "ROWS_AT_ONCE", 4)
+    monkeypatch.setattr(reading_archive, "ROWS_AT_ONCE", 4)
     write(heap, {f"{name}.json": session(*(record(seed=0) for _ in range(3))) for name in "ab"})
     write(heap, {"c.json": session(*(record(seed=n) for n in range(1, 11))), "d.json": b"{"})
     ingest(heap, archive)

@@ -323,7 +323,7 @@ def test_an_interrupt_ends_with_130(tmp_path):
     # The interrupt is sent by the process itself, at the moment when it has begun to read.
     script = (
         "import os, signal, sys\n"
-        "import clamp_analytics.load.work as work\n"
+        "import clamp_analytics.reading.task as work\n"
         "work.read_into = lambda buffer, path: os.kill(os.getpid(), signal.SIGINT)\n"
         "sys.argv = ['clamp-analytics', 'summarize', sys.argv[1]]\n"
         "from clamp_analytics.__main__ import main\n"

@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from clamp_analytics.series import BY, METRICS
+from clamp_analytics.analysis.series import BY, METRICS
 from tests.cli.conftest import SAMPLES
 from tests.cli.histories import history
 from tests.conftest import record, session, write

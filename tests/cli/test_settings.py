@@ -13,8 +13,8 @@ from enum import StrEnum
 
 import pytest
 
+from clamp_analytics.analysis.drift import DriftOptions
 from clamp_analytics.cli.settings import TABLES, defaults, layered, read_settings
-from clamp_analytics.drift import DriftOptions
 from clamp_analytics.errors import UsageError
 from tests.conftest import run_python
 

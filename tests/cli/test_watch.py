@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from clamp_analytics.load import load
+from clamp_analytics.reading import load
 from tests.conftest import numbered, write
 
 LIMIT_SECONDS = 90

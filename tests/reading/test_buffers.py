@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from clamp_analytics.load import load, plan
-from clamp_analytics.load.buffers import Buffers
+from clamp_analytics.reading import load, tasks
+from clamp_analytics.reading.buffers import Buffers
 from clamp_analytics.sources import read_into
 from tests.conftest import numbered, record, session, write
 
@@ -63,7 +63,7 @@ def test_batches_of_files_of_other_lengths_do_not_mix(tmp_path: Path, monkeypatc
         {f"{n:02}.json": session(*[record(seed=n)] * (9 if n in long else 1), x=n) for n in seeds}
         | {"99.json": numbered(99)},
     )
-    monkeypatch.setattr(plan, "BATCH_FILES", 7)
+    monkeypatch.setattr(tasks, "BATCH_FILES", 7)
 
     found = load(tmp_path, jobs=1)
 

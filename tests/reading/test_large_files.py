@@ -6,9 +6,9 @@ import random
 import polars as pl
 import pytest
 
-from clamp_analytics.load import Reader, Telemetry, large, load, plan
-from clamp_analytics.summary import summarize
-from clamp_analytics.summary.fold import Fold
+from clamp_analytics.analysis.summary import summarize
+from clamp_analytics.analysis.summary.fold import Fold
+from clamp_analytics.reading import Reader, Telemetry, large_file, load, tasks
 
 
 def records(count: int, **changes: dict[str, object]) -> list[dict[str, object]]:
@@ -45,14 +45,14 @@ def read_both(tmp_path, monkeypatch):
     def read(text: str | bytes) -> tuple[Telemetry, Telemetry, bool]:
         path = tmp_path / "large.json"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        monkeypatch.setattr(plan, "LARGE_BYTES", 10**12)
+        monkeypatch.setattr(tasks, "LARGE_BYTES", 10**12)
         whole = load(path)
-        monkeypatch.setattr(plan, "LARGE_BYTES", 1)
-        monkeypatch.setattr(large, "PART_BYTES", 1000)
-        monkeypatch.setattr(large, "WINDOW", 400)
-        joined: list[large.Frame] = []
-        join = large.join
-        monkeypatch.setattr(plan, "join", lambda frame, *rest: joined.append(frame) or join(frame, *rest))
+        monkeypatch.setattr(tasks, "LARGE_BYTES", 1)
+        monkeypatch.setattr(large_file, "PART_BYTES", 1000)
+        monkeypatch.setattr(large_file, "WINDOW", 400)
+        joined: list[large_file.LargeFile] = []
+        join = large_file.join
+        monkeypatch.setattr(tasks, "join", lambda frame, *rest: joined.append(frame) or join(frame, *rest))
         parts = load(path)
         return whole, parts, bool(joined and len(joined[0].spans) > 3)
 
@@ -167,8 +167,8 @@ def test_a_summary_is_the_same_from_parts(tmp_path, monkeypatch):
     path.write_text(json.dumps(document(records(100))))
     fold = Fold(by="context")
     whole = summarize(Reader(path, columns=fold.columns), fold)
-    monkeypatch.setattr(plan, "LARGE_BYTES", 1)
-    monkeypatch.setattr(large, "PART_BYTES", 1000)
+    monkeypatch.setattr(tasks, "LARGE_BYTES", 1)
+    monkeypatch.setattr(large_file, "PART_BYTES", 1000)
 
     parts = summarize(Reader(path, columns=fold.columns), fold)
 

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clamp_analytics.decode.batch import Batch
+from clamp_analytics.batch import Batch
 from clamp_analytics.errors import WorkerError
-from clamp_analytics.load import Reader, Telemetry, iter_batches, large, load, plan, pool
+from clamp_analytics.reading import Reader, Telemetry, executors, iter_batches, large_file, load, tasks
 from tests.conftest import GOOD, Raw, drain, producer_session, record, session, write
 
 FILES = {f"{n:02}.json": producer_session(*({"seed": n * 100 + k} for k in range(1, n % 7 + 1))) for n in range(40)} | {
@@ -47,16 +47,16 @@ def same(one: Telemetry, other: Telemetry) -> bool:
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small batches, and workers for however little there is to do."""
-    monkeypatch.setattr(plan, "BATCH_BYTES", 2000)
-    monkeypatch.setattr(pool, "ALONE_BELOW_BYTES", 1)
+    monkeypatch.setattr(tasks, "BATCH_BYTES", 2000)
+    monkeypatch.setattr(executors, "ALONE_BELOW_BYTES", 1)
 
 
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("jobs", [2, 3])
 def test_several_workers_give_the_tables_of_one(folder: Path, jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     started = []
-    start = pool.processes
-    monkeypatch.setattr(pool, "processes", lambda jobs: started.append(jobs) or start(jobs))
+    start = executors.processes
+    monkeypatch.setattr(executors, "processes", lambda jobs: started.append(jobs) or start(jobs))
 
     many = load(folder, jobs=jobs, session_ids=True)
 
@@ -89,8 +89,8 @@ def test_any_cut_into_batches_gives_the_same_tables(folder: Path, batch_bytes: i
     whole = load(folder, jobs=1)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "BATCH_BYTES", batch_bytes)
-        patch.setattr(plan, "BATCH_FILES", batch_files)
+        patch.setattr(tasks, "BATCH_BYTES", batch_bytes)
+        patch.setattr(tasks, "BATCH_FILES", batch_files)
         cut = load(folder, jobs=1)
 
     assert same(cut, whole)
@@ -105,9 +105,9 @@ def test_a_large_file_between_small_ones_gives_the_same_tables(
     entries[50:50] = [Raw("5"), record(seed=-1), Raw("[]")]
     write(folder, {"15b.json": session(*entries, record(seed=3))})
     whole = load(folder, jobs=1)
-    monkeypatch.setattr(plan, "LARGE_BYTES", 5000)
-    monkeypatch.setattr(large, "PART_BYTES", 1500)
-    monkeypatch.setattr(large, "WINDOW", 600)
+    monkeypatch.setattr(tasks, "LARGE_BYTES", 5000)
+    monkeypatch.setattr(large_file, "PART_BYTES", 1500)
+    monkeypatch.setattr(large_file, "WINDOW", 600)
 
     parts = load(folder, jobs=jobs)
 
@@ -116,7 +116,7 @@ def test_a_large_file_between_small_ones_gives_the_same_tables(
 
 
 def test_batches_come_in_the_order_of_the_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "BATCH_FILES", 3)
+    monkeypatch.setattr(tasks, "BATCH_FILES", 3)
 
     seen = [source for batch in iter_batches(folder) for source in batch.sessions["source"]]
 
@@ -124,7 +124,7 @@ def test_batches_come_in_the_order_of_the_files(folder: Path, monkeypatch: pytes
 
 
 def test_progress_is_told_up_to_the_number_of_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "BATCH_FILES", 10)
+    monkeypatch.setattr(tasks, "BATCH_FILES", 10)
     told: list[tuple[int, int]] = []
 
     load(folder, progress=lambda done, total: told.append((done, total)))
@@ -134,7 +134,7 @@ def test_progress_is_told_up_to_the_number_of_files(folder: Path, monkeypatch: p
 
 
 def test_little_work_starts_no_process(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "processes", None)
+    monkeypatch.setattr(executors, "processes", None)
 
     assert load(folder, jobs=8).counts.seen == len(FILES)
 
@@ -142,7 +142,7 @@ def test_little_work_starts_no_process(folder: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.usefixtures("eager")
 def test_what_workers_are_forked_from_has_started_no_engine() -> None:
     threads = "[open(f'/proc/self/task/{task}/comm').read() for task in os.listdir('/proc/self/task')]"
-    code = f"import os, clamp_analytics.load.work; print({threads})"
+    code = f"import os, clamp_analytics.reading.task; print({threads})"
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
@@ -200,8 +200,8 @@ def test_reading_goes_on_after_a_worker_was_killed(folder: Path) -> None:
 
 EAGER = """
 import os, signal, sys
-from clamp_analytics.load import Reader, load, plan, pool
-plan.BATCH_BYTES, pool.ALONE_BELOW_BYTES = 2000, 1
+from clamp_analytics.reading import Reader, load, tasks, executors
+tasks.BATCH_BYTES, executors.ALONE_BELOW_BYTES = 2000, 1
 """
 THREADS = {"one thread": "", "threads": "import polars; polars.DataFrame({'a': range(9)}).lazy().collect()\n"}
 """A process of one thread forks its workers; one of several has a server fork them."""
@@ -295,7 +295,7 @@ def test_no_worker_outlives_a_reader_that_is_ended(
 
 @pytest.mark.usefixtures("eager")
 def test_one_job_on_workers_of_our_own_reads_everything(folder: Path) -> None:
-    with pool.processes(1) as workers:
+    with executors.processes(1) as workers:
         telemetry = load(folder, jobs=1, executor=workers)
 
     assert telemetry.counts.seen == len(FILES)

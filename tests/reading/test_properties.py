@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from clamp_analytics.decode.batch import Batch
-from clamp_analytics.decode.strict import Layouts
-from clamp_analytics.load import large, load, plan
+from clamp_analytics.batch import Batch
+from clamp_analytics.decode.typed import Layouts
+from clamp_analytics.reading import large_file, load, tasks
 from tests.conftest import GOOD, decode, record, session
 from tests.reading import reference
 
@@ -209,8 +209,8 @@ def test_a_large_file_in_parts_gives_what_it_gives_whole(tmp_path: Path, entries
     whole = load(path)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "LARGE_BYTES", 1)
-        patch.setattr(large, "PART_BYTES", part)
+        patch.setattr(tasks, "LARGE_BYTES", 1)
+        patch.setattr(large_file, "PART_BYTES", part)
         parts = load(path)
 
     mean = pl.col("mean_stability").round(9)

@@ -134,7 +134,7 @@ def test_jq_reads_what_is_in_memory(telemetry):
 
 
 def test_the_package_reads_what_is_in_memory(telemetry):
-    load = pytest.importorskip("clamp_analytics.load")
+    load = pytest.importorskip("clamp_analytics.reading")
     seeds = [2**64 - 1, 1, 2**53 + 1]
     for seed in seeds:
         telemetry.record_release(telemetry.record_acquire("x\ud800", seed), 0.1)

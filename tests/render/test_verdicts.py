@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from clamp_analytics.analysis.series import BY, METRICS
+from clamp_analytics.analysis.verdicts import Verdict
 from clamp_analytics.render import table
-from clamp_analytics.render.comment import markdown
 from clamp_analytics.render.escape import for_terminal
+from clamp_analytics.render.pull_request import markdown
 from clamp_analytics.render.sparkline import ASCII
 from clamp_analytics.render.verdicts import (
     COMPARE,
@@ -27,8 +29,6 @@ from clamp_analytics.render.verdicts import (
     p_value,
     screen_frame,
 )
-from clamp_analytics.series import BY, METRICS
-from clamp_analytics.verdicts import Verdict
 
 GOLDEN = Path(__file__).parent / "golden"
 HOSTILE = "</details><script>|`::error::x\x1b[31m"

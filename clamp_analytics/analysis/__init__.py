@@ -1,0 +1,1 @@
+"""Analyses of telemetry: a source in, a result object out; nothing here prints or writes."""

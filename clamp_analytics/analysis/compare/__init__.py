@@ -1,0 +1,198 @@
+"""A baseline against a candidate: each metric of each group, with its difference, its certainty, and a verdict.
+
+The unit is the session: a side has one value of a metric per session and group. What a side typically has is the
+mean of these, geometric for durations and arithmetic for all else, and the difference is the candidate's less the
+baseline's. Its interval is a bootstrap over sessions; for durations that of the ratio of the two means, times the
+baseline's. Whether it is noise is asked of ranks (Mann-Whitney), corrected for everything that was tested
+(Benjamini-Hochberg), so neither wild sessions nor many contexts raise an alarm by themselves.
+
+A comparison needs no order, but neighbouring sessions may resemble each other, and then they say less than their
+number. So they are taken by time: what their lag-1 autocorrelation takes away from a mean widens p-value and interval.
+Where it is above a limit the verdict is at most a warning, and both are made of blocks of neighbours, as long as these
+are as many a side as the sessions must be.
+Sessions without a usable timestamp have no place in that order: they are left out and counted, as in a series.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from clamp_analytics.analysis.compare.measure import VERDICT_COLUMNS, measure_all
+from clamp_analytics.analysis.compare.options import DEFAULTS, CompareOptions
+from clamp_analytics.analysis.series import SessionValues, checked_by, checked_metrics, session_values
+from clamp_analytics.analysis.verdicts import Verdict
+from clamp_analytics.errors import UsageError, did_you_mean
+from clamp_analytics.reading import Counts, Reader, Telemetry
+
+__all__ = ["VERDICT_COLUMNS", "CompareOptions", "Comparison", "Side", "compare", "compare_groups"]
+
+Side = Reader | Telemetry | SessionValues
+"""What can be compared: sources, tables, or the values of sessions that were made of either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A candidate against a baseline.
+
+    Attributes:
+        verdicts: one row a group and metric that both sides have, see ``VERDICT_COLUMNS``; the worst first, and
+            among equal verdicts the largest effect in terms of its floor.
+        appeared: one row a group that only the candidate has: the columns of ``by``, its ``sessions`` and ``records``.
+        vanished: one row a group that only the baseline has, likewise.
+        by: the columns that tell groups apart.
+        metrics: the names of the metrics.
+        baseline_sessions: sessions of the baseline that were compared.
+        candidate_sessions: sessions of the candidate that were compared.
+        untimed: usable sessions of both sides that were left out, because they have no usable timestamp.
+        in_both: sessions that are on both sides by name, which makes the sides alike; 0 within one heap.
+        baseline_counts: files seen, loaded, rejected and skipped.
+        candidate_counts: likewise.
+    """
+
+    verdicts: pl.DataFrame
+    appeared: pl.DataFrame
+    vanished: pl.DataFrame
+    by: tuple[str, ...]
+    metrics: tuple[str, ...]
+    baseline_sessions: int
+    candidate_sessions: int
+    untimed: int
+    in_both: int
+    baseline_counts: Counts
+    candidate_counts: Counts
+
+    @property
+    def worst(self) -> Verdict | None:
+        """The worst verdict; None where nothing is on both sides."""
+        return None if self.verdicts.is_empty() else Verdict(self.verdicts["verdict"][0])
+
+
+def compare(
+    baseline: Side,
+    candidate: Side,
+    options: CompareOptions = DEFAULTS,
+    by: Iterable[str] | str | None = ("context",),
+    metrics: Iterable[str] | str | None = None,
+) -> Comparison:
+    """Compare two sides.
+
+    Args:
+        baseline: what the candidate is measured against.
+        candidate: what is judged.
+        options: how they are compared.
+        by: the columns of ``BY`` that tell groups apart; none for one group of everything. Values of sessions must
+            have been made by the same ones.
+        metrics: names of ``METRICS``; by default all that the sides have.
+
+    Raises:
+        SourceError: a side has no usable session.
+        UsageError: there is no such column or metric, or values of sessions were made without it.
+    """
+    keys = checked_by(by)
+    wanted = checked_metrics(metrics)
+    one, other = (_values(side, keys, wanted, asked=metrics is not None) for side in (baseline, candidate))
+    common = tuple(name for name in wanted if name in one.metrics and name in other.metrics)
+    return _compare(
+        (one, other),
+        options,
+        keys,
+        common,
+        untimed=one.untimed + other.untimed,
+        in_both=len(set(one.values["source"]) & set(other.values["source"])),
+    )
+
+
+def compare_groups(
+    given: Side,
+    split: str,
+    baseline: str,
+    candidate: str,
+    options: CompareOptions = DEFAULTS,
+    by: Iterable[str] | str | None = ("context",),
+    metrics: Iterable[str] | str | None = None,
+) -> Comparison:
+    """Compare two backends, devices, threads or contexts within the same sessions.
+
+    Args:
+        given: sources, tables, or values of sessions, which must have been made by ``split`` and ``by``.
+        split: the column of ``BY`` that tells the sides apart, such as ``backend``.
+        baseline: its value on the baseline's side.
+        candidate: its value on the candidate's side.
+        options: how they are compared.
+        by: the columns that tell groups apart, without ``split``.
+        metrics: names of ``METRICS``; by default all there are.
+
+    Raises:
+        SourceError: there is no usable session.
+        UsageError: there is no such column, metric or value, or the two values are one.
+    """
+    (column,) = checked_by(split)
+    keys = tuple(name for name in checked_by(by) if name != column)
+    if baseline == candidate:
+        raise UsageError(f"both sides are {column} {baseline!r}", hint="name two different ones")
+    wanted = checked_metrics(metrics)
+    found = _values(given, (column, *keys), wanted, asked=metrics is not None)
+    present = found.values[column].drop_nulls().unique().sort().to_list()
+    for value in (baseline, candidate):
+        if value not in present:
+            known = f"there are {', '.join(map(repr, present[:10]))}" if present else f"no record names its {column}"
+            raise UsageError(f"no record has the {column} {value!r}", hint=did_you_mean(value, present, known))
+    one, other = (
+        replace(found, values=found.values.filter(pl.col(column) == value)) for value in (baseline, candidate)
+    )
+    common = tuple(name for name in wanted if name in found.metrics)
+    return _compare((one, other), options, keys, common, untimed=found.untimed)
+
+
+def _values(side: Side, by: tuple[str, ...], metrics: tuple[str, ...], *, asked: bool) -> SessionValues:
+    """The values of a side's sessions."""
+    if not isinstance(side, SessionValues):
+        return session_values(side, by, metrics)
+    if set(side.by) != set(by):
+        raise UsageError(
+            f"the values of sessions were made by {', '.join(side.by) or 'nothing'}",
+            hint=f"make them by {', '.join(by) or 'nothing'}, or compare by the former",
+        )
+    if asked and (missing := [name for name in metrics if name not in side.metrics]):
+        raise UsageError(f"the values of sessions were made without {', '.join(missing)}")
+    return side
+
+
+def _compare(
+    sides: tuple[SessionValues, SessionValues],
+    options: CompareOptions,
+    by: tuple[str, ...],
+    metrics: tuple[str, ...],
+    *,
+    untimed: int,
+    in_both: int = 0,
+) -> Comparison:
+    before, after = (side.values for side in sides)
+    return Comparison(
+        verdicts=measure_all(before, after, by, metrics, options),
+        appeared=_only(after, before, by),
+        vanished=_only(before, after, by),
+        by=by,
+        metrics=metrics,
+        baseline_sessions=before["source"].n_unique(),
+        candidate_sessions=after["source"].n_unique(),
+        untimed=untimed,
+        in_both=in_both,
+        baseline_counts=sides[0].counts,
+        candidate_counts=sides[1].counts,
+    )
+
+
+def _only(values: pl.DataFrame, others: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
+    """The groups that one side has and the other has not, with their sessions and records."""
+    if not by:
+        return pl.DataFrame(schema={"sessions": pl.UInt32, "records": pl.UInt64})
+    return (
+        values.join(others, on=by, how="anti", nulls_equal=True)
+        .group_by(by)
+        .agg(sessions=pl.col("source").n_unique(), records=pl.col("records").cast(pl.UInt64).sum())
+        .sort(by, nulls_last=True)
+    )

@@ -1,0 +1,292 @@
+"""One metric of one group on two sides: what differs, how sure that is, and the verdict."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from clamp_analytics.analysis.compare.options import CompareOptions
+from clamp_analytics.analysis.series import METRICS, Metric, Scale
+from clamp_analytics.analysis.stats import (
+    Floats,
+    Interval,
+    benjamini_hochberg,
+    block_length,
+    blocks,
+    bootstrap_interval,
+    cliffs_delta,
+    mann_whitney,
+    robust_sd,
+    unbiased_lag1,
+    variance_inflation,
+    widened_p,
+)
+from clamp_analytics.analysis.verdicts import RANK, Evidence, Verdict, judge, needed_sessions, smallest_step
+
+VERDICT_COLUMNS: Mapping[str, tuple[type[pl.DataType], str]] = {
+    "metric": (pl.String, "Name of the metric."),
+    "unit": (pl.String, "Its unit."),
+    "verdict": (pl.String, "`regressed`, `warning`, `improved`, `not enough data` or `unchanged`."),
+    "reason": (pl.String, "One sentence on the verdict."),
+    "baseline_sessions": (pl.UInt32, "Sessions of the baseline that have a value."),
+    "candidate_sessions": (pl.UInt32, "Sessions of the candidate that have a value."),
+    "baseline": (pl.Float64, "Mean over the baseline's sessions in the unit, geometric for durations."),
+    "candidate": (pl.Float64, "The same of the candidate."),
+    "difference": (pl.Float64, "Candidate less baseline, in the unit."),
+    "difference_low": (pl.Float64, "Lower end of the difference's interval; null below two sessions a side."),
+    "difference_high": (pl.Float64, "Upper end of it."),
+    "relative_difference": (pl.Float64, "The difference as a share of the baseline; null where that is 0."),
+    "p_value": (pl.Float64, "How likely noise alone differs as much; null below the least number of sessions."),
+    "adjusted_p": (pl.Float64, "The same, corrected for everything that was tested."),
+    "effect": (pl.Float64, "Cliff's delta: 1 where every candidate's session lies above every baseline's, -1 below."),
+    "autocorrelation": (pl.Float64, "Lag-1 correlation of neighbouring sessions within the sides."),
+    "needed_sessions": (pl.UInt32, "Sessions of both sides together that would show the smallest effect that matters."),
+}
+"""The columns of ``Comparison.verdicts`` after those of ``by``: type and meaning."""
+
+
+SHIFTS = (Verdict.REGRESSED, Verdict.WARNING, Verdict.IMPROVED)
+"""Verdicts whose rows are sorted by the size of the effect."""
+
+FEWEST_FOR_INTERVAL = 2
+"""Values a side that it takes for an interval."""
+
+FEWEST_FOR_NOISE = 3
+"""Values that it takes to say anything of their noise."""
+
+SMALLEST_FLOOR = 1e-12
+"""Stands in for a floor of 0 where effects are sorted in terms of their floors."""
+
+LARGEST_LOG = math.log(sys.float_info.max)
+"""The logarithm of the largest number there is."""
+
+Key = tuple[str | None, ...]
+"""The values of the columns that tell a group apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A metric of a group on two sides.
+
+    Attributes:
+        metric: what was measured.
+        key: the group.
+        sessions: sessions with a value, of the baseline and of the candidate.
+        levels: what they typically have, in the unit; nan of none.
+        interval: of the difference, in the unit.
+        p: before correction; nan where it was not tested.
+        is_constant: whether all sessions of both sides have one value, so that no test could tell them apart.
+        effect: Cliff's delta.
+        autocorrelation: nan where there are too few sessions.
+        is_correlated: whether it is too high to take sessions as independent.
+        needed: sessions of both sides together that would show the smallest effect that matters; None where unknown.
+    """
+
+    metric: Metric
+    key: Key
+    sessions: tuple[int, int]
+    levels: tuple[float, float]
+    interval: Interval
+    p: float
+    is_constant: bool
+    effect: float
+    autocorrelation: float
+    is_correlated: bool
+    needed: int | None
+
+
+def measure_all(
+    baseline: pl.DataFrame,
+    candidate: pl.DataFrame,
+    by: Sequence[str],
+    metrics: Sequence[str],
+    options: CompareOptions,
+) -> pl.DataFrame:
+    """The rows of ``Comparison.verdicts``.
+
+    Args:
+        baseline: values of sessions, by time.
+        candidate: likewise.
+        by: the columns that tell groups apart.
+        metrics: the columns with the values of metrics.
+        options: how they are compared.
+    """
+    before, after = groups(baseline, by), groups(candidate, by)
+    measures = [
+        found
+        for key in sorted(before.keys() & after.keys(), key=in_order)
+        for name in metrics
+        if (found := measure(METRICS[name], key, before[key][name], after[key][name], options)) is not None
+    ]
+    # Values that are all one could not have given a small p-value, so they are not among what was searched.
+    adjusted = benjamini_hochberg([math.nan if found.is_constant else found.p for found in measures])
+    rows = [
+        _row(found, found.p if found.is_constant else float(p), options)
+        for found, p in zip(measures, adjusted, strict=True)
+    ]
+    schema: dict[str, type[pl.DataType]] = dict.fromkeys(by, pl.String)
+    schema.update((name, kind) for name, (kind, _) in VERDICT_COLUMNS.items())
+    # Sorting is stable: what ranks the same stays by group and metric.
+    ranked = [row for _, row in sorted(rows, key=lambda ranked: ranked[0])]
+    return pl.DataFrame(ranked, schema=schema, orient="row")
+
+
+def groups(values: pl.DataFrame, by: Sequence[str]) -> dict[Key, pl.DataFrame]:
+    """The rows of each group, in their order."""
+    if not by:
+        return {(): values} if values.height else {}
+    return dict(values.partition_by(by, as_dict=True, maintain_order=True).items())
+
+
+def in_order(key: Key) -> tuple[tuple[bool, str], ...]:
+    """What groups are sorted by; null comes last."""
+    return tuple((value is None, value or "") for value in key)
+
+
+def measure(
+    metric: Metric, key: Key, baseline: pl.Series, candidate: pl.Series, options: CompareOptions
+) -> Measure | None:
+    """Compare a metric of a group.
+
+    Args:
+        metric: what was measured.
+        key: the group.
+        baseline: its values by time; null where a session has none.
+        candidate: likewise.
+        options: how they are compared.
+
+    Returns:
+        What was found; None where neither side has a value.
+    """
+    sides = baseline.drop_nulls().to_numpy(), candidate.drop_nulls().to_numpy()
+    sizes = sides[0].size, sides[1].size
+    if sizes == (0, 0):
+        return None
+    # Durations are compared by ratio, everything else by difference; what the mean is taken of is what is resampled.
+    before, after = (metric.to_scale(side) if metric.scale is Scale.LOG else side for side in sides)
+    r = unbiased_lag1(before, after)
+    length = block_length(r) if r > options.autocorrelation_limit else 1
+    if min(sizes) // length < options.min_sessions:
+        # So few blocks could show nothing at all; what correlation costs is allowed for in the other way.
+        length = 1
+    inflation = variance_inflation(r) if length == 1 else 1.0
+    before, after = blocks(before, length), blocks(after, length)
+    levels = _level(metric, sides[0]), _level(metric, sides[1])
+    p, interval = math.nan, Interval(math.nan, math.nan)
+    if min(sizes) >= FEWEST_FOR_INTERVAL:
+        drawn = bootstrap_interval(
+            before, after, level=options.confidence, resamples=options.resamples, seed=options.seed
+        )
+        interval = _in_unit(_stretched(drawn, before, after, inflation), metric, levels[0])
+    if min(sizes) >= options.min_sessions:
+        p = widened_p(mann_whitney(before, after), inflation)
+    return Measure(
+        metric=metric,
+        key=key,
+        sessions=sizes,
+        levels=levels,
+        interval=interval,
+        p=p,
+        is_constant=_is_constant(*sides),
+        effect=cliffs_delta(*sides),
+        autocorrelation=r,
+        is_correlated=r > options.autocorrelation_limit,
+        needed=_needed(metric, sides, variance_inflation(r), options),
+    )
+
+
+def _level(metric: Metric, values: Floats) -> float:
+    """What sessions typically have; nan of none."""
+    if values.size == 0:
+        return math.nan
+    if metric.scale is not Scale.LOG and values.min() == values.max():
+        # The rounded mean of equal numbers may be another number.
+        return float(values[0])
+    return metric.level(values)
+
+
+def _is_constant(before: Floats, after: Floats) -> bool:
+    found = [end for side in (before, after) if side.size for end in (float(side.min()), float(side.max()))]
+    return min(found) == max(found)
+
+
+def _stretched(interval: Interval, before: Floats, after: Floats, inflation: float) -> Interval:
+    """An interval as much longer as the standard deviation of a mean is."""
+    if inflation == 1:
+        return interval
+    middle = float(after.mean() - before.mean())
+    stretch = math.sqrt(inflation)
+    return Interval(middle - stretch * (middle - interval.low), middle + stretch * (interval.high - middle))
+
+
+def _in_unit(interval: Interval, metric: Metric, level: float) -> Interval:
+    """An interval on the scale of the comparison as one of the difference in the unit."""
+    if metric.scale is Scale.ARCSINE:
+        # Scores and shares lie between 0 and 1.
+        return Interval(max(interval.low, -1.0), min(interval.high, 1.0))
+    if metric.scale is not Scale.LOG:
+        return interval
+    # A ratio may be beyond every number, and no table or document holds infinity.
+    largest = sys.float_info.max
+    ends = (level * math.expm1(min(end, LARGEST_LOG)) for end in interval)
+    return Interval(*(end if math.isnan(end) else min(end, largest) for end in ends))
+
+
+def _needed(metric: Metric, sides: tuple[Floats, Floats], inflation: float, options: CompareOptions) -> int | None:
+    """Sessions of both sides together that would show the smallest effect; None where their noise is not known."""
+    known = [side for side in sides if side.size >= FEWEST_FOR_NOISE]
+    if not known:
+        return None
+    noise = max(robust_sd(metric.to_scale(side)) for side in known)
+    step = smallest_step(metric, metric.level(known[0]), options.floor(metric))
+    return needed_sessions(step, noise * math.sqrt(inflation), alpha=options.alpha, min_sessions=options.min_sessions)
+
+
+def _row(found: Measure, adjusted: float, options: CompareOptions) -> tuple[tuple[int, float], tuple[Any, ...]]:
+    """The place of a row, and the row."""
+    metric, (before, after) = found.metric, found.levels
+    floor = options.floor(metric)
+    judgement = judge(
+        metric,
+        Evidence(
+            before=before,
+            after=after,
+            adjusted_p=adjusted,
+            sessions_before=found.sessions[0],
+            sessions_after=found.sessions[1],
+            autocorrelation=found.autocorrelation if found.is_correlated else None,
+        ),
+        alpha=options.alpha,
+        floor=floor,
+        min_sessions=options.min_sessions,
+    )
+    difference = after - before
+    is_shift = judgement.verdict in SHIFTS
+    size = metric.size(before, after) / max(floor, SMALLEST_FLOOR) if is_shift else 0.0
+    figures = (
+        before,
+        after,
+        difference,
+        *found.interval,
+        difference / before if before else math.nan,
+        found.p,
+        adjusted,
+        found.effect,
+        found.autocorrelation,
+    )
+    row = (
+        *found.key,
+        metric.name,
+        metric.unit,
+        judgement.verdict.value,
+        judgement.reason,
+        *found.sessions,
+        *(None if math.isnan(figure) else figure for figure in figures),
+        found.needed,
+    )
+    return (RANK[judgement.verdict.value], -size), row

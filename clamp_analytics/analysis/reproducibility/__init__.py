@@ -1,0 +1,120 @@
+"""Reproducibility by seed: whether the same seed and context gave the same in every session that holds them.
+
+Definitions:
+
+- A *cycle* is known by its seed, its context, and which time the two stand together in their session. The k-th cycle
+  of a seed and context in one session is compared with the k-th in another.
+- The *score* of a cycle is the same where none lies further than the tolerance from its first usable one. An anchor
+  that was in flight when its file was written has no outcome yet: its score is left out.
+- The *order of acquisition* of a session is that of ``acquired_at``, and among equal times (the C++ producer writes
+  whole seconds) that of the file, which registers acquisitions one after the other. A session in which a cycle has no
+  usable ``acquired_at`` is taken in the order of its file.
+- A cycle is compared with the first session that holds it, the *first source* (sessions by first acquisition, those
+  without one last, then by name). Its order is the same where every other cycle that both sessions hold lies on the
+  same side of it, before or after. Cycles that only one of the two holds do not matter, so a run that was cut short
+  agrees with a whole one. A cycle that shares no other with that session has no order to compare: null.
+- Seed 0 is a failed acquisition (specification, "Reproducibility Criteria"): it is counted and left out. So are
+  records without a usable seed, and sessions that are copies of others, which would agree with themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from clamp_analytics.analysis.reproducibility.cycle_table import CYCLE, contexts, cycles, orders, placed, table
+from clamp_analytics.analysis.reproducibility.fold import COLUMNS, SeedFold, SeedPartial, partial_of
+from clamp_analytics.errors import UsageError
+from clamp_analytics.reading import Reader, Telemetry
+
+__all__ = ["COLUMNS", "Reproducibility", "SeedFold", "SeedOptions", "reproducibility"]
+
+
+@dataclass(frozen=True, slots=True)
+class SeedOptions:
+    """How cycles are compared.
+
+    Attributes:
+        score_tolerance: the largest difference between scores that are still the same; 0 to 1.
+    """
+
+    score_tolerance: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.score_tolerance <= 1:
+            raise UsageError(f"the tolerance of scores is {self.score_tolerance}", hint="it is a number from 0 to 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Reproducibility:
+    """Which seeds came again, and whether they gave the same.
+
+    Attributes:
+        seeds: one row a seed and context that several sessions hold, those that differ first: ``seed``, ``context``,
+            ``sessions`` (that hold it), ``scores`` (the most distinct usable scores of one of its cycles),
+            ``same_score`` (null where no cycle has two usable scores), ``score_min``, ``score_max``, ``same_order``
+            (null where there is nothing to compare it with), ``first_source``, and ``differing_source``: the first
+            session in which score or order differ, null where none does.
+        contexts: one row a context, by name: ``context``, ``seeds`` (distinct), ``not_repeated`` (in one session
+            only), ``repeated``, ``same_score`` and ``same_order`` (how many of them gave the same),
+            ``same_score_share`` and ``same_order_share`` (of those that could be compared; null of none).
+        sessions: the sessions that were compared.
+        copies: sessions that were left out, because they have the same bytes as another.
+        zero_seeds: records left out, because their seed is 0.
+        unusable_seeds: records left out, because they have no usable seed.
+    """
+
+    seeds: pl.DataFrame
+    contexts: pl.DataFrame
+    sessions: int
+    copies: int
+    zero_seeds: int
+    unusable_seeds: int
+
+
+def reproducibility(source: Reader | Telemetry, options: SeedOptions | None = None) -> Reproducibility:
+    """Compare what the same seed and context gave in different sessions; the module says how.
+
+    All cycles are held at once, because any of them may come again.
+
+    Args:
+        source: the sessions; the columns of its records must include ``COLUMNS``.
+        options: how cycles are compared.
+
+    Raises:
+        SourceError: a reader met no usable session.
+        UsageError: the records were read without a column that is needed.
+    """
+    options = options or SeedOptions()
+    if isinstance(source, Telemetry):
+        return _judge([partial_of(source.sessions, source.records, source.violations)], options)
+    partials = list(source.fold(SeedFold()))
+    source.require_sessions()
+    return _judge(partials, options)
+
+
+def _judge(partials: Sequence[SeedPartial], options: SeedOptions) -> Reproducibility:
+    copies = sorted({name for partial in partials for name in partial.copies})
+    sessions = (
+        pl.concat([partial.sessions for partial in partials])
+        .filter(~pl.col("source").is_in(copies))
+        .unique("source")
+        .sort("first_acquired_at", "source", nulls_last=True)
+        .with_row_index("session")
+    )
+    every = cycles(partials, sessions)
+    known = every.group_by(CYCLE).agg(
+        repeated=pl.col("session").min() != pl.col("session").max(), sessions=pl.col("session").n_unique()
+    )
+    again = placed(every, known.filter("repeated").select(CYCLE))
+    seeds = table(again, orders(again), known, sessions["source"], options.score_tolerance)
+    return Reproducibility(
+        seeds=seeds,
+        contexts=contexts(known, seeds),
+        sessions=sessions.height,
+        copies=len(copies),
+        zero_seeds=sum(partial.zero_seeds for partial in partials),
+        unusable_seeds=sum(partial.unusable_seeds for partial in partials),
+    )

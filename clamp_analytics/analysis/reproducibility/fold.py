@@ -1,0 +1,85 @@
+"""The cycles of a batch: what reproducibility needs of each record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from clamp_analytics.batch import Batch
+from clamp_analytics.errors import UsageError
+from clamp_analytics.rules import BY_ID
+from clamp_analytics.schema import Status
+
+COLUMNS = frozenset({"source", "record_index", "context", "seed", "acquired_at", "released_at", "stability_score"})
+"""The columns of ``records`` that reproducibility needs."""
+
+_COPIES = BY_ID["session-repeated"].id
+
+
+@dataclass(frozen=True, slots=True)
+class SeedPartial:
+    """What one batch adds.
+
+    Attributes:
+        cycles: its records with a usable seed; ``file`` is the position among ``files``.
+        files: the names of their files.
+        sessions: ``source`` and ``first_acquired_at`` of each loaded session.
+        copies: the names of files that are copies of others.
+        zero_seeds: records with seed 0.
+        unusable_seeds: records without a usable seed.
+    """
+
+    cycles: pl.DataFrame
+    files: pl.Series
+    sessions: pl.DataFrame
+    copies: list[str]
+    zero_seeds: int
+    unusable_seeds: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeedFold:
+    """Reduces a batch to its cycles, some 50 bytes each; it can be sent to another process."""
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of ``records`` that it needs."""
+        return COLUMNS
+
+    def __call__(self, batch: Batch) -> SeedPartial:
+        """The batch's share."""
+        return partial_of(batch.sessions, batch.records, batch.violations)
+
+
+def partial_of(sessions: pl.DataFrame, records: pl.DataFrame, violations: pl.DataFrame) -> SeedPartial:
+    """What three tables add.
+
+    Raises:
+        UsageError: the records lack a column that is needed.
+    """
+    if missing := COLUMNS - set(records.columns):
+        raise UsageError(
+            f"the records were read without {', '.join(sorted(missing))}",
+            hint="name these columns, too, where the sources are read; or name none to read all",
+        )
+    seed = records["seed"]
+    usable = records.filter(pl.col("seed") != 0)
+    files = usable["source"].unique(maintain_order=True)
+    places = pl.DataFrame({"source": files}).with_row_index("file")
+    cycles = usable.join(places, on="source", how="left", maintain_order="left").select(
+        "file",
+        "seed",
+        "context",
+        "record_index",
+        "acquired_at",
+        score=pl.when(pl.col("released_at").is_not_null()).then("stability_score"),
+    )
+    return SeedPartial(
+        cycles=cycles,
+        files=files,
+        sessions=sessions.filter(pl.col("status") == Status.LOADED.value).select("source", "first_acquired_at"),
+        copies=violations.filter(pl.col("rule") == _COPIES)["source"].to_list(),
+        zero_seeds=int((seed == 0).sum()),
+        unusable_seeds=seed.null_count(),
+    )

@@ -1,0 +1,118 @@
+"""TemporalScoring: one score a session from its seeds, durations and acquisitions, and their mean.
+
+Source: the C++ ``TemporalScoring`` of the producer (v0.5). For the records of a session,
+
+    nv(x) = sample_variance(x) / (abs(mean(x)) + 1)^2, 0 where n < 2, clamped to [0, 1]
+    entropy_variance = nv(seeds as doubles)
+    duration_variance = nv(duration_ms)
+    drift_ms = latest minus earliest acquired_at
+    score = clamp01(1 - (entropy_variance + duration_variance + clamp01(drift_ms / 1000)) / 3)
+
+A session without records scores 1. Over sessions, each figure is the unweighted mean, and samples are summed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import polars as pl
+
+from clamp_analytics.batch import Batch
+from clamp_analytics.reading import Reader
+from clamp_analytics.schema import Status
+
+COLUMNS = frozenset({"source", "seed", "duration_ms", "acquired_at"})
+"""The columns of ``records`` that scoring needs."""
+
+FIGURES = ("stability_score", "entropy_variance", "duration_variance", "drift_ms", "samples")
+
+_FULL_DRIFT_MS = 1000
+_DEFAULTS = {"entropy_variance": 0.0, "duration_variance": 0.0, "drift_ms": 0.0, "samples": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The scores of sessions.
+
+    Attributes:
+        sessions: one row a loaded session, by name: ``source`` and ``FIGURES`` (drift in milliseconds).
+        aggregated: the same figures over all sessions.
+    """
+
+    sessions: pl.DataFrame
+    aggregated: dict[str, float | int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Partial:
+    """Scores of the sessions that a batch holds whole, and the records of those that it may not."""
+
+    scored: pl.DataFrame
+    sources: pl.DataFrame
+    open_records: pl.DataFrame
+
+
+def score(reader: Reader) -> Scores:
+    """Score every session that a reader gives.
+
+    Args:
+        reader: the sources; its columns must include ``COLUMNS``.
+
+    Raises:
+        SourceError: no usable session was met.
+    """
+    partials = list(reader.fold(_reduce))
+    reader.require_sessions()
+    open_records = pl.concat([partial.open_records for partial in partials])
+    scored = pl.concat([*(partial.scored for partial in partials), score_records(open_records)])
+    sources = pl.concat([partial.sources for partial in partials])
+    sessions = _complete(sources.join(scored, on="source", how="left")).sort("source")
+    return Scores(sessions, aggregate(sessions))
+
+
+def _reduce(batch: Batch) -> _Partial:
+    loaded = batch.sessions.filter(pl.col("status") == Status.LOADED.value).select("source")
+    records = batch.records.select(sorted(COLUMNS))
+    # An export gives records apart from their sessions, and maybe in several batches.
+    whole = records.join(loaded, on="source", how="semi")
+    return _Partial(score_records(whole), loaded, records.join(loaded, on="source", how="anti"))
+
+
+def _normalized_variance(name: str) -> pl.Expr:
+    value = pl.col(name).cast(pl.Float64)
+    mean = value.mean()
+    sample_variance = ((value - mean) ** 2).sum() / (value.count().cast(pl.Float64) - 1)
+    normalized = (sample_variance / (mean.abs() + 1) ** 2).clip(0, 1)
+    return pl.when(value.count() < 2).then(0.0).otherwise(normalized)
+
+
+def score_records(records: pl.DataFrame) -> pl.DataFrame:
+    """The figures but for the score itself, one row a ``source`` that has records."""
+    acquired = pl.col("acquired_at")
+    return records.group_by("source", maintain_order=True).agg(
+        entropy_variance=_normalized_variance("seed"),
+        duration_variance=_normalized_variance("duration_ms"),
+        drift_ms=(acquired.max() - acquired.min()).dt.total_microseconds().fill_null(0) / 1000,
+        samples=pl.len().cast(pl.Int64),
+    )
+
+
+def _complete(figures: pl.DataFrame) -> pl.DataFrame:
+    filled = figures.with_columns(pl.col(name).fill_null(value) for name, value in _DEFAULTS.items())
+    share = (pl.col("drift_ms") / _FULL_DRIFT_MS).clip(0, 1)
+    score = (1 - (pl.col("entropy_variance") + pl.col("duration_variance") + share) / 3).clip(0, 1)
+    return filled.with_columns(stability_score=score).select("source", *FIGURES)
+
+
+def aggregate(sessions: pl.DataFrame) -> dict[str, float | int]:
+    """The unweighted mean of each figure over sessions, and the sum of the samples."""
+    means = {name: _mean(sessions[name]) for name in FIGURES if name != "samples"}
+    return {**means, "samples": int(sessions["samples"].sum())}
+
+
+def _mean(values: Iterable[float]) -> float:
+    # Correctly rounded, so that it does not depend on the order of the sessions.
+    numbers = list(values)
+    return math.fsum(numbers) / len(numbers)

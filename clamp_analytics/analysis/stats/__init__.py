@@ -1,0 +1,40 @@
+"""Statistics over arrays: pure functions, each with the source of its formula.
+
+The arrays hold one finite value per session. Nothing here knows what a metric or a context is, and nothing is
+random: resampling draws from a generator that is seeded by its arguments.
+"""
+
+from __future__ import annotations
+
+from clamp_analytics.analysis.stats.arrays import Floats
+from clamp_analytics.analysis.stats.bootstrap import LARGE, Interval, bootstrap_interval
+from clamp_analytics.analysis.stats.correlation import (
+    block_correlation,
+    block_length,
+    blocks,
+    lag1,
+    unbiased_lag1,
+    variance_inflation,
+    widened_p,
+)
+from clamp_analytics.analysis.stats.ranks import EXACT_BELOW, benjamini_hochberg, cliffs_delta, mann_whitney
+from clamp_analytics.analysis.stats.spread import robust_sd
+
+__all__ = [
+    "EXACT_BELOW",
+    "LARGE",
+    "Floats",
+    "Interval",
+    "benjamini_hochberg",
+    "block_correlation",
+    "block_length",
+    "blocks",
+    "bootstrap_interval",
+    "cliffs_delta",
+    "lag1",
+    "mann_whitney",
+    "robust_sd",
+    "unbiased_lag1",
+    "variance_inflation",
+    "widened_p",
+]

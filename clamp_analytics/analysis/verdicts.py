@@ -1,0 +1,176 @@
+"""What a difference between two sets of sessions amounts to, in one word and one sentence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from statistics import NormalDist
+
+from clamp_analytics.analysis.series import Metric, Scale
+
+RANK_TEST_COST = math.pi / 3
+"""How many times the sessions of a t test a rank test needs on normal noise (its asymptotic relative efficiency).
+
+Source: Hodges and Lehmann, The Efficiency of Some Nonparametric Competitors of the t-Test, 1956,
+doi:10.1214/aoms/1177728261.
+"""
+
+DIGITS = 4
+"""Significant digits of a figure in a sentence."""
+
+MOST_SESSIONS = 10**9
+"""What is needed to see an effect that is next to nothing; more than anybody has."""
+
+_NORMAL = NormalDist()
+
+
+class Verdict(StrEnum):
+    """What a metric did, the worst first."""
+
+    REGRESSED = "regressed"
+    """It became worse."""
+    WARNING = "warning"
+    """It shifted, but the sessions are correlated, or neither direction is better: look at it."""
+    IMPROVED = "improved"
+    """It became better."""
+    NOT_ENOUGH_DATA = "not enough data"
+    """There are too few sessions to say."""
+    UNCHANGED = "unchanged"
+    """No shift was shown, or one that is too small to matter."""
+
+
+RANK: dict[str, int] = {verdict.value: place for place, verdict in enumerate(Verdict)}
+"""The place of each verdict in a report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict and the sentence that says why."""
+
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of a metric on two sides.
+
+    Attributes:
+        before: its level before or in the baseline, in its unit; nan where there is none.
+        after: its level after or in the candidate; nan where there is none.
+        adjusted_p: the corrected p-value; nan where nothing was tested.
+        sessions_before: sessions on the one side.
+        sessions_after: sessions on the other.
+        autocorrelation: the lag-1 autocorrelation where it is too high to take sessions as independent; else None.
+    """
+
+    before: float
+    after: float
+    adjusted_p: float
+    sessions_before: int
+    sessions_after: int
+    autocorrelation: float | None = None
+
+
+def judge(metric: Metric, evidence: Evidence, *, alpha: float, floor: float, min_sessions: int) -> Judgement:
+    """The verdict on a metric.
+
+    A change takes all three: enough sessions on both sides, a corrected p below ``alpha``, and an effect of at
+    least the floor. Where sessions are correlated it is at most a warning.
+
+    Args:
+        metric: what was measured.
+        evidence: what is known of it.
+        alpha: the false discovery rate that is put up with.
+        floor: the smallest effect that matters, in the terms of ``Metric.floor``.
+        min_sessions: the least number of sessions a side.
+    """
+    fewest = min(evidence.sessions_before, evidence.sessions_after)
+    if fewest < min_sessions:
+        return Judgement(
+            Verdict.NOT_ENOUGH_DATA,
+            f"{evidence.sessions_before} and {evidence.sessions_after} sessions, and it takes {min_sessions} a side",
+        )
+    if not evidence.adjusted_p <= alpha:
+        p = "no p-value" if math.isnan(evidence.adjusted_p) else f"corrected p {_p_text(evidence.adjusted_p)}"
+        # A reader who sees two distant levels must learn why they count for little.
+        correlated = "" if evidence.autocorrelation is None else f"; {_correlated(evidence.autocorrelation)}"
+        return Judgement(Verdict.UNCHANGED, f"no shift beyond noise ({p}, limit {alpha:g}){correlated}")
+    shift = f"{_shift_text(metric, evidence)} (corrected p {_p_text(evidence.adjusted_p)})"
+    # A score printed with six decimals and a floor of 0.01 must not disagree about a hundredth.
+    if metric.size(evidence.before, evidence.after) < floor * (1 - 1e-9):
+        return Judgement(Verdict.UNCHANGED, f"{shift}, below the floor of {floor_text(metric, floor)}")
+    if evidence.autocorrelation is not None:
+        return Judgement(
+            Verdict.WARNING,
+            f"{shift}, but {_correlated(evidence.autocorrelation)}",
+        )
+    if metric.higher_is_better is None:
+        return Judgement(Verdict.WARNING, f"{shift}; neither direction is better")
+    better = (evidence.after > evidence.before) == metric.higher_is_better
+    return Judgement(Verdict.IMPROVED if better else Verdict.REGRESSED, shift)
+
+
+def too_few(sessions: int, needed: int) -> Judgement:
+    """The verdict on a series that is too short to be tested."""
+    return Judgement(Verdict.NOT_ENOUGH_DATA, f"{sessions} sessions, and it takes {needed} at least")
+
+
+def _correlated(autocorrelation: float) -> str:
+    return f"neighbouring sessions are correlated ({autocorrelation:.2f})"
+
+
+def _p_text(p: float) -> str:
+    return "< 0.0001" if p < 0.0001 else f"{p:.2g}"
+
+
+def _shift_text(metric: Metric, evidence: Evidence) -> str:
+    before, after = evidence.before, evidence.after
+    unit = f" {metric.unit}" if metric.unit == "ms" else ""
+    text = f"{before:.{DIGITS}g} to {after:.{DIGITS}g}{unit}"
+    if metric.is_relative and before > 0:
+        text += f", {after / before - 1:+.1%}"
+    return text
+
+
+def floor_text(metric: Metric, floor: float) -> str:
+    """A floor as one reads it: a share of the value before in percent, else a difference."""
+    return f"{floor * 100:g} %" if metric.is_relative else f"{floor:g}"
+
+
+def smallest_step(metric: Metric, level: float, floor: float) -> float:
+    """The floor as a step on the metric's scale, from a level in its unit; the shorter of the steps up and down."""
+    import numpy as np
+
+    if metric.scale is Scale.LOG:
+        return math.log1p(floor)
+    if metric.scale is Scale.IDENTITY:
+        return floor
+    ends = [end for end in (level - floor, level + floor) if 0 <= end <= 1]
+    places = metric.to_scale(np.array([level, *ends]))
+    return float(np.abs(places[1:] - places[0]).min()) if ends else math.pi / 2
+
+
+def needed_sessions(step: float, sd: float, *, alpha: float, min_sessions: int, power: float = 0.8) -> int:
+    """How many sessions, both sides together and equal, it takes to catch a step.
+
+    From the sample size of a two-sided test of two means, 2 (z_(1 - alpha/2) + z_power)^2 (sd / step)^2 a side, times
+    what a rank test costs.
+
+    Source: Noether, Sample Size Determination for Some Common Nonparametric Tests, 1987,
+    doi:10.1080/01621459.1987.10478478.
+
+    Args:
+        step: the step on the metric's scale.
+        sd: the noise of a session on that scale.
+        alpha: the level that one test is made at.
+        min_sessions: the least number a side.
+        power: how often the step shall be caught.
+    """
+    z = -_NORMAL.inv_cdf(max(alpha, 1e-300) / 2) + _NORMAL.inv_cdf(power)
+    ratio = z * sd / step if step > 0 else math.inf
+    if not ratio < math.sqrt(MOST_SESSIONS):
+        return MOST_SESSIONS
+    each = 2 * RANK_TEST_COST * ratio**2
+    return min(2 * max(min_sessions, math.ceil(each)), MOST_SESSIONS)

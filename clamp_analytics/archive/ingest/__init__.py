@@ -1,0 +1,1 @@
+"""Add sources to an archive, each session once."""

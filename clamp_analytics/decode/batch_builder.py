@@ -1,0 +1,223 @@
+"""Files in, three frames out: a batch of sessions with their records and violations."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+from itertools import compress
+from typing import Any
+
+import msgspec
+import polars as pl
+
+from clamp_analytics.batch import Batch
+from clamp_analytics.decode import timestamps, validate
+from clamp_analytics.decode.columns import RECORDS_PENDING, RecordColumns
+from clamp_analytics.decode.fallback import examine, shorten
+from clamp_analytics.decode.json_scanner import Document
+from clamp_analytics.decode.pieces import LONG_BYTES
+from clamp_analytics.decode.rows import Fault, SessionRow, device_name, json_object
+from clamp_analytics.decode.typed import RECORD_FIELDS, SESSION_FIELDS, DoubtfulError, Layout, Layouts, raw_fields
+from clamp_analytics.schema import RECORDS, SESSIONS, Status, polars_schema
+
+UNREADABLE = "unreadable"
+"""The rule that is broken where the system refuses a file."""
+
+_STAMPS = ("acquired_at", "released_at")
+_FROM_FILE = ("source", "session_id")
+_SESSION_SCHEMA = polars_schema(SESSIONS)
+
+
+class BatchBuilder:
+    """Decodes files one after the other and turns them into one batch.
+
+    Args:
+        columns: the columns of ``records`` that are wanted.
+        layouts: what earlier batches learnt about the keys of files.
+    """
+
+    def __init__(self, columns: Collection[str], layouts: Layouts) -> None:
+        self._wanted = [name for name in RECORDS.names if name in columns]
+        self._layouts = layouts
+        self._clear()
+
+    def _clear(self) -> None:
+        self._sessions: list[SessionRow] = []
+        self._data: list[Document] = []
+        self._records = RecordColumns(self._wanted)
+        self._sound = 0, 0
+
+    def __len__(self) -> int:
+        """Records so far."""
+        return len(self._records)
+
+    def add(self, source: str, data: Document, session_id: str | None = None) -> SessionRow:
+        """Decode the bytes of one file.
+
+        Args:
+            source: the file's name.
+            data: its bytes.
+            session_id: its hash, where it is asked for.
+
+        Returns:
+            What is known of the file besides the values of its records.
+        """
+        if len(data) >= LONG_BYTES:
+            # What is pending from here on is of this document alone.
+            self._freeze()
+        session = SessionRow(source, len(data), session_id)
+        if not self._add_fast(session, data):
+            examine(data, session, self._records, self._layouts)
+        self._sessions.append(session)
+        self._data.append(data)
+        if self._records.pending >= RECORDS_PENDING:
+            self._freeze()
+        return self._sessions[-1]
+
+    def add_unreadable(self, source: str, why: str, rule: str = UNREADABLE) -> None:
+        """Note a file that could not be read, and which rule that breaks."""
+        session = SessionRow(source, status=Status.REJECTED)
+        mark_unreadable(session, why, rule)
+        self._sessions.append(session)
+        self._data.append(b"")
+
+    def build(self) -> Batch:
+        """The batch of all files that were added; the builder is empty afterwards."""
+        self._freeze()
+        evidence = self._evidence()
+        aggregates = _aggregates(evidence)
+        sessions = self._session_frame(aggregates)
+        violations = validate.violations(self._sessions, self._data, evidence, sessions)
+        batch = Batch(
+            sessions=sessions.select(SESSIONS.names),
+            records=self._record_frame(evidence, sessions),
+            violations=violations,
+            seed_sums=sessions["seed_sum"],
+        )
+        self._clear()
+        return batch
+
+    def _add_fast(self, session: SessionRow, data: Document) -> bool:
+        found = self._layouts.decode_session(data)
+        if found is None or _has_top_conflict(found.document):
+            return False
+        layout, document, lots = found
+        begin = len(self._records)
+        try:
+            for number, records in enumerate(lots):
+                if number:
+                    self._records.freeze()
+                self._records.extend(layout, records, len(self._records) - begin)
+        except DoubtfulError:
+            self._records.truncate(begin)
+            return False
+        session.record_count = session.entry_count = len(self._records) - begin
+        _fill_top(session, layout, document, data)
+        return True
+
+    def _freeze(self) -> None:
+        """Be done with the records of the files that were added since the last time."""
+        try:
+            self._records.freeze()
+        except DoubtfulError:
+            # What decoders let through is rare enough to look for it only now that there is one.
+            self._add_again()
+        self._sound = len(self._sessions), len(self._records)
+
+    def _add_again(self) -> None:
+        """Add the files since the last time once more, each on its own, so that one with a fault shows."""
+        files, rows = self._sound
+        self._records.truncate(rows)
+        for place in range(files, len(self._sessions)):
+            session, data = self._sessions[place], self._data[place]
+            if session.status is Status.REJECTED:
+                continue
+            begin = len(self._records)
+            same = SessionRow(session.source)
+            if not self._add_fast(same, data):
+                examine(data, same, self._records, self._layouts)
+            if self._records.is_doubtful(begin):
+                self._records.truncate(begin)
+                self._sessions[place] = SessionRow(session.source, session.size_bytes, session.session_id)
+                examine(data, self._sessions[place], self._records, self._layouts)
+        self._records.freeze()
+
+    def _evidence(self) -> pl.DataFrame:
+        """The records with all that the rules look at; ``file`` is the position among the sessions."""
+        counts = pl.Series([session.record_count for session in self._sessions], dtype=pl.UInt32)
+        files = pl.int_range(len(counts), dtype=pl.UInt32, eager=True).repeat_by(counts).explode(empty_as_null=False)
+        records = self._records.frame()
+        stamps = timestamps.parse_columns([records[name] for name in _STAMPS])
+        return records.drop(_STAMPS).insert_column(0, files.alias("file")).hstack(stamps)
+
+    def _session_frame(self, aggregates: pl.DataFrame) -> pl.DataFrame:
+        """The sessions with their aggregates, in the order in which they were added."""
+        given = [name for name in SESSIONS.names if name in SessionRow.__dataclass_fields__]
+        rows = pl.DataFrame(
+            [
+                pl.Series(name, [getattr(session, name) for session in self._sessions], dtype=_SESSION_SCHEMA[name])
+                for name in given
+            ]
+        )
+        counted = ["scored_count", "in_flight_count", "seed_sum"]
+        return (
+            rows.with_row_index("file")
+            .join(aggregates, on="file", how="left", maintain_order="left")
+            .with_columns(pl.col(counted).fill_null(0))
+        )
+
+    def _record_frame(self, evidence: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
+        of_file = [sessions[name].gather(evidence["file"]) for name in _FROM_FILE if name in self._wanted]
+        return evidence.with_columns(of_file).select(self._wanted) if of_file else evidence.select(self._wanted)
+
+
+def mark_unreadable(session: SessionRow, why: str, rule: str) -> None:
+    """Say of a rejected file that it was not read, and has no size therefore, and nothing else."""
+    session.size_bytes = None
+    # Tables on a screen show the value and not the message.
+    session.faults = [Fault(rule, value=None if rule == UNREADABLE else shorten(why), detail=why)]
+
+
+def _has_top_conflict(document: Any) -> bool:
+    names = document.deviceName, document.device_name
+    return isinstance(names[0], str) and isinstance(names[1], str) and names[0] != names[1]
+
+
+def _fill_top(session: SessionRow, layout: Layout, document: Any, data: Document) -> None:
+    score = document.stability_score
+    if score is msgspec.UNSET:
+        session.faults.append(Fault("missing-field", "stability_score", byte_offset=data.index(b"{")))
+    session.declared_stability_score = _given(score)
+    session.backend = _given(document.backend)
+    session.device_name = device_name(_given(document.deviceName), _given(document.device_name))
+    if layout.top_unknown:
+        session.extra = json_object(raw_fields(document, layout.top_unknown))
+    is_set = tuple([value is not msgspec.UNSET for value in layout.top(document)])
+    session.shared = _shared_faults(layout, session.record_count, is_set)
+
+
+def _given(value: Any) -> Any:
+    return None if value is msgspec.UNSET else value
+
+
+@lru_cache(maxsize=1024)
+def _shared_faults(layout: Layout, records: int, is_set: tuple[bool, ...]) -> Sequence[Fault]:
+    """The faults about keys of a file with so many records; most files of a folder have the same."""
+    keys = [*SESSION_FIELDS, *(key for _, key in layout.top_unknown)]
+    counted = SessionRow("")
+    counted.note_keys(layout.noted, RECORD_FIELDS, times=records)
+    counted.note_keys(compress(keys, is_set), SESSION_FIELDS)
+    return tuple(counted.shared_faults())
+
+
+def _aggregates(evidence: pl.DataFrame) -> pl.DataFrame:
+    """What the table of sessions says of each one's records."""
+    score, acquired = pl.col("stability_score"), pl.col("acquired_at")
+    return evidence.group_by("file", maintain_order=True).agg(
+        mean_stability=score.mean(),
+        scored_count=score.count().cast(pl.UInt32),
+        in_flight_count=pl.col("released_at").is_null().sum().cast(pl.UInt32),
+        first_acquired_at=acquired.min(),
+        last_acquired_at=acquired.max(),
+        seed_sum=pl.col("seed").sum(),
+    )

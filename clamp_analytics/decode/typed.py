@@ -1,0 +1,283 @@
+"""The fast path: a typed decoder for every set of keys that files turn out to have.
+
+A layout demands exactly its keys, each with its type and range, so a document that it accepts needs no further
+look at single values. Unknown keys are part of a layout as raw JSON, which keeps files with extensions fast.
+A key that stands twice is the one fault that a typed decoder does not see. Every field needs its comma, so a
+count of commas gives it away without a second parse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+
+from clamp_analytics.decode.json_scanner import Document, is_utf8, may_be_deep
+from clamp_analytics.decode.pieces import LONG_BYTES, array_of, spans
+from clamp_analytics.schema import RECORDS, SESSIONS, JsonField, Table
+
+LAYOUTS_KEPT = 8
+"""How many layouts are tried on a file before its keys are looked at; more would only slow bad heaps down."""
+
+
+def _known(table: Table) -> dict[str, JsonField]:
+    return {key: column.json for column in table.columns if column.json for key in column.json.keys}
+
+
+RECORD_FIELDS = _known(RECORDS)
+"""The JSON fields of a record, by key."""
+
+SESSION_FIELDS = _known(SESSIONS)
+"""The JSON fields of a session's top level but for `records`, by key."""
+
+_REQUIRED = frozenset(key for key, field in RECORD_FIELDS.items() if field.required)
+_TEXTS = tuple(key for key, field in RECORD_FIELDS.items() if field.type == "string")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """The exact keys of a record, and the decoders of what has them.
+
+    Attributes:
+        keys: the known keys of a record.
+        noted: those of its keys, known or not, that are reported: the deprecated and the unknown ones.
+        unknown: (attribute, JSON key) of each raw field of a record, by key.
+        top_unknown: the same for the top level of the document.
+        top: gets the value of each known key of the top level, ``UNSET`` where there is none, and then the raw ones.
+        session: decodes a document.
+        records: decodes an array of records.
+        record: decodes one record.
+    """
+
+    keys: frozenset[str]
+    noted: tuple[str, ...]
+    unknown: tuple[tuple[str, str], ...]
+    top_unknown: tuple[tuple[str, str], ...]
+    top: Callable[[Any], tuple[Any, ...]]
+    session: msgspec.json.Decoder[Any]
+    records: msgspec.json.Decoder[Any]
+    record: msgspec.json.Decoder[Any]
+
+    def has_duplicate_keys(self, data: Document, records: Sequence[Any], session: Any = None) -> bool:
+        """Whether a document (or an array, or a record, where no session is given) may hold a key twice.
+
+        Never False for a duplicate. May be True without one, where strings hold escaped commas.
+        """
+        width = len(self.keys) + len(self.unknown)
+        fields = len(records) * width
+        brackets = len(records)
+        if session is not None:
+            fields += self._top_fields(session)
+            brackets += 1
+        # n fields of an object need n - 1 commas, and so do n records of an array.
+        between = max(len(records) - 1, 0)
+        commas = fields - brackets + between
+        found = data.count(b",")
+        if found == commas:
+            # Every field has its comma, and neither a text nor a second value brought another one.
+            return False
+        return found != commas + self._inner_commas(records, session) or b"\\u002" in data
+
+    def needs_a_look(self, data: Document, records: Sequence[Any]) -> bool:
+        """Whether a raw field may be nested too deeply or hold what is no UTF-8, which its decoder lets through."""
+        if not self.unknown and not self.top_unknown:
+            return False
+        return may_be_deep(data, len(records) - 1) or not is_utf8(data)
+
+    def _top_fields(self, session: Any) -> int:
+        given = self.top(session)
+        return 1 + len(given) - given.count(msgspec.UNSET)
+
+    def _inner_commas(self, records: Sequence[Any], session: Any) -> int:
+        """Commas inside strings and raw values."""
+        texts = [key for key in _TEXTS if key in self.keys]
+        count = sum((getattr(record, key) or "").count(",") for record in records for key in texts)
+        count += sum(raw.count(b",") for record in records for _, raw in _given(record, self.unknown))
+        if session is not None:
+            count += sum(raw.count(b",") for _, raw in _given(session, self.top_unknown))
+            tops = [getattr(session, key) for key, field in SESSION_FIELDS.items() if field.type == "string"]
+            count += sum(text.count(",") for text in tops if isinstance(text, str))
+        return count
+
+
+def raw_fields(holder: Any, names: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The JSON text of each raw field that is set, by its key."""
+    return {key: raw.decode() for key, raw in _given(holder, names)}
+
+
+def _given(holder: Any, names: Sequence[tuple[str, str]]) -> Iterator[tuple[str, bytes]]:
+    """Key and bytes of each raw field that is set."""
+    for name, key in names:
+        raw = getattr(holder, name)
+        if raw is not msgspec.UNSET:
+            yield key, bytes(raw)
+
+
+def _python_type(field: JsonField) -> Any:
+    if field.type == "string":
+        return str | None if field.nullable else str
+    # Bounds beyond 63 bits are more than msgspec takes; the column refuses what does not fit its 64 bits.
+    maximum = field.maximum if field.maximum is not None and field.maximum < 2**63 else None
+    kind: type = int if field.type == "integer" else float
+    return Annotated[kind, msgspec.Meta(ge=field.minimum, le=maximum)]
+
+
+def _attributes(keys: frozenset[str]) -> tuple[tuple[str, str], ...]:
+    return tuple((f"unknown_{n}", key) for n, key in enumerate(sorted(keys)))
+
+
+def _lots(layout: Layout, data: Document, places: Iterable[tuple[int, int]]) -> Iterator[list[Any]]:
+    """The records at these places of a document."""
+    for start, stop in places:
+        array = b"[" + data[start:stop] + b"]"
+        try:
+            records = layout.records.decode(array)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise DoubtfulError from error
+        if layout.has_duplicate_keys(array, records) or layout.needs_a_look(array, records):
+            raise DoubtfulError
+        yield records
+
+
+def layout_of(record_keys: frozenset[str], session_keys: frozenset[str]) -> Layout | None:
+    """The layout for these keys.
+
+    Returns:
+        None where no layout can accept them: a required key is missing, or a key needs escapes.
+    """
+    if not record_keys >= _REQUIRED:
+        return None
+    known = record_keys & RECORD_FIELDS.keys()
+    unknown = _attributes(record_keys - known)
+    top_unknown = _attributes(session_keys - SESSION_FIELDS.keys() - {"records"})
+    kind: dict[str, Any] = {"forbid_unknown_fields": True, "kw_only": True, "gc": False}
+    unset = msgspec.UNSET
+    try:
+        record: Any = msgspec.defstruct(
+            "Record",
+            [
+                *((key, _python_type(field)) for key, field in RECORD_FIELDS.items() if key in known),
+                *((name, msgspec.Raw) for name, _ in unknown),
+            ],
+            rename=dict(unknown),
+            **kind,
+        )
+        session: Any = msgspec.defstruct(
+            "Session",
+            [
+                ("records", list[record]),
+                *((key, _python_type(field) | msgspec.UnsetType, unset) for key, field in SESSION_FIELDS.items()),
+                *((name, msgspec.Raw | msgspec.UnsetType, unset) for name, _ in top_unknown),
+            ],
+            rename=dict(top_unknown),
+            **kind,
+        )
+    except ValueError:
+        return None
+    return Layout(
+        keys=frozenset(known),
+        noted=tuple(key for key in record_keys if key not in known or RECORD_FIELDS[key].deprecated),
+        unknown=unknown,
+        top_unknown=top_unknown,
+        top=attrgetter(*SESSION_FIELDS, *(name for name, _ in top_unknown)),
+        session=msgspec.json.Decoder(session),
+        records=msgspec.json.Decoder(list[record]),
+        record=msgspec.json.Decoder(record),
+    )
+
+
+class DoubtfulError(Exception):
+    """Among some records is one with a fault; the slow path says which."""
+
+
+class Decoded(NamedTuple):
+    """A document that a layout accepts.
+
+    Attributes:
+        layout: the layout.
+        document: the fields of the top level.
+        lots: its records, in lists of a few thousand at most. Raises ``DoubtfulError`` where one is not accepted.
+    """
+
+    layout: Layout
+    document: Any
+    lots: Iterable[Sequence[Any]]
+
+
+class Layouts:
+    """The layouts met so far, the one that fitted last first."""
+
+    def __init__(self) -> None:
+        self._met: list[Layout] = []
+
+    def decode_session(self, data: Document) -> Decoded | None:
+        """Decode a document by the layout that accepts it.
+
+        Returns:
+            None where no layout does; the slow path then says why.
+        """
+        array = array_of(data) if len(data) >= LONG_BYTES else None
+        if array is None:
+            found = self._decode_whole(data)
+            return Decoded(*found, [found[1].records]) if found else None
+        (_, first_end), *others = spans(data, *array)
+        found = self._decode_whole(data[:first_end] + data[array[1] :])
+        return Decoded(*found, chain([found[1].records], _lots(found[0], data, others))) if found else None
+
+    def _decode_whole(self, data: Document) -> tuple[Layout, Any] | None:
+        found = self._try("session", data)
+        if found is None and self._learn(data):
+            found = self._try("session", data)
+        if found is None:
+            return None
+        layout, session = found
+        doubtful = layout.has_duplicate_keys(data, session.records, session) or layout.needs_a_look(
+            data, session.records
+        )
+        return None if doubtful else found
+
+    def decode_record(self, data: Document) -> tuple[Layout, Any] | None:
+        """The same for one record."""
+        found = self._try("record", data)
+        return None if found is None or found[0].has_duplicate_keys(data, [found[1]]) else found
+
+    def _try(self, what: str, data: Document) -> tuple[Layout, Any] | None:
+        for layout in self._met:
+            try:
+                decoded = getattr(layout, what).decode(data)
+            except msgspec.ValidationError:
+                continue
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                # Broken for every layout: the slow path finds the place.
+                return None
+            if layout is not self._met[0]:
+                self._met.remove(layout)
+                self._met.insert(0, layout)
+            return layout, decoded
+        return None
+
+    def _learn(self, data: Document) -> Layout | None:
+        """Make a layout from the keys of the document and of its first record."""
+        try:
+            top = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+            records = msgspec.json.decode(top["records"], type=list[msgspec.Raw])
+            keys = msgspec.json.decode(records[0], type=dict[str, msgspec.Raw]).keys() if records else _REQUIRED
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError):
+            return None
+        return self.remember(frozenset(keys), frozenset(top))
+
+    def remember(self, record_keys: frozenset[str], session_keys: frozenset[str]) -> Layout | None:
+        """Add the layout of these keys, unless it is known or none can be made."""
+        layout = layout_of(record_keys, session_keys)
+        if layout is None or any(
+            (layout.keys, layout.unknown, layout.top_unknown) == (met.keys, met.unknown, met.top_unknown)
+            for met in self._met
+        ):
+            return None
+        self._met.insert(0, layout)
+        del self._met[LAYOUTS_KEPT:]
+        return layout

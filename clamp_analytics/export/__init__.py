@@ -1,6 +1,0 @@
-"""Parquet out: the three tables as files that any tool opens, complete or absent."""
-
-from clamp_analytics.export.options import ExportOptions
-from clamp_analytics.export.run import export
-
-__all__ = ["ExportOptions", "export"]

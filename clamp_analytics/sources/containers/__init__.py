@@ -1,0 +1,1 @@
+"""Zip, tar and compressed files as sources."""

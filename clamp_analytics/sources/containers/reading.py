@@ -1,0 +1,259 @@
+"""Zip, tar and compressed files as sources: their members one by one, never unpacked to disk.
+
+Nothing of a container is given out before all of it is known to be sound. A zip is judged by its directory, and its
+members by their own checksums. A stream is decompressed to its end first, and once more where it holds too much to
+be kept meanwhile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections import Counter
+from collections.abc import Iterator
+
+from clamp_analytics.atomic_files import INSIDE
+from clamp_analytics.sources.containers import headers, tars, zips
+from clamp_analytics.sources.containers.codecs import Raw, stream_of
+from clamp_analytics.sources.containers.limits import (
+    DEFAULT_LIMITS,
+    Budget,
+    ContainerLimits,
+    DamagedError,
+    RefusedError,
+)
+from clamp_analytics.sources.containers.members import (
+    KEPT_BYTES,
+    LazyMember,
+    Member,
+    Rejected,
+    Skipped,
+    check_head,
+    read_session,
+)
+from clamp_analytics.sources.files import UnreadableError, open_regular, reason_of
+from clamp_analytics.sources.names import ENDINGS, Codec, Form, Kind, MemberFilter, ending_of, split_member
+
+_OVERHEAD_BYTES = 500
+"""What Python adds to each member that is kept."""
+
+_SHRINKS = 16
+"""About how many times telemetry shrinks; how much of it makes a batch is planned by that."""
+
+
+def read_container(
+    path: str, limits: ContainerLimits = DEFAULT_LIMITS, *, salvage: bool = False
+) -> Iterator[Member | Rejected | Skipped]:
+    """What a container holds.
+
+    Args:
+        path: the container, or a member of one as ``artifact.zip!/telemetry/x.json``, or a folder in one.
+        limits: how much it may hold.
+        salvage: whether the whole members of a cut or damaged container are kept, instead of none of them.
+
+    Yields:
+        The members that are session files by their name, in the order of a zip's names or of a tar itself; what is
+        rejected, among them the container itself where it is damaged, deceptive or too large; and at its end how many
+        entries were passed over.
+    """
+    for found in open_container(path, limits, salvage=salvage):
+        if isinstance(found, LazyMember):
+            try:
+                yield Member(found.source, found.read())
+            except UnreadableError as error:
+                yield Rejected(found.source, error.rule, str(error))
+        else:
+            yield found
+
+
+def open_container(
+    path: str, limits: ContainerLimits = DEFAULT_LIMITS, *, salvage: bool = False
+) -> Iterator[Member | LazyMember | Rejected | Skipped]:
+    """As ``read_container``, but what can be read on its own is given as ``LazyMember``."""
+    outer, only = split_member(path) or (path, "")
+    form, codec = ENDINGS[ending_of(outer)]
+    given: set[str] = set()
+    try:
+        with open_regular(outer) as raw:
+            if form is Form.SESSION:
+                yield LazyMember(outer, outer, raw.seek(0, io.SEEK_END) * _SHRINKS, None, limits)
+                return
+            walk = _Walk(outer, raw.seek(0, io.SEEK_END), limits, salvage=salvage)
+            member_filter = MemberFilter(only)
+            for found in walk.container(outer, raw, form, codec, member_filter):
+                if only and isinstance(found, Rejected) and found.source == outer:
+                    if path in given:
+                        # The one member that was asked for was salvaged, and the rest is nobody's concern.
+                        continue
+                    found = found._replace(source=path)
+                elif only and not isinstance(found, Skipped):
+                    given.add(found.source)
+                yield found
+            if only and not walk.met:
+                yield Rejected(path, UnreadableError.rule, "the container has no such member")
+    except UnreadableError as error:
+        yield Rejected(path, error.rule, str(error))
+    except OSError as error:
+        yield Rejected(path, UnreadableError.rule, reason_of(error))
+
+
+def identity(path: str) -> str:
+    """What stays the same as long as a container's bytes do: their SHA-256, in hexadecimal.
+
+    It reads the container as it is and decompresses nothing.
+
+    Raises:
+        UnreadableError: it is no regular file, or the system refuses.
+    """
+    try:
+        with open_regular(path) as raw:
+            # Buffered as a whole piece at a time; only what a file object of Python offers is asked for.
+            return hashlib.file_digest(raw, "sha256").hexdigest()
+    except OSError as error:
+        raise UnreadableError(reason_of(error)) from error
+
+
+class _Walk:
+    """One container on disk and what is taken out of it, inner containers included."""
+
+    def __init__(self, path: str, packed_bytes: int, limits: ContainerLimits, *, salvage: bool) -> None:
+        self._path = path
+        self._packed_bytes = packed_bytes
+        self._limits = limits
+        self._salvage = salvage
+        # Inner containers share one budget: a bomb does not grow by being spread over many of them.
+        self._inner = Budget(limits, packed_bytes)
+        self.met = False
+
+    def container(
+        self, name: str, raw: Raw, form: Form, codec: Codec, member_filter: MemberFilter, *, inner: bool = False
+    ) -> Iterator[Member | LazyMember | Rejected | Skipped]:
+        """What a container holds; where it is rejected, that and nothing else."""
+        skipped: Counter[str] = Counter()
+        try:
+            check_head(raw, form, codec)
+            if form is Form.ZIP:
+                yield from self._zip(name, raw, member_filter, skipped, inner=inner)
+            else:
+                yield from self._tar(name, raw, codec, member_filter, skipped, inner=inner)
+        except UnreadableError as error:
+            self.met = True
+            yield Rejected(name, error.rule, str(error))
+        if skipped:
+            yield Skipped(skipped)
+
+    def _budget(self, *, inner: bool) -> Budget:
+        return self._inner if inner else Budget(self._limits, self._packed_bytes)
+
+    def _zip(
+        self, name: str, raw: Raw, member_filter: MemberFilter, skipped: Counter[str], *, inner: bool
+    ) -> Iterator[Member | LazyMember | Rejected | Skipped]:
+        place = zips.FilePlace(raw)
+        try:
+            members = zips.directory(place, MemberFilter(member_filter.only), self._budget(inner=inner))
+        except DamagedError:
+            if not self._salvage:
+                raise
+            for member, content in headers.whole_members(place, member_filter, self._budget(inner=inner)):
+                yield from self._sorted_out(
+                    name, member.name, member.kind, member, content, member_filter, skipped, inner
+                )
+            raise
+        for member in members:
+            source = f"{name}{INSIDE}{member.name}"
+            if member.kind is Kind.SESSION and not member.refused and not inner:
+                self.met = True
+                yield LazyMember(source, self._path, member.size, member, self._limits)
+                continue
+            data = None
+            if member.kind not in (Kind.OTHER, Kind.NOT_ASKED) and not member.refused:
+                try:
+                    data = zips.read_member(place, member)
+                except UnreadableError as error:
+                    self.met = True
+                    yield Rejected(source, error.rule, str(error))
+                    continue
+            yield from self._sorted_out(name, member.name, member.kind, member, data, member_filter, skipped, inner)
+
+    def _tar(
+        self, name: str, raw: Raw, codec: Codec, member_filter: MemberFilter, skipped: Counter[str], *, inner: bool
+    ) -> Iterator[Member | LazyMember | Rejected | Skipped]:
+        room = _Room(KEPT_BYTES)
+        kept: list[tars.Entry] = []
+        damage: DamagedError | None = None
+        budget = self._budget(inner=inner)
+        try:
+            for entry in tars.entries(stream_of(raw, codec, budget), MemberFilter(member_filter.only), budget, room):
+                if room.left < 0:
+                    kept.clear()
+                else:
+                    kept.append(entry)
+        except DamagedError as error:
+            if not self._salvage:
+                raise
+            damage = error
+        entries: Iterator[tars.Entry] = iter(kept)
+        if room.left < 0:
+            # What it holds was counted; the second time costs no more of what inner containers may take.
+            again = Budget(self._limits, self._packed_bytes)
+            entries = tars.entries(
+                stream_of(raw, codec, again), MemberFilter(member_filter.only), again, lambda _: True
+            )
+        try:
+            for entry in entries:
+                yield from self._sorted_out(
+                    name, entry.name, entry.kind, entry, entry.data, member_filter, skipped, inner
+                )
+        except DamagedError as error:
+            # It was sound a moment ago, unless its damage is known.
+            damage = damage or error
+        if damage is not None:
+            raise damage
+
+    def _sorted_out(
+        self,
+        container: str,
+        name: str,
+        kind: Kind,
+        entry: tars.Entry | zips.Member,
+        data: bytes | None,
+        member_filter: MemberFilter,
+        skipped: Counter[str],
+        inner: bool,
+    ) -> Iterator[Member | LazyMember | Rejected | Skipped]:
+        """What becomes of one member."""
+        if kind is Kind.NOT_ASKED:
+            return
+        if kind is Kind.OTHER:
+            skipped[entry.reason] += 1
+            return
+        self.met = True
+        source = f"{container}{INSIDE}{name}"
+        if entry.refused or data is None:
+            yield Rejected(source, RefusedError.rule, entry.reason)
+        elif kind is Kind.SESSION:
+            yield Member(source, data)
+        elif kind is Kind.COMPRESSED:
+            try:
+                yield Member(source, read_session(name, io.BytesIO(data), self._limits, self._inner))
+            except UnreadableError as error:
+                yield Rejected(source, error.rule, str(error))
+        elif inner:
+            yield Rejected(source, RefusedError.rule, "it is a container in a container in a container")
+        else:
+            form, codec = ENDINGS[ending_of(name)]
+            yield from self.container(
+                source, io.BytesIO(data), form, codec, MemberFilter(member_filter.rest(name)), inner=True
+            )
+
+
+class _Room:
+    """Room for members that are kept until their container is known to be sound."""
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+
+    def __call__(self, size: int) -> bool:
+        if self.left >= 0:
+            self.left -= size + _OVERHEAD_BYTES
+        return self.left >= 0

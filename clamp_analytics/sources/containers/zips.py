@@ -1,0 +1,307 @@
+"""Zip archives (PKWARE APPNOTE 6.3), read by their directory, which is checked as a whole before a member is.
+
+Every range of bytes is claimed once, from the first byte to the last, so no two members share data, nothing is
+hidden around them, and every reader finds the same members.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+import zlib
+from array import array
+from itertools import pairwise
+from typing import NamedTuple, Protocol
+
+from clamp_analytics.sources.containers.codecs import Raw, read_fully
+from clamp_analytics.sources.containers.limits import Budget, DamagedError, RefusedError
+from clamp_analytics.sources.names import Kind, MemberFilter
+
+_END, _END_64, _LOCATOR = struct.Struct("<4s4H2LH"), struct.Struct("<4sQ2H2L4Q"), struct.Struct("<4sLQL")
+_ENTRY, LOCAL = struct.Struct("<4s6H3L5H2L"), struct.Struct("<4s5H3L2H")
+_EXTRA = struct.Struct("<2H")
+_UNIX = 3
+_ENCRYPTED = 0x1 | 0x40 | 0x2000
+SIZES_FOLLOW = 0x8
+STORED, DEFLATED = 0, 8
+_METHODS = {9: "deflate64", 12: "bzip2", 14: "LZMA", 93: "zstd", 95: "xz", 98: "PPMd", 99: "AES"}
+_WINDOW = 1 << 20
+_TAIL = _END.size + 0xFFFF
+
+
+class Member(NamedTuple):
+    """One member as the directory gives it.
+
+    Attributes:
+        name: its name, without the parts that say nothing.
+        kind: what it is by its name.
+        reason: why it is passed over, or cannot be read.
+        refused: whether it would be read but for the reason.
+        raw_name: its name as it stands.
+        method: how it is compressed.
+        crc: the CRC-32 of its content.
+        packed: its bytes in the archive.
+        size: the bytes of its content.
+        offset: where its local header is.
+        end: where the next member or the directory begins.
+    """
+
+    name: str
+    kind: Kind
+    reason: str
+    refused: bool
+    raw_name: bytes
+    method: int
+    crc: int
+    packed: int
+    size: int
+    offset: int
+    end: int = 0
+
+
+class Place(Protocol):
+    """Where bytes are read at any offset."""
+
+    size: int
+
+    def at(self, offset: int, size: int) -> bytes:
+        """The bytes there, fewer at the end."""
+
+
+class FilePlace:
+    """An open file or bytes in memory as a place."""
+
+    def __init__(self, raw: Raw) -> None:
+        self._raw = raw
+        self.size = raw.seek(0, os.SEEK_END)
+
+    def at(self, offset: int, size: int) -> bytes:
+        """The bytes there, fewer at the end."""
+        if offset >= self.size:
+            # A lie may be too large for the system to look there.
+            return b""
+        self._raw.seek(offset)
+        return read_fully(self._raw, size)
+
+
+def directory(place: Place, member_filter: MemberFilter, budget: Budget) -> list[Member]:
+    """All members but folders, by name, after the whole directory was checked.
+
+    Raises:
+        UnreadableError: it is cut, damaged, deceptive, or holds too much.
+    """
+    count, start, size = _find_directory(place)
+    budget.count_member(count)
+    starts, ends = array("Q"), array("Q")
+    found = []
+    at = _Cursor(place, start, size)
+    for _ in range(count):
+        member, occupied = _member(at, member_filter)
+        if occupied > start:
+            raise DamagedError("a member lies outside of the archive")
+        starts.append(member.offset)
+        ends.append(occupied)
+        found.append(member)
+    if at.left:
+        raise DamagedError("its directory has more entries than it says")
+    bounds = _bounds(starts, ends, start)
+    asked = [
+        member._replace(end=bounds[member.offset])
+        for member in found
+        if member.kind is not Kind.NOT_ASKED and not member.raw_name.endswith(b"/")
+    ]
+    for member in asked:
+        if member.kind is not Kind.OTHER and not member.refused:
+            budget.check_member(member.name, member.size)
+            budget.take(member.size)
+    return sorted(asked, key=lambda member: member.name)
+
+
+def _find_directory(place: Place) -> tuple[int, int, int]:
+    """Entries, offset and size of the directory."""
+    begin = max(place.size - _TAIL, 0)
+    tail = place.at(begin, _TAIL)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0:
+        raise DamagedError("it has no directory at its end: it is cut, or other data follows")
+    if len(tail) - at < _END.size:
+        raise DamagedError("it is cut inside of its directory")
+    _, disk, first_disk, here, count, size, start, comment = _END.unpack_from(tail, at)
+    if at + _END.size + comment > len(tail):
+        raise DamagedError("it is cut inside of its comment")
+    if at + _END.size + comment < len(tail):
+        raise DamagedError("its directory is not at its end: it is cut, or other data follows")
+    end = begin + at
+    located = place.at(end - _LOCATOR.size, _LOCATOR.size) if end >= _LOCATOR.size else b""
+    if located.startswith(b"PK\x06\x07"):
+        _, disk, offset, _ = _LOCATOR.unpack(located)
+        record = place.at(offset, _END_64.size)
+        if len(record) < _END_64.size or not record.startswith(b"PK\x06\x06"):
+            raise DamagedError("its zip64 directory is missing")
+        _, length, _, _, _, first_disk, here, count, size, start = _END_64.unpack(record)
+        if offset + 12 + length != end - _LOCATOR.size:
+            raise DamagedError("its zip64 directory is not where it says")
+        end = offset
+    if disk or first_disk or here != count:
+        raise RefusedError("it is one part of an archive on several disks")
+    if start + size != end:
+        raise RefusedError("its directory is not where it says: data was put before it or into it")
+    if size < count * _ENTRY.size:
+        raise DamagedError("its directory has fewer entries than it says")
+    return count, start, size
+
+
+class _Cursor:
+    """Reads a directory forward through a window, because it may be large."""
+
+    def __init__(self, place: Place, start: int, size: int) -> None:
+        self._place = place
+        self._next = start
+        self._unread = size
+        self._window = b""
+        self._at = 0
+
+    @property
+    def left(self) -> int:
+        """Bytes until the end of the directory."""
+        return self._unread + len(self._window) - self._at
+
+    def take(self, size: int) -> bytes:
+        """The next bytes."""
+        if self._at + size > len(self._window):
+            more = self._place.at(self._next, min(max(_WINDOW, size), self._unread))
+            self._next += len(more)
+            self._unread -= len(more)
+            self._window, self._at = self._window[self._at :] + more, 0
+        part = self._window[self._at : self._at + size]
+        if len(part) < size:
+            raise DamagedError("it is cut inside of its directory")
+        self._at += size
+        return part
+
+
+def _member(at: _Cursor, member_filter: MemberFilter) -> tuple[Member, int]:
+    """The next member of a directory, and the least offset at which it may end."""
+    # The fields are those of the specification, in its order.
+    (signature, made_by, _, flags, method, _, _, crc, packed, size, name_length, extra_length, comment_length,
+     disk, _, attributes, offset) = _ENTRY.unpack(at.take(_ENTRY.size))  # fmt: skip
+    if signature != b"PK\x01\x02":
+        raise DamagedError("its directory is damaged")
+    raw_name = at.take(name_length)
+    extra = at.take(extra_length)
+    at.take(comment_length)
+    size, packed, offset = large_sizes(extra, size, packed, offset)
+    if disk not in (0, 0xFFFF):
+        raise RefusedError("it is one part of an archive on several disks")
+    name, kind, reason = member_filter.sort(name_of(raw_name))
+    occupied = offset + LOCAL.size + name_length + packed
+    mode = attributes >> 16 if made_by >> 8 == _UNIX else 0
+    if raw_name.endswith(b"/"):
+        kind = Kind.NOT_ASKED
+    why = refusal_of(mode, flags, method)
+    if kind is Kind.OTHER and _is_special(mode):
+        reason = "not a regular file"
+    refused = bool(why) and kind not in (Kind.OTHER, Kind.NOT_ASKED)
+    member = Member(name, kind, why if refused else reason, refused, raw_name, method, crc, packed, size, offset)
+    return member, occupied
+
+
+def _is_special(mode: int) -> bool:
+    return stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR)
+
+
+def refusal_of(mode: int, flags: int, method: int) -> str:
+    """Why a member that is asked for cannot be read; empty where it can."""
+    if _is_special(mode):
+        return "it is a link" if stat.S_ISLNK(mode) else "it is no regular file"
+    if flags & _ENCRYPTED or method == 99:
+        return "it is encrypted"
+    if method not in (STORED, DEFLATED):
+        return f"it is compressed by {_METHODS.get(method, f'method {method}')}, which is not read"
+    return ""
+
+
+def name_of(raw_name: bytes) -> str:
+    """A name as text: UTF-8, which most programs write, flagged or not, or else what PKZIP wrote."""
+    try:
+        return raw_name.decode()
+    except UnicodeDecodeError:
+        return raw_name.decode("cp437")
+
+
+def large_sizes(extra: bytes, size: int, packed: int, offset: int) -> tuple[int, int, int]:
+    """Size, packed size and offset, from the zip64 field where they are too large for 32 bits."""
+    values = [size, packed, offset]
+    if 0xFFFFFFFF not in values:
+        return size, packed, offset
+    at = 0
+    while at + _EXTRA.size <= len(extra):
+        tag, length = _EXTRA.unpack_from(extra, at)
+        at += _EXTRA.size
+        if tag == 1:
+            field = extra[at : at + length]
+            for place, value in enumerate(values):
+                if value == 0xFFFFFFFF:
+                    if len(field) < 8:
+                        raise DamagedError("the zip64 sizes of a member are missing")
+                    values[place], field = int.from_bytes(field[:8], "little"), field[8:]
+            return values[0], values[1], values[2]
+        at += length
+    return size, packed, offset
+
+
+def _bounds(starts: array[int], ends: array[int], directory_start: int) -> dict[int, int]:
+    """Where each member's bytes have to end, by its offset."""
+    order = sorted(range(len(starts)), key=starts.__getitem__)
+    bounds: dict[int, int] = {}
+    if directory_start and (not order or starts[order[0]] != 0):
+        raise RefusedError("other data stands before its first member")
+    for place, following in pairwise([*order, -1]):
+        end = directory_start if following < 0 else starts[following]
+        if ends[place] > end:
+            raise RefusedError("its members overlap")
+        bounds[starts[place]] = end
+    return bounds
+
+
+def read_member(place: Place, member: Member) -> bytes:
+    """The content of a member.
+
+    Raises:
+        DamagedError: its bytes are not what the directory says of them.
+    """
+    header = place.at(member.offset, LOCAL.size)
+    if len(header) < LOCAL.size or not header.startswith(b"PK\x03\x04"):
+        raise DamagedError("its header is missing")
+    _, _, _, method, _, _, _, _, _, name_length, extra_length = LOCAL.unpack(header)
+    start = member.offset + LOCAL.size + name_length + extra_length
+    if method != member.method or place.at(member.offset + LOCAL.size, name_length) != member.raw_name:
+        raise DamagedError("its header contradicts the directory")
+    if start + member.packed > member.end:
+        raise RefusedError("it overlaps with what follows")
+    # Deflate adds a few bytes a block to what does not shrink; more is a lie, and not worth its memory.
+    if member.packed > 2 * member.size + 1024:
+        raise DamagedError("its two sizes contradict each other")
+    return unpacked(place.at(start, member.packed), member)
+
+
+def unpacked(data: bytes, member: Member) -> bytes:
+    """The content of a member, checked against its size and checksum.
+
+    Raises:
+        DamagedError: it is another one.
+    """
+    if member.method == DEFLATED:
+        engine = zlib.decompressobj(-zlib.MAX_WBITS)
+        try:
+            data = engine.decompress(data, member.size + 1)
+        except zlib.error as error:
+            raise DamagedError(f"its compressed data is damaged: {error}") from error
+        if not engine.eof or engine.unused_data or engine.unconsumed_tail:
+            raise DamagedError("its size is not what the directory says")
+    if len(data) != member.size:
+        raise DamagedError("its size is not what the directory says")
+    if zlib.crc32(data) != member.crc:
+        raise DamagedError("its checksum is wrong")
+    return data

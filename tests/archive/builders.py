@@ -1,0 +1,114 @@
+"""Runs ingests in processes of their own and kills them; a program, started by ``test_killed.py``.
+
+Everything is imported once and every run is a fork, so that fifty of them take seconds. A run counts what the
+archive's code calls, which gives moments all over its way: at the one that is asked for it says so and goes on,
+and is killed while it does.
+"""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from random import Random
+
+import duckdb
+import polars as pl  # noqa: F401  # every run would load it
+
+import clamp_analytics.archive
+from clamp_analytics.archive.ingest import staging
+from clamp_analytics.archive.ingest.run import IngestOptions, ingest
+from clamp_analytics.reading import tasks
+
+HOME = os.path.dirname(clamp_analytics.archive.__file__)
+TABLES = {
+    "sessions": "*",
+    "records": "*",
+    "violations": "*",
+    "files": "* EXCLUDE (ingest)",
+    "containers": "* EXCLUDE (ingest)",
+}
+
+
+def run(sources: Path, archive: Path, moment: int | None, report: int) -> None:
+    """Ingest, counting; ``report`` gets a byte at the moment, and the number of all calls at the end."""
+    calls = 0
+
+    def count(frame: object, event: str, _: object) -> None:
+        nonlocal calls
+        if event in ("call", "c_call") and frame.f_code.co_filename.startswith(HOME):
+            if calls == moment:
+                os.write(report, b".")
+            calls += 1
+
+    tasks.BATCH_FILES, staging.COMMIT_FILES = 4, 8
+    sys.setprofile(count)
+    ingest(sources, archive, IngestOptions(jobs=1))
+    sys.setprofile(None)
+    os.write(report, str(calls).encode())
+
+
+def forked(sources: Path, archive: Path, moment: int | None = None) -> bytes:
+    """What a run reports; one that comes to its moment is killed then."""
+    end, report = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(end)
+        code = 1
+        try:
+            run(sources, archive, moment, report)
+            code = 0
+        finally:
+            os._exit(code)
+    os.close(report)
+    said = os.read(end, 100)
+    if said.startswith(b"."):
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    os.close(end)
+    assert status == 0 or os.WTERMSIG(status) == signal.SIGKILL, f"the run failed: {status}"
+    return said
+
+
+def tables(archive: Path) -> dict[str, list[list[str]]]:
+    """All rows of an archive as text, in order; numbers and times of ingests aside."""
+    with duckdb.connect(str(archive), read_only=True) as connection:
+        return {
+            table: [
+                list(row) for row in connection.execute(f"SELECT COLUMNS({columns})::VARCHAR FROM {table}").fetchall()
+            ]
+            for table, columns in TABLES.items()
+        }
+
+
+def in_child(archive: Path) -> str:
+    """The tables as JSON, read in a process of its own: DuckDB's threads do not survive a fork."""
+    end, report = os.pipe()
+    if os.fork() == 0:
+        with os.fdopen(report, "w") as file:
+            json.dump(tables(archive), file)
+        os._exit(0)
+    os.close(report)
+    with os.fdopen(end) as file:
+        text = file.read()
+    os.wait()
+    return text
+
+
+def main(sources: Path, work: Path, seed: int, times: int) -> None:
+    """Print, as one JSON object, how often a run was killed and which moments left something else than a clean run."""
+    calls = int(forked(sources, work / "clean.duckdb"))
+    right = in_child(work / "clean.duckdb")
+    killed, wrong, left = 0, [], []
+    for moment in Random(seed).sample(range(calls), times):
+        archive = work / f"{moment}.duckdb"
+        killed += forked(sources, archive, moment).startswith(b".")
+        forked(sources, archive)
+        if in_child(archive) != right:
+            wrong.append(moment)
+        left += [path.name for path in work.iterdir() if path.name.endswith((".lock", ".wal", ".tmp"))]
+    print(json.dumps({"calls": calls, "killed": killed, "wrong": wrong, "left": left}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

@@ -1,0 +1,292 @@
+"""The report in a real browser: drawn, silent, self-contained, and usable by whoever reads it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.html_report.conftest import HOSTILE
+
+PATIENCE = 60
+"""Seconds until a condition counts as never met; nothing waits that long where all is well."""
+
+
+@pytest.fixture
+def opened(browser: Any, page: Path) -> Iterator[Any]:
+    yield from _opened(browser, page)
+
+
+@pytest.fixture
+def hostile(browser: Any, hostile_page: Path) -> Iterator[Any]:
+    yield from _opened(browser, hostile_page)
+
+
+def _opened(browser: Any, page: Path) -> Iterator[Any]:
+    for kind in ("browser", "performance"):
+        browser.get_log(kind)
+    show(browser, page)
+    yield browser
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+
+
+def show(browser: Any, page: Path) -> None:
+    """Open a report from disk, and come back when its charts are done."""
+    browser.get(page.as_uri())
+    until(browser, "return document.documentElement.dataset.charts")
+
+
+def until(browser: Any, script: str) -> Any:
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(browser, PATIENCE).until(lambda driver: driver.execute_script(script))
+
+
+def emulate(browser: Any, *, scheme: str = "light", media: str = "") -> None:
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
+
+
+def resize(browser: Any, width: int) -> None:
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def style(browser: Any, selector: str, name: str) -> str:
+    script = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
+    value: str = browser.execute_script(script, selector, name)
+    return value
+
+
+def test_every_chart_is_drawn(opened: Any) -> None:
+    marks = opened.execute_script(
+        "return [...document.querySelectorAll('.chart')]"
+        ".map(place => place.querySelectorAll('svg [class*=role-mark] path, svg [class*=role-mark] line').length)"
+    )
+
+    assert opened.execute_script("return document.documentElement.dataset.charts") == "drawn"
+    assert len(marks) >= 8
+    assert min(marks) > 0
+
+
+def test_the_console_stays_empty(opened: Any) -> None:
+    assert opened.get_log("browser") == []
+
+
+def test_nothing_is_requested_but_the_file_itself(opened: Any, page: Path) -> None:
+    messages = [json.loads(entry["message"])["message"] for entry in opened.get_log("performance")]
+
+    addresses = {
+        message["params"]["request"]["url"] for message in messages if message["method"] == "Network.requestWillBeSent"
+    }
+
+    assert {address for address in addresses if not address.startswith("data:")} == {page.as_uri()}
+
+
+def test_the_policy_keeps_the_page_from_running_other_code(opened: Any) -> None:
+    outcome = opened.execute_script(
+        "window.refused = new Set();"
+        "document.addEventListener('securitypolicyviolation', event => refused.add(event.effectiveDirective));"
+        "const script = document.createElement('script'); script.textContent = 'window.ran = true';"
+        "document.body.append(script);"
+        "const image = new Image(); image.src = 'https://example.invalid/x.png';"
+        "return window.ran === true"
+    )
+
+    assert outcome is False
+    said = until(opened, "return window.refused.size === 2 && [...window.refused]")
+    assert set(said) == {"script-src-elem", "img-src"}
+
+
+def test_the_dark_scheme_changes_page_and_charts(opened: Any) -> None:
+    def colours() -> tuple[str, str, str]:
+        return (
+            style(opened, "html", "backgroundColor"),
+            style(opened, "h1", "color"),
+            style(opened, ".chart .mark-line path", "stroke"),
+        )
+
+    emulate(opened, scheme="light")
+    light = colours()
+    emulate(opened, scheme="dark")
+    dark = colours()
+
+    assert all(one != other for one, other in zip(light, dark, strict=True))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_what_it_stands_on(opened: Any, scheme: str) -> None:
+    emulate(opened, scheme=scheme)
+    behind = {"html": ["h1", "figcaption", "summary", "caption", "nav a", ".verdict", ".regressed"]}
+    behind[".figures div"] = [".figures dt", ".figures dd"]
+    behind["thead th"] = ["thead th"]
+
+    ratios = {
+        name: contrast(style(opened, name, "color"), style(opened, place, "backgroundColor"))
+        for place, names in behind.items()
+        for name in names
+    }
+
+    assert {name: ratio for name, ratio in ratios.items() if ratio < 4.5} == {}
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of two colours.
+
+    Source: Web Content Accessibility Guidelines 2.1, "contrast ratio" and "relative luminance".
+    """
+
+    def luminance(colour: str) -> float:
+        channels = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+        linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in channels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("name", ["opened", "hostile"])
+def test_a_phone_needs_no_scrolling_to_the_side(name: str, request: pytest.FixtureRequest) -> None:
+    browser = request.getfixturevalue(name)
+    page = request.getfixturevalue({"opened": "page", "hostile": "hostile_page"}[name])
+    resize(browser, 390)
+    show(browser, page)
+    browser.execute_script("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+
+    width, outside = browser.execute_script(
+        "return [document.documentElement.scrollWidth, [...document.querySelectorAll('.chart svg')]"
+        ".filter(svg => svg.getBoundingClientRect().right > innerWidth).length]"
+    )
+
+    assert (width, outside) == (390, 0)
+
+
+def test_the_first_tab_reaches_the_skip_link_and_it_leads_to_the_content(opened: Any) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    body = opened.find_element("tag name", "body")
+    body.send_keys(Keys.TAB)
+    link = opened.switch_to.active_element
+    text, left = link.text, link.location["x"]
+    link.send_keys(Keys.ENTER)
+
+    assert (text, left) == ("Skip to the content", 0)
+    assert until(opened, "return document.activeElement.id") == "main"
+
+
+def test_what_has_the_focus_can_be_seen(opened: Any) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    opened.find_element("tag name", "body").send_keys(Keys.TAB, Keys.TAB)
+
+    outline = opened.execute_script("return getComputedStyle(document.activeElement).outlineStyle")
+    assert (opened.switch_to.active_element.tag_name, outline) == ("a", "solid")
+
+
+def test_every_table_has_a_caption_and_can_be_scrolled_by_keyboard(opened: Any) -> None:
+    lacking = opened.execute_script(
+        "return [...document.querySelectorAll('table')].filter(table => !table.caption || !table.caption.textContent"
+        " || table.closest('[tabindex=\"0\"]') === null).length"
+    )
+
+    assert lacking == 0
+
+
+def test_every_chart_has_a_description_and_a_table_of_its_data(opened: Any) -> None:
+    lacking = opened.execute_script(
+        "return [...document.querySelectorAll('figure')].filter(figure =>"
+        " !figure.querySelector('[role=img][aria-label]') || !figure.querySelector('details tbody tr')).length"
+    )
+
+    assert lacking == 0
+
+
+def test_headings_leave_out_no_level(opened: Any) -> None:
+    levels = opened.execute_script("return [...document.querySelectorAll('h1,h2,h3,h4')].map(one => +one.tagName[1])")
+
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_a_change_point_is_told_by_a_dashed_line_and_a_number(opened: Any) -> None:
+    figure = "[...document.querySelectorAll('figure')].find(one => one.textContent.includes('regressed'))"
+
+    dashes = opened.execute_script(
+        f"return [...{figure}.querySelectorAll('.mark-rule line')].map(one => one.getAttribute('stroke-dasharray'))"
+    )
+    numbers = opened.execute_script(
+        f"return [...{figure}.querySelectorAll('.role-mark text')].map(one => one.textContent)"
+    )
+
+    assert "6,3" in dashes
+    assert numbers == ["1"]
+
+
+def test_a_point_says_what_it_is_when_it_is_pointed_at(opened: Any) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    point = opened.find_element("css selector", ".chart .mark-symbol path")
+    ActionChains(opened).move_to_element(point).perform()
+
+    said = until(opened, "return document.querySelector('.chart[title]')?.title")
+    assert "UTC: " in said
+
+
+def test_hostile_names_run_nothing(hostile: Any) -> None:
+    from selenium.common.exceptions import NoAlertPresentException
+
+    with pytest.raises(NoAlertPresentException):
+        _ = hostile.switch_to.alert.text
+    assert hostile.get_log("browser") == []
+    assert hostile.execute_script("return document.querySelectorAll('img').length") == 0
+
+
+def test_hostile_names_show_as_text(hostile: Any) -> None:
+    text = hostile.execute_script("return document.body.textContent")
+
+    for name in HOSTILE[:4]:
+        assert name in text
+    assert "\\u202eover\\u202cturned" in text
+    assert "nul\\x00 escape\\x1b[31m line\\u2028end" in text
+    assert "x" * 79 + "…" in text
+    assert "x" * 300 not in text
+
+
+def test_charts_of_hostile_names_are_drawn(hostile: Any) -> None:
+    drawn = hostile.execute_script("return [...document.querySelectorAll('svg text')].map(one => one.textContent)")
+
+    assert hostile.execute_script("return document.documentElement.dataset.charts") == "drawn"
+    assert any(text.startswith("{{7*7}}") for text in drawn)
+    assert any(HOSTILE[3] in text for text in drawn)
+
+
+def test_paper_is_white_in_the_dark_scheme_too(opened: Any) -> None:
+    emulate(opened, scheme="dark", media="print")
+
+    assert style(opened, "html", "backgroundColor") == "rgb(255, 255, 255)"
+    assert contrast(style(opened, ".chart .mark-line path", "stroke"), "rgb(255, 255, 255)") >= 4.5
+    assert style(opened, "nav", "display") == "none"
+
+
+def test_it_prints(opened: Any) -> None:
+    printed = base64.b64decode(opened.execute_cdp_cmd("Page.printToPDF", {})["data"])
+
+    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", printed, re.DOTALL)
+    shows_text = [b" Tf" in inflated(stream) for stream in streams]
+    assert printed.startswith(b"%PDF-")
+    assert any(shows_text)
+
+
+def inflated(stream: bytes) -> bytes:
+    try:
+        return zlib.decompress(stream)
+    except zlib.error:
+        return b""
