@@ -1,9 +1,9 @@
-"""What recording costs, as ratios within one run.
+"""The cost of recording, as ratios measured within one run.
 
-Each contender does its work and is checked before its time counts. Two contenders take turns, A B A B, so
-that a machine that slows down meets both; a ratio is the median of the turns, its spread the quartiles. Cycles
-are measured in processor time, that of background threads included, writing in time on the clock. An anchor
-that is kept is made once and locked again and again, one made anew is made for each cycle.
+The result of each contender is checked before it is measured. Two contenders alternate, A B A B, so that both
+are affected if the machine slows down. A ratio is the median of the turns, its spread the quartiles. Cycles are
+measured in processor time, including background threads, and writing in elapsed time. "Reused" means that one
+anchor is locked many times, "new" that each cycle creates an anchor.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _WRITTEN = 1_000_000
 
 
 class Row(NamedTuple):
-    """One measurement: ``ratio`` is what the target speaks of; ``spread`` its quartiles."""
+    """One measurement: ``ratio`` is compared with ``target``; ``spread`` is its quartiles."""
 
     name: str
     ratio: float
@@ -44,7 +44,7 @@ class Row(NamedTuple):
 
 
 class _Empty:
-    """The cheapest context manager that Python code can be."""
+    """The cheapest context manager written in Python."""
 
     __slots__ = ()
 
@@ -55,8 +55,8 @@ class _Empty:
         return None
 
 
-def _kept(manager: Any) -> Work:
-    """Enter one context manager again and again."""
+def _reused(manager: Any) -> Work:
+    """Enter one context manager repeatedly."""
 
     def work(times: int) -> None:
         for _ in range(times):
@@ -66,19 +66,19 @@ def _kept(manager: Any) -> Work:
     return work
 
 
-def _made(make: Callable[..., Any], *arguments: object) -> Work:
-    """Make a context manager for each cycle."""
+def _new(create: Callable[..., Any], *arguments: object) -> Work:
+    """Create a context manager for each cycle."""
 
     def work(times: int) -> None:
         for _ in range(times):
-            with make(*arguments):
+            with create(*arguments):
                 pass
 
     return work
 
 
 def _seconds(work: Work, times: int) -> float:
-    """Return processor time per cycle, that of background threads included, whatever else the machine does."""
+    """Return the processor time per cycle, including background threads; other processes do not count."""
     begin = process_time()
     work(times)
     return (process_time() - begin) / times
@@ -90,8 +90,8 @@ def _ratios(ours: tuple[Work, int], theirs: tuple[Work, int], *, before: Callabl
     for _ in range(_TURNS):
         before()
         gc.collect()
-        mine = _seconds(*ours)
-        ratios.append(mine / _seconds(*theirs))
+        own = _seconds(*ours)
+        ratios.append(own / _seconds(*theirs))
     return ratios
 
 
@@ -100,14 +100,14 @@ def _row(name: str, ratios: list[float], target: str, met: Callable[[float], boo
     return Row(name, round(middle, digits), target, f"{low:.{digits}f} to {high:.{digits}f}", met(middle))
 
 
-def _empty(telemetry: EntropyTelemetry) -> None:
-    """Forget what earlier turns recorded."""
-    assert telemetry.store is not None
-    telemetry.store.rows.clear()
+def _clear(telemetry: EntropyTelemetry) -> None:
+    """Remove the records of earlier turns."""
+    assert telemetry.buffer is not None
+    telemetry.buffer.rows.clear()
 
 
 def _check_cycles(telemetry: EntropyTelemetry, work: Work) -> None:
-    _empty(telemetry)
+    _clear(telemetry)
     work(1000)
     records = telemetry.records()
     assert len(records) == len({record.seed for record in records}) == 1000
@@ -116,14 +116,14 @@ def _check_cycles(telemetry: EntropyTelemetry, work: Work) -> None:
 
 def _against_locks(telemetry: EntropyTelemetry) -> list[Row]:
     lock = threading.Lock()
-    kept, made = _kept(ClampAnchor("bench")), _made(ClampAnchor, "bench")
+    reused, new = _reused(ClampAnchor("bench")), _new(ClampAnchor, "bench")
     rows = []
     for name, ours, theirs in [
-        ("cycle / with threading.Lock(), each kept", kept, _kept(lock)),
-        ("cycle / with threading.Lock(), each made anew", made, _made(threading.Lock)),
+        ("cycle / with threading.Lock(), each reused", reused, _reused(lock)),
+        ("cycle / with threading.Lock(), each new", new, _new(threading.Lock)),
     ]:
         _check_cycles(telemetry, ours)
-        ratios = _ratios((ours, _CYCLES), (theirs, _CYCLES), before=lambda: _empty(telemetry))
+        ratios = _ratios((ours, _CYCLES), (theirs, _CYCLES), before=lambda: _clear(telemetry))
         rows.append(_row(name, ratios, "at most 6", lambda ratio: ratio <= 6))
     return rows
 
@@ -136,18 +136,18 @@ def _against_spans(telemetry: EntropyTelemetry) -> list[Row]:
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(exporter))
-    spans = _made(provider.get_tracer("bench").start_as_current_span, "bench")
+    spans = _new(provider.get_tracer("bench").start_as_current_span, "bench")
     spans(1000)
     provider.force_flush()
     assert len(exporter.get_finished_spans()) == 1000
 
     def before() -> None:
-        _empty(telemetry)
+        _clear(telemetry)
         provider.force_flush()
         exporter.clear()
 
     rows = []
-    for name, cycles in [("made anew", _made(ClampAnchor, "bench")), ("kept", _kept(ClampAnchor("bench")))]:
+    for name, cycles in [("new", _new(ClampAnchor, "bench")), ("reused", _reused(ClampAnchor("bench")))]:
         _check_cycles(telemetry, cycles)
         ratios = [1 / ratio for ratio in _ratios((cycles, _CYCLES), (spans, _SPANS), before=before)]
         label = f"OpenTelemetry span, batch processor / cycle, anchor {name}"
@@ -161,19 +161,19 @@ def _against_histogram(telemetry: EntropyTelemetry) -> Row:
 
     registry = CollectorRegistry()
     histogram = Histogram("bench", "a cycle", registry=registry)
-    timed = _made(histogram.time)
+    timed = _new(histogram.time)
     timed(1000)
     assert registry.get_sample_value("bench_count") == 1000
-    cycles = _made(ClampAnchor, "bench")
+    cycles = _new(ClampAnchor, "bench")
     _check_cycles(telemetry, cycles)
-    ratios = _ratios((cycles, _CYCLES), (timed, _CYCLES), before=lambda: _empty(telemetry))
+    ratios = _ratios((cycles, _CYCLES), (timed, _CYCLES), before=lambda: _clear(telemetry))
     return _row("cycle / prometheus_client Histogram.time()", ratios, "below 1", lambda ratio: ratio < 1)
 
 
 def _disabled() -> Row:
     telemetry = EntropyTelemetry.disabled()
     anchor = ClampAnchor("bench", telemetry)
-    ours, theirs = _kept(anchor), _kept(_Empty())
+    ours, theirs = _reused(anchor), _reused(_Empty())
     ours(1000)
     assert telemetry.records() == []
     ratios = _ratios((ours, _CYCLES), (theirs, _CYCLES), before=lambda: None)
@@ -182,7 +182,7 @@ def _disabled() -> Row:
 
 def _bytes_held() -> Row:
     telemetry = EntropyTelemetry()
-    work = _made(ClampAnchor, "bench", telemetry)
+    work = _new(ClampAnchor, "bench", telemetry)
     work(1000)
     tracemalloc.start()
     try:
@@ -197,15 +197,15 @@ def _bytes_held() -> Row:
 
 def _megabytes_per_second() -> Row:
     telemetry = EntropyTelemetry()
-    _made(ClampAnchor, "bench", telemetry)(_WRITTEN)
+    _new(ClampAnchor, "bench", telemetry)(_WRITTEN)
     rates = []
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(5):
             gc.collect()
             begin = perf_counter()
             path = telemetry.write_json(folder)
-            mine = perf_counter() - begin
-            rates.append(path.stat().st_size / 1e6 / mine)
+            elapsed = perf_counter() - begin
+            rates.append(path.stat().st_size / 1e6 / elapsed)
             _check_session(path)
             path.unlink()
     return _row("write_json of a million records, MB/s", rates, "at least 100", lambda rate: rate >= 100, 0)
@@ -218,7 +218,7 @@ def _check_session(path: Path) -> None:
 
 
 def rows() -> list[Row]:
-    """Measure everything."""
+    """Run all measurements."""
     telemetry = EntropyTelemetry()
     previous = set_default_telemetry(telemetry)
     try:
@@ -235,10 +235,10 @@ def rows() -> list[Row]:
 
 
 def main() -> list[Row]:
-    """Measure, print a table and return its rows."""
+    """Run all measurements, print a table and return its rows."""
     measured = rows()
     width = max(len(row.name) for row in measured)
-    print(f"{'what':<{width}}  {'ratio':>8}  {'target':<12}  {'quartiles':<18}  met")
+    print(f"{'measurement':<{width}}  {'ratio':>8}  {'target':<12}  {'quartiles':<18}  met")
     for row in measured:
         print(f"{row.name:<{width}}  {row.ratio:>8}  {row.target:<12}  {row.spread:<18}  {row.met}")
     return measured

@@ -1,8 +1,8 @@
-"""The recorder: anchors, locks and the telemetry that collects what they do.
+"""The recorder: anchors and locks, and the telemetry that collects their records and writes session files.
 
-The names below are imported when they are first used: the pytest plugin lives in this package, and a test
-run that does not ask for telemetry pays nothing for it. None of them loads the analytics side, asyncio or
-multiprocessing. ``docs/recording.md`` says what the recorder guarantees.
+The names below are imported when they are first used. The pytest plugin is part of this package, and a test
+run without telemetry must not pay for the rest. None of the names imports the analysis packages, asyncio or
+multiprocessing. ``docs/recording.md`` describes what the recorder guarantees.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clamp_analytics.recorder.anchor import AnchorState, ClampAnchor, anchored
+    from clamp_analytics.recorder.buffer import Record
     from clamp_analytics.recorder.locks import AnchoredAsyncLock, AnchoredLock, AnchoredRLock
-    from clamp_analytics.recorder.store import Record
     from clamp_analytics.recorder.telemetry import EntropyTelemetry, default_telemetry, set_default_telemetry
     from clamp_analytics.recorder.warning import RecorderWarning
 
-_HOME = {
+_MODULES = {
     "AnchorState": "anchor",
     "AnchoredAsyncLock": "locks",
     "AnchoredLock": "locks",
     "AnchoredRLock": "locks",
     "ClampAnchor": "anchor",
     "EntropyTelemetry": "telemetry",
-    "Record": "store",
+    "Record": "buffer",
     "RecorderWarning": "warning",
     "anchored": "anchor",
     "default_telemetry": "telemetry",
@@ -48,11 +48,11 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     try:
-        home = _HOME[name]
+        module = _MODULES[name]
     except KeyError:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value  # found without this function from now on
+    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value  # later lookups do not call this function
     return value
 
 

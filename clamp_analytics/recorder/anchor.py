@@ -1,4 +1,4 @@
-"""``ClampAnchor``, the thing that user code holds, and ``anchored``, the same as a decorator."""
+"""``ClampAnchor``, which records a block of code, and ``anchored``, which records calls of a function."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from time import monotonic_ns, time_ns
 from typing import TYPE_CHECKING, Any, cast
 
 from clamp_analytics.errors import AnchorError
-from clamp_analytics.recorder.origins import aio, modules, task_origin, threads
-from clamp_analytics.recorder.scores import checked_score
-from clamp_analytics.recorder.seeds import Seeds
-from clamp_analytics.recorder.store import Cycle
-from clamp_analytics.recorder.telemetry import process_wide
+from clamp_analytics.recorder.buffer import Cycle
+from clamp_analytics.recorder.seeds import SeedStream
+from clamp_analytics.recorder.telemetry import default
+from clamp_analytics.recorder.thread_ids import aio, current_task_id, modules, threads
+from clamp_analytics.recorder.validation import validate_context, validate_score
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
     from typing import ParamSpec, Self, TypeVar
 
-    from clamp_analytics.recorder.store import Store
+    from clamp_analytics.recorder.buffer import Buffer
     from clamp_analytics.recorder.telemetry import EntropyTelemetry
 
     P = ParamSpec("P")
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 
 class AnchorState(Enum):
-    """What an anchor is doing.
+    """State of an anchor; the values are the names of the C++ implementation.
 
     Attributes:
         UNLOCKED: never locked so far.
         LOCKED: between ``lock`` and ``release``.
-        RELEASED: the last cycle ended well.
-        ERROR: the last cycle was left by an exception, or could not be opened.
+        RELEASED: the last cycle ended without an exception.
+        ERROR: an exception ended the last cycle, or it could not begin.
     """
 
     UNLOCKED = "Unlocked"
@@ -42,7 +42,7 @@ class AnchorState(Enum):
     ERROR = "Error"
 
 
-# Plain globals: looking a member up on its Enum costs more than all the rest of a state change.
+# Plain globals: looking up a member of an Enum costs more than the rest of a state change.
 _UNLOCKED = AnchorState.UNLOCKED
 _LOCKED = AnchorState.LOCKED
 _RELEASED = AnchorState.RELEASED
@@ -50,26 +50,31 @@ _ERROR = AnchorState.ERROR
 
 
 class ClampAnchor(Cycle):
-    """A named stretch of work, recorded from ``lock`` to ``release``; it excludes nobody (see ``AnchoredLock``).
+    """A named block of code, recorded from ``lock`` to ``release``.
 
-    An anchor may be locked again after its release, which begins a new cycle with a new seed. It belongs to
-    one thread or task at a time. Used as a context manager, plain or asynchronous, it scores 1.0 where the
-    block ends well, 0.0 where an exception leaves it, and what the block set as ``stability_score`` otherwise.
-    Released within the block, it is left alone at its end.
+    An anchor measures and does not exclude other threads; see ``AnchoredLock`` for a lock. After its release it
+    may be locked again, which begins a new cycle with a new seed. One thread or task uses it at a time.
+
+    As a context manager, plain or asynchronous, it records the block. The score is 0.0 if an exception leaves
+    the block, otherwise the value assigned to ``stability_score`` in the block, otherwise 1.0. If the block
+    releases the anchor itself, the end of the block does nothing.
 
     Args:
         context: name of the anchor in the records.
-        telemetry: what records the cycles; the process-wide default where not given.
+        telemetry: the telemetry that records the cycles; by default the process-wide one.
+
+    Raises:
+        AnchorError: ``context`` is not a string.
     """
 
-    __slots__ = ("_context", "_score", "_state", "_store", "_telemetry")
+    __slots__ = ("_buffer", "_context", "_score", "_state", "_telemetry")
 
     def __init__(self, context: str, telemetry: EntropyTelemetry | None = None) -> None:
-        if type(context) is not str and not isinstance(context, str):  # the first is the quick answer
-            raise AnchorError(f"{context!r:.100} is no context", hint="give the anchor a name, as a str")
+        if type(context) is not str:  # the usual case is decided without a call
+            validate_context(context)
         self._context = context
         self._telemetry = telemetry
-        self._store: Store | None
+        self._buffer: Buffer | None
         self._state = _UNLOCKED
 
     def __repr__(self) -> str:
@@ -82,66 +87,70 @@ class ClampAnchor(Cycle):
 
     @property
     def seed(self) -> int | None:
-        """Entropy seed of the open cycle; None where no cycle is open or the telemetry is disabled."""
-        if self._state is not _LOCKED or self._store is None:
+        """Entropy seed of the open cycle; None if no cycle is open or the telemetry is disabled."""
+        if self._state is not _LOCKED or self._buffer is None:
             return None
-        return Seeds(self._store.seed_key).of(self.token[2])
+        return SeedStream(self._buffer.seed_key).seed(self.token[2])
 
     @property
     def stability_score(self) -> float | None:
-        """Score that the open cycle will end with; None where no cycle is open.
+        """Score that the open cycle will end with, from 0 to 1; None if no cycle is open.
 
-        Set it to a number from 0 to 1 while the anchor is locked.
+        It can be set while the anchor is locked.
+
+        Raises:
+            AnchorError: on assignment, if the anchor is not locked or the score is not a number from 0 to 1.
         """
         return self._score if self._state is _LOCKED else None
 
     @stability_score.setter
     def stability_score(self, score: float) -> None:
         if self._state is not _LOCKED:
-            raise AnchorError("a score was given to an anchor that is not locked", where=self._context)
-        self._score = checked_score(score, self._context)
+            raise AnchorError("the score of an anchor that is not locked cannot be set", where=self._context)
+        self._score = validate_score(score, self._context)
 
     def status(self) -> AnchorState:
-        """Tell what the anchor is doing."""
+        """Return the state of the anchor."""
         return self._state
 
     def lock(self) -> Self:
-        """Open a cycle.
+        """Begin a cycle.
 
         Returns:
             The anchor itself.
 
         Raises:
-            AnchorError: the anchor is locked already (its cycle stays open), or the seed source failed.
+            AnchorError: the anchor is already locked (its cycle stays open), or the seed source returned
+                something other than a seed.
         """
-        # Asking and setting the state without a call in between is one step for every other thread.
+        # There is no call between the check and the assignment, so no other thread can run in between.
         if self._state is _LOCKED:
             raise AnchorError(
-                "the anchor is locked already",
+                "the anchor is already locked",
                 where=self._context,
-                hint="an anchor belongs to one thread or task at a time: release it, or make another one",
+                hint="one thread or task uses an anchor at a time: release it, or create another one",
             )
         self._state = _LOCKED
         self._score = 1.0
         telemetry = self._telemetry
-        self._store = store = (process_wide.telemetry if telemetry is None else telemetry).store
-        if store is None:
+        self._buffer = buffer = (default.telemetry if telemetry is None else telemetry).buffer
+        if buffer is None:
             return self
         try:
-            # Written out here, not called: a call more would be a tenth of the whole cycle.
-            running = aio.running
+            # `current_thread_id`, inlined: another call would add a tenth to the time of a cycle.
+            running_loop = aio.running_loop
             self.token = (
                 self._context,
-                task_origin()
-                if ("asyncio" in modules if running is None else running() is not None)
-                else threads.label,
-                next(store.tickets),
+                current_task_id()
+                if ("asyncio" in modules if running_loop is None else running_loop() is not None)
+                else threads.thread_id,
+                next(buffer.seed_indexes),
                 time_ns(),
                 monotonic_ns(),
             )
-            store.begin(self)
+            buffer.begin(self)
         except BaseException:
-            store.opened.discard(self)
+            buffer.opened.discard(self)
             self._state = _ERROR
             raise
         return self
@@ -150,28 +159,29 @@ class ClampAnchor(Cycle):
         """End the cycle.
 
         Args:
-            stability_score: from 0 to 1; where not given, what was set before, or else 1.0.
+            stability_score: from 0 to 1; by default the value assigned to the property, otherwise 1.0.
 
         Raises:
-            AnchorError: the anchor is not locked, or the score is refused; the cycle is then as it was.
+            AnchorError: the anchor is not locked, or the score is not a number from 0 to 1. The cycle is
+                unchanged then.
         """
         stop = monotonic_ns()
         if stability_score is not None:
-            stability_score = checked_score(stability_score, self._context)
+            stability_score = validate_score(stability_score, self._context)
         if self._state is not _LOCKED:
             raise AnchorError(
-                "an anchor was released that is not locked",
+                "the anchor cannot be released: it is not locked",
                 where=self._context,
-                hint=f"its state is {self._state.value}; call lock() first, and release() once",
+                hint=f"its state is {self._state.value}; call lock() first, then release() once",
             )
         self._state = _RELEASED
         self._end(stop, self._score if stability_score is None else stability_score)
 
     def _end(self, stop: int, score: float) -> None:
-        store = self._store
-        if store is not None:
-            store.finish((*self.token, stop, score))
-            store.opened.discard(self)
+        buffer = self._buffer
+        if buffer is not None:
+            buffer.finish((*self.token, stop, score))
+            buffer.opened.discard(self)
 
     __enter__ = lock
 
@@ -181,11 +191,11 @@ class ClampAnchor(Cycle):
         if self._state is not _LOCKED:
             return
         self._state = _RELEASED if kind is None else _ERROR
-        store = self._store
-        if store is not None:
-            # `Hold.finish`, written out; `+` because unpacking the token goes through a list.
-            store.finish(self.token + (monotonic_ns(), self._score if kind is None else 0.0))  # noqa: RUF005
-            store.opened.discard(self)
+        buffer = self._buffer
+        if buffer is not None:
+            # `_end`, inlined; `+` is faster than unpacking the token, which creates a list.
+            buffer.finish(self.token + (monotonic_ns(), self._score if kind is None else 0.0))  # noqa: RUF005
+            buffer.opened.discard(self)
 
     async def __aenter__(self) -> Self:
         return self.lock()
@@ -199,19 +209,24 @@ class ClampAnchor(Cycle):
 def anchored(context: str, telemetry: EntropyTelemetry | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Record each call of a function, coroutine function or generator function as one cycle.
 
-    The cycle of a coroutine lasts until it is done, that of a generator from its first value to its end.
+    The cycle of a coroutine lasts until the coroutine ends, the cycle of a generator from its first value to its
+    end. A call that raises scores 0.0, any other call 1.0.
 
     Args:
         context: name of the anchor in the records.
-        telemetry: what records the cycles; the process-wide default where not given.
+        telemetry: the telemetry that records the cycles; by default the process-wide one.
+
+    Returns:
+        A decorator that keeps the signature of the function.
 
     Raises:
-        AnchorError: for an asynchronous generator function, whose life no wrapper can follow faithfully.
+        AnchorError: ``context`` is not a string, or the function is an asynchronous generator function, which
+            a wrapper cannot delegate to completely.
     """
-    ClampAnchor(context)  # refuses a bad context where the decorator stands, not at the first call
+    validate_context(context)  # here, so that the error points to the decorator and not to the first call
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        import inspect  # slow to import, and only decorators need it
+        import inspect  # slow to import and only needed by decorators
 
         wrapper: Callable[..., Any]
         if inspect.isasyncgenfunction(function):

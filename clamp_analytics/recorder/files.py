@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, under names that no other write ever takes."""
+"""Session files: written atomically, under names that no other write uses."""
 
 from __future__ import annotations
 
@@ -6,49 +6,52 @@ import contextlib
 import errno
 import os
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clamp_analytics.errors import OutputError
+from clamp_analytics.wording import os_error_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_LONGEST_HINT = 100
-_NAMES_TRIED = 100
-# Answers of file systems that know no hard links.
+_MAX_HINT_LENGTH = 100
+_MAX_NAMES_TRIED = 100
+# Errors of file systems without hard links.
 _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
 
 
 def safe_hint(hint: str) -> str:
-    """Return ``hint`` as the beginning of a file name: ASCII, no separators, not hidden, not too long."""
+    """Return ``hint`` as the beginning of a file name: ASCII, without separators, not hidden, not too long."""
     kept = "".join(char if char.isascii() and (char.isalnum() or char in "._-") else "_" for char in hint)
-    return kept.lstrip(".")[:_LONGEST_HINT] or "clamp_run"
+    return kept.lstrip(".")[:_MAX_HINT_LENGTH] or "clamp_run"
 
 
-def session_name(hint: str) -> str:
-    """Return a new file name: the hint, the time in UTC, the process, and a random number.
+def session_names(hint: str) -> Iterator[str]:
+    """Yield file names: the hint, the time in UTC, the process id, and a random number.
 
-    The last one keeps files of different machines and containers apart once they lie in one folder.
+    The random number keeps files of different machines and containers apart when they end up in one folder.
     """
-    now = datetime.now(UTC)
-    return f"{safe_hint(hint)}_{now:%Y%m%dT%H%M%S.%f}Z-{os.getpid()}-{os.urandom(4).hex()}.json"
+    while True:
+        now = datetime.now(UTC)
+        yield f"{safe_hint(hint)}_{now:%Y%m%dT%H%M%S.%f}Z-{os.getpid()}-{os.urandom(4).hex()}.json"
 
 
-def publish_new(folder: Path, hint: str, chunks: Iterable[bytes]) -> Path:
-    """Write a file under a name that nobody has; whoever looks sees all of it or nothing.
+def publish_new(folder: Path, names: Iterable[str], chunks: Iterable[bytes]) -> Path:
+    """Write a file under a new name; a reader sees the whole file or none.
 
     Args:
-        folder: where to; it exists.
-        hint: beginning of the file name.
+        folder: an existing folder.
+        names: file names to try, in this order; an existing file is never replaced.
         chunks: the content.
 
     Raises:
-        OutputError: the file could not be written; nothing is left of the attempt.
+        OutputError: the file could not be written; the temporary file is removed.
     """
-    with _explained(folder), _temporary(folder, chunks) as temporary:
-        for _ in range(_NAMES_TRIED):
-            path = folder / session_name(hint)
+    with _output_errors(folder), _temporary(folder, chunks) as temporary:
+        for name in islice(names, _MAX_NAMES_TRIED):
+            path = folder / name
             try:
                 os.link(temporary, path)
             except FileExistsError:
@@ -56,8 +59,8 @@ def publish_new(folder: Path, hint: str, chunks: Iterable[bytes]) -> Path:
             except OSError as error:
                 if error.errno not in _NO_LINKS:
                     raise
-                # Without links a rename has to do. It would overwrite, hence the look before it; that
-                # somebody takes this very name, process and random number included, in between is no worry.
+                # Without hard links the file is renamed. A rename overwrites, so the name is checked first;
+                # nobody creates this very name, with process id and random number, in between.
                 if os.path.lexists(path):
                     continue
                 temporary.rename(path)
@@ -66,29 +69,29 @@ def publish_new(folder: Path, hint: str, chunks: Iterable[bytes]) -> Path:
         raise FileExistsError(errno.EEXIST, "no free file name was found", str(folder))
 
 
-def publish_over(path: Path, chunks: Iterable[bytes]) -> None:
-    """Replace a file of one's own; whoever looks sees all of the old content or all of the new.
+def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
+    """Replace a file of this telemetry; a reader sees the whole old content or the whole new content.
 
     Raises:
-        OutputError: the file could not be written; the old one is untouched.
+        OutputError: the file could not be written; the old content is unchanged.
     """
-    with _explained(path.parent), _temporary(path.parent, chunks) as temporary:
+    with _output_errors(path.parent), _temporary(path.parent, chunks) as temporary:
         temporary.replace(path)
         _sync_folder(path.parent)
 
 
 @contextlib.contextmanager
 def _temporary(folder: Path, chunks: Iterable[bytes]) -> Iterator[Path]:
-    """Write a hidden file, which readers skip, and remove it at the end if it is still there."""
+    """Write a hidden file, which readers skip; remove it at the end if it still exists."""
     path = folder / f".{os.getpid()}-{os.urandom(8).hex()}.tmp"
-    # A bare descriptor: a file object would keep a buffer that a forked child might write once more.
+    # A bare descriptor: a file object has a buffer, which a forked child might write a second time.
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         try:
             for chunk in chunks:
-                rest = memoryview(chunk)
-                while rest:
-                    rest = rest[os.write(descriptor, rest) :]
+                unwritten = memoryview(chunk)
+                while unwritten:
+                    unwritten = unwritten[os.write(descriptor, unwritten) :]
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -98,7 +101,7 @@ def _temporary(folder: Path, chunks: Iterable[bytes]) -> Iterator[Path]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a new name survive a power failure, on file systems that can."""
+    """Make a new file name survive a power failure, on file systems that support this."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -110,12 +113,12 @@ def _sync_folder(folder: Path) -> None:
 
 
 def prepare_folder(folder: Path, *, existed: bool) -> None:
-    """Create a folder that was never there; one that was there and is gone was removed by somebody.
+    """Create a folder unless it existed before; a folder that existed and is missing was removed on purpose.
 
     Raises:
-        OutputError: the folder cannot be created, is no folder, or was removed.
+        OutputError: the folder cannot be created, is not a folder, or was removed.
     """
-    with _explained(folder):
+    with _output_errors(folder):
         if existed:
             if not folder.is_dir():
                 raise FileNotFoundError(errno.ENOENT, "the folder was removed", str(folder))
@@ -124,23 +127,24 @@ def prepare_folder(folder: Path, *, existed: bool) -> None:
 
 
 _HINTS = {
-    errno.ENOSPC: "free some space on that disk, then write again",
+    errno.ENOSPC: "free some disk space, then write again",
     errno.EDQUOT: "free some of your quota, then write again",
     errno.EFBIG: "raise the limit on file sizes (ulimit -f), or set max_records",
-    errno.EROFS: "the file system is read-only: give another directory",
-    errno.EACCES: "give a directory that this user may write to",
-    errno.ENOENT: "create the folder again, or give another directory",
-    errno.ENOTDIR: "a part of the path is a file: give another directory",
+    errno.EROFS: "the file system is read-only: choose another directory",
+    errno.EACCES: "choose a directory that this user may write to",
+    errno.ENOENT: "create the folder again, or choose another directory",
+    errno.ENOTDIR: "a part of the path is a file: choose another directory",
 }
 
 
 @contextlib.contextmanager
-def _explained(folder: Path) -> Iterator[None]:
+def _output_errors(folder: Path) -> Iterator[None]:
+    """Turn an ``OSError`` into an ``OutputError`` with a hint."""
     try:
         yield
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        hint = _HINTS.get(error.errno or 0, "give another directory")
+        reason = os_error_reason(error)
+        hint = _HINTS.get(error.errno or 0, "choose another directory")
         raise OutputError(
             f"the session was not written: {reason}",
             where=str(folder),

@@ -1,7 +1,7 @@
-"""Drop-in locks that record each hold.
+"""Drop-in replacements for the standard locks that record each hold, from acquisition to release.
 
-The clocks are read while the lock is held, since that is what is measured; all other work is done before it
-is taken and after it is given back, so that nobody waits longer for it.
+The clocks are read while the lock is held, because the hold is what is measured. All other work is done before
+the acquisition and after the release, so that other threads do not wait longer for the lock.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import threading
 from time import monotonic_ns, time_ns
 from typing import TYPE_CHECKING
 
-from clamp_analytics.errors import AnchorError
-from clamp_analytics.recorder.origins import current_origin
-from clamp_analytics.recorder.store import Hold
-from clamp_analytics.recorder.telemetry import process_wide
+from clamp_analytics.recorder.buffer import SingleCycle
+from clamp_analytics.recorder.telemetry import default
+from clamp_analytics.recorder.thread_ids import current_thread_id
+from clamp_analytics.recorder.validation import validate_context
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -22,40 +22,41 @@ if TYPE_CHECKING:
     from clamp_analytics.recorder.telemetry import EntropyTelemetry
 
 
-class _Recorded:
-    """What the three locks share: the hold that is open, which only the holder of the lock touches."""
+class _RecordedLock:
+    """Base of the three locks; only the holder of the lock accesses the open cycle."""
 
-    __slots__ = ("_context", "_hold", "_telemetry")
+    __slots__ = ("_context", "_cycle", "_telemetry")
 
     def __init__(self, context: str, telemetry: EntropyTelemetry | None = None) -> None:
-        if not isinstance(context, str):
-            raise AnchorError(f"{context!r:.100} is no context", hint="give the lock a name, as a str")
-        self._context = context
+        self._context = validate_context(context)
         self._telemetry = telemetry
-        self._hold: Hold | None = None
+        self._cycle: SingleCycle | None = None
 
-    def _prepare(self) -> tuple[Hold, str, int] | None:
-        """Do what needs no clock; None where the telemetry is disabled."""
+    def _prepare(self) -> tuple[SingleCycle, str, int] | None:
+        """Return the parts of a cycle that need no clock; None if the telemetry is disabled."""
         telemetry = self._telemetry
-        store = (process_wide.telemetry if telemetry is None else telemetry).store
-        return None if store is None else (Hold(store), current_origin(), next(store.tickets))
+        buffer = (default.telemetry if telemetry is None else telemetry).buffer
+        return None if buffer is None else (SingleCycle(buffer), current_thread_id(), next(buffer.seed_indexes))
 
-    def _begin(self, prepared: tuple[Hold, str, int] | None) -> None:
+    def _begin(self, prepared: tuple[SingleCycle, str, int] | None) -> None:
         if prepared is not None:
-            self._hold, origin, ticket = prepared
-            self._hold.begin((self._context, origin, ticket, time_ns(), monotonic_ns()))
+            self._cycle, thread_id, seed_index = prepared
+            self._cycle.begin((self._context, thread_id, seed_index, time_ns(), monotonic_ns()))
 
-    def _take(self) -> Hold | None:
-        hold, self._hold = self._hold, None
-        return hold
+    def _take_cycle(self) -> SingleCycle | None:
+        cycle, self._cycle = self._cycle, None
+        return cycle
 
 
-class AnchoredLock(_Recorded):
-    """A ``threading.Lock`` that records each hold; left by an exception, the hold scores 0.0.
+class AnchoredLock(_RecordedLock):
+    """A ``threading.Lock`` that records each hold; a ``with`` block that raises scores 0.0, any other hold 1.0.
 
     Args:
         context: name of the lock in the records.
-        telemetry: what records the holds; the process-wide default where not given.
+        telemetry: the telemetry that records the holds; by default the process-wide one.
+
+    Raises:
+        AnchorError: ``context`` is not a string.
     """
 
     __slots__ = ("_inner",)
@@ -65,26 +66,41 @@ class AnchoredLock(_Recorded):
         self._inner = threading.Lock()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """Take the lock, as ``threading.Lock.acquire`` does."""
+        """Acquire the lock, as ``threading.Lock.acquire`` does.
+
+        Args:
+            blocking: whether to wait for the lock.
+            timeout: seconds to wait at most; -1 for no limit.
+
+        Returns:
+            Whether the lock was acquired.
+
+        Raises:
+            AnchorError: the seed source returned something other than a seed; the lock is not acquired.
+        """
         prepared = self._prepare()
-        taken = self._inner.acquire(blocking, timeout)
-        if taken:
+        acquired = self._inner.acquire(blocking, timeout)
+        if acquired:
             self._begin(prepared)
-        return taken
+        return acquired
 
     def release(self) -> None:
-        """Give the lock back, as ``threading.Lock.release`` does."""
+        """Release the lock, as ``threading.Lock.release`` does.
+
+        Raises:
+            RuntimeError: the lock is not held.
+        """
         self._release(1.0)
 
     def _release(self, score: float) -> None:
         stop = monotonic_ns()
-        hold = self._take()
+        cycle = self._take_cycle()
         self._inner.release()
-        if hold is not None:
-            hold.finish(stop, score)
+        if cycle is not None:
+            cycle.finish(stop, score)
 
     def locked(self) -> bool:
-        """Tell whether anybody holds the lock."""
+        """Return whether the lock is held."""
         return self._inner.locked()
 
     __enter__ = acquire
@@ -96,20 +112,24 @@ class AnchoredLock(_Recorded):
 
     def _at_fork_reinit(self) -> None:
         self._inner = threading.Lock()
-        self._hold = None
+        self._cycle = None
 
     def __repr__(self) -> str:
         return f"<AnchoredLock {self._context!r} {'locked' if self.locked() else 'unlocked'}>"
 
 
-class AnchoredRLock(_Recorded):
+class AnchoredRLock(_RecordedLock):
     """A ``threading.RLock`` that records each hold, from the first acquisition to the last release.
 
-    It serves as the lock of a ``threading.Condition``, whose waiting ends one hold and begins another.
+    A ``with`` block that raises scores 0.0, any other hold 1.0. The lock may be used in a ``threading.Condition``;
+    waiting there ends one hold and begins another.
 
     Args:
         context: name of the lock in the records.
-        telemetry: what records the holds; the process-wide default where not given.
+        telemetry: the telemetry that records the holds; by default the process-wide one.
+
+    Raises:
+        AnchorError: ``context`` is not a string.
     """
 
     __slots__ = ("_depth", "_inner", "_owner")
@@ -121,34 +141,49 @@ class AnchoredRLock(_Recorded):
         self._depth = 0
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """Take the lock, as ``threading.RLock.acquire`` does."""
-        prepared = None if self._is_owned() else self._prepare()
-        taken = self._inner.acquire(blocking, timeout)
-        if taken:
-            self._entered(1, prepared)
-        return taken
+        """Acquire the lock, as ``threading.RLock.acquire`` does.
 
-    def _entered(self, times: int, prepared: tuple[Hold, str, int] | None) -> None:
+        Args:
+            blocking: whether to wait for the lock.
+            timeout: seconds to wait at most; -1 for no limit.
+
+        Returns:
+            Whether the lock was acquired.
+
+        Raises:
+            AnchorError: the seed source returned something other than a seed; the lock is not acquired.
+        """
+        prepared = None if self._is_owned() else self._prepare()
+        acquired = self._inner.acquire(blocking, timeout)
+        if acquired:
+            self._entered(1, prepared)
+        return acquired
+
+    def _entered(self, times: int, prepared: tuple[SingleCycle, str, int] | None) -> None:
         self._depth += times
         if self._depth == times:
             self._owner = threading.get_ident()
             self._begin(prepared)
 
     def release(self) -> None:
-        """Give one acquisition back, as ``threading.RLock.release`` does."""
+        """Undo one acquisition, as ``threading.RLock.release`` does.
+
+        Raises:
+            RuntimeError: the current thread does not hold the lock.
+        """
         self._release(1.0)
 
     def _release(self, score: float) -> None:
         stop = monotonic_ns()
-        hold = None
-        if self._is_owned():  # what is not owned is left to the inner lock, which raises
+        cycle = None
+        if self._is_owned():  # otherwise the inner lock raises the error
             self._depth -= 1
             if self._depth == 0:
                 self._owner = None
-                hold = self._take()
+                cycle = self._take_cycle()
         self._inner.release()
-        if hold is not None:
-            hold.finish(stop, score)
+        if cycle is not None:
+            cycle.finish(stop, score)
 
     __enter__ = acquire
 
@@ -157,7 +192,7 @@ class AnchoredRLock(_Recorded):
     ) -> None:
         self._release(1.0 if kind is None else 0.0)
 
-    # What threading.Condition asks of a re-entrant lock.
+    # The methods that threading.Condition needs from a re-entrant lock.
 
     def _is_owned(self) -> bool:
         return self._owner == threading.get_ident()
@@ -178,49 +213,63 @@ class AnchoredRLock(_Recorded):
 
     def _at_fork_reinit(self) -> None:
         self._inner = threading.RLock()
-        self._owner = self._hold = None
+        self._owner = self._cycle = None
         self._depth = 0
 
     def __repr__(self) -> str:
         return f"<AnchoredRLock {self._context!r} {'locked' if self._owner else 'unlocked'}>"
 
 
-class AnchoredAsyncLock(_Recorded):
-    """An ``asyncio.Lock`` that records each hold; left by an exception, the hold scores 0.0.
+class AnchoredAsyncLock(_RecordedLock):
+    """An ``asyncio.Lock`` that records each hold; an ``async with`` block that raises scores 0.0, any other hold 1.0.
 
     Args:
         context: name of the lock in the records.
-        telemetry: what records the holds; the process-wide default where not given.
+        telemetry: the telemetry that records the holds; by default the process-wide one.
+
+    Raises:
+        AnchorError: ``context`` is not a string.
     """
 
     __slots__ = ("_inner",)
 
     def __init__(self, context: str, telemetry: EntropyTelemetry | None = None) -> None:
-        import asyncio  # whoever makes one has it; nobody else has to
+        import asyncio  # only programs that use this lock need it, and they have imported it
 
         super().__init__(context, telemetry)
         self._inner: Any = asyncio.Lock()
 
     async def acquire(self) -> bool:
-        """Take the lock, as ``asyncio.Lock.acquire`` does."""
+        """Acquire the lock, as ``asyncio.Lock.acquire`` does.
+
+        Returns:
+            True.
+
+        Raises:
+            AnchorError: the seed source returned something other than a seed; the lock is not acquired.
+        """
         prepared = self._prepare()
         await self._inner.acquire()
         self._begin(prepared)
         return True
 
     def release(self) -> None:
-        """Give the lock back, as ``asyncio.Lock.release`` does."""
+        """Release the lock, as ``asyncio.Lock.release`` does.
+
+        Raises:
+            RuntimeError: the lock is not held.
+        """
         self._release(1.0)
 
     def _release(self, score: float) -> None:
         stop = monotonic_ns()
-        hold = self._take()
+        cycle = self._take_cycle()
         self._inner.release()
-        if hold is not None:
-            hold.finish(stop, score)
+        if cycle is not None:
+            cycle.finish(stop, score)
 
     def locked(self) -> bool:
-        """Tell whether anybody holds the lock."""
+        """Return whether the lock is held."""
         return bool(self._inner.locked())
 
     async def __aenter__(self) -> None:

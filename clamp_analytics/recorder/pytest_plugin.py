@@ -1,7 +1,7 @@
-"""``pytest --clamp-telemetry DIR``: one session file per test run, one record per test.
+"""The pytest option ``--clamp-telemetry DIR``: one session file per test run, one record per test.
 
-This module is imported by every pytest run of whoever has the package installed, so it imports nothing of
-the recorder before the option is given.
+Every pytest run in an environment with this package imports this module, so it imports the recorder only if
+the option is given.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _OPTION = "--clamp-telemetry"
-_SENT = "clamp_telemetry"
+_WORKER_OUTPUT = "clamp_telemetry"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,18 +29,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start recording where the option is given."""
+    """Start recording if the option is given."""
     directory = config.getoption(_OPTION)
     if directory is not None:
         config.pluginmanager.register(TelemetryPlugin(config, directory), "clamp-telemetry-run")
 
 
 class TelemetryPlugin:
-    """Records the tests of one process; with pytest-xdist, the workers send theirs to the one that started them.
+    """Records the tests of one process; with pytest-xdist, the workers send their records to the controller.
 
     Args:
         config: configuration of the run.
-        directory: where the session file goes.
+        directory: folder of the session file.
     """
 
     def __init__(self, config: pytest.Config, directory: str) -> None:
@@ -48,15 +48,15 @@ class TelemetryPlugin:
 
         self._is_worker = hasattr(config, "workerinput")
         self._telemetry = EntropyTelemetry(directory)
-        # Anchors in the code under test go into the same session.
+        # Anchors in the code under test record into the same session.
         self._previous = set_default_telemetry(self._telemetry)
-        self._sent: list[str] = []
+        self._worker_sessions: list[str] = []
         self._lost_workers = 0
         self._outcome = ""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Record one test: 0.0 where it fails, 1.0 where it passes, is skipped or fails as expected."""
+        """Record one test; it scores 0.0 if it fails, and 1.0 if it passes, is skipped or fails as expected."""
         from clamp_analytics.recorder import ClampAnchor
 
         anchor = ClampAnchor(item.nodeid, self._telemetry)
@@ -73,22 +73,22 @@ class TelemetryPlugin:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
-        """Take what a worker of pytest-xdist recorded."""
-        sent = getattr(node, "workeroutput", {}).get(_SENT)
-        if sent is None:
+        """Collect the records of a pytest-xdist worker."""
+        session = getattr(node, "workeroutput", {}).get(_WORKER_OUTPUT)
+        if session is None:
             self._lost_workers += 1
         else:
-            self._sent.append(sent)
+            self._worker_sessions.append(session)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Write the session file; a worker sends its records instead."""
+        """Write the session file, or send the records to the controller if this is a worker."""
         from clamp_analytics.errors import OutputError
         from clamp_analytics.recorder import set_default_telemetry
 
         set_default_telemetry(self._previous)
         if self._is_worker:
-            session.config.workeroutput[_SENT] = self._telemetry.to_json()  # type: ignore[attr-defined]
+            session.config.workeroutput[_WORKER_OUTPUT] = self._telemetry.to_json()  # type: ignore[attr-defined]
             return
         try:
             self._outcome = f"session written to {self._write()}"
@@ -98,12 +98,12 @@ class TelemetryPlugin:
             self._outcome += f"\n{self._lost_workers} worker(s) ended without sending their records"
 
     def _write(self) -> Path:
-        for text in self._sent:
+        for text in self._worker_sessions:
             self._telemetry.merge_json(text)
         return self._telemetry.write_json()
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Say where the session file is, or why there is none."""
+        """Print the path of the session file, or why there is none."""
         if self._outcome:
             terminalreporter.section("clamp telemetry")
             terminalreporter.write_line(self._outcome)

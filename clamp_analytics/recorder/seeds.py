@@ -1,8 +1,9 @@
-"""Entropy seeds: 64 bits, never zero, no two alike within a session in practice.
+"""Entropy seeds: 64 bits, never zero, and in practice unique within a session.
 
-A cycle only draws a ticket, the next number of a counter. The seed that belongs to a ticket comes from a
-random stream, SHAKE-128 of the session's key, and is computed when somebody asks for it: the recording thread
-pays for a counter and no more. A seed that the caller gives is held as its complement, a negative ticket.
+Recording a cycle only takes the next number of a counter, the seed index. The seed with that index comes from
+a random stream, SHAKE-128 of the session's key, and is computed when a reader asks for it, so the recording
+thread pays for the counter alone. A seed that the caller provides is stored as its bitwise complement, which
+is negative and therefore never an index.
 """
 
 from __future__ import annotations
@@ -14,66 +15,50 @@ import struct
 from typing import TYPE_CHECKING
 
 from clamp_analytics.errors import AnchorError
+from clamp_analytics.recorder.validation import MAX_SEED, validate_seed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-LARGEST = 2**64 - 1
-
 BLOCK_BITS = 10
 BLOCK_MASK = (1 << BLOCK_BITS) - 1
-_BLOCK = 1 << BLOCK_BITS
-# Tickets come nearly in order, so that few blocks are in use at a time.
-_BLOCKS_KEPT = 64
+_BLOCK_SIZE = 1 << BLOCK_BITS
+# Indexes are read nearly in order, so few blocks are in use at a time.
+_CACHED_BLOCKS = 64
 
 
 def new_key() -> bytes:
-    """Draw the key of one session's seeds."""
+    """Return a random key for the seeds of one session."""
     return os.urandom(16)
 
 
-class Seeds(dict[int, "tuple[int, ...]"]):
-    """The seeds of one session by ticket, computed a block at a time.
+class SeedStream(dict[int, "tuple[int, ...]"]):
+    """The seeds of one session by index, computed and cached in blocks.
 
     Args:
-        key: what ``new_key`` drew for the session.
+        key: the session's key, from ``new_key``.
     """
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
     def __missing__(self, block: int) -> tuple[int, ...]:
-        if len(self) >= _BLOCKS_KEPT:
+        if len(self) >= _CACHED_BLOCKS:
             self.clear()
-        stream = hashlib.shake_128(self._key + block.to_bytes(8, "little")).digest(8 * _BLOCK)
-        drawn = struct.unpack(f"<{_BLOCK}Q", stream)
-        if 0 in drawn:  # a zero would mean a failed acquisition; 2**64 - 1 is as good as any other number
-            drawn = tuple(seed or LARGEST for seed in drawn)
-        self[block] = drawn
-        return drawn
+        stream = hashlib.shake_128(self._key + block.to_bytes(8, "little")).digest(8 * _BLOCK_SIZE)
+        seeds = struct.unpack(f"<{_BLOCK_SIZE}Q", stream)
+        if 0 in seeds:  # zero would denote a failed acquisition; any other number serves as well
+            seeds = tuple(seed or MAX_SEED for seed in seeds)
+        self[block] = seeds
+        return seeds
 
-    def of(self, ticket: int) -> int:
-        """Return the seed that belongs to a ticket."""
-        return ~ticket if ticket < 0 else self[ticket >> BLOCK_BITS][ticket & BLOCK_MASK]
-
-
-def checked_seed(seed: object, where: str) -> int:
-    """Return ``seed`` if it is an integer from 1 to 2^64-1.
-
-    Raises:
-        AnchorError: for anything else.
-    """
-    if isinstance(seed, int) and not isinstance(seed, bool) and 0 < seed <= LARGEST:
-        return int(seed)
-    raise AnchorError(
-        f"{seed!r:.100} is no seed",
-        where=where,
-        hint="a seed is an integer from 1 to 2**64 - 1; zero means that an acquisition failed",
-    )
+    def seed(self, index: int) -> int:
+        """Return the seed with an index, or the caller's seed that a negative index stores."""
+        return ~index if index < 0 else self[index >> BLOCK_BITS][index & BLOCK_MASK]
 
 
-class SourcedTickets:
-    """Tickets whose seeds come from a function of the user's."""
+class SourcedSeeds:
+    """An iterator over caller-provided seeds, each stored as its complement."""
 
     def __init__(self, source: Callable[[], int]) -> None:
         self._source = source
@@ -85,13 +70,13 @@ class SourcedTickets:
         try:
             seed = self._source()
         except StopIteration:
-            # Left alone it would end the loop of whoever holds the anchor inside a generator.
+            # Passed on, it would end the loop of a caller that locks an anchor inside a generator.
             raise AnchorError(
-                "the seed source has no seed left", where="seed_source", hint="give it more seeds than cycles"
+                "the seed source is exhausted", where="seed_source", hint="provide at least one seed per cycle"
             ) from None
-        return ~checked_seed(seed, "seed_source")
+        return ~validate_seed(seed, "seed_source")
 
 
-def tickets(source: Callable[[], int] | None) -> Iterator[int]:
-    """Return an endless iterator of tickets; ``next`` on the plain counter is one atomic step."""
-    return itertools.count() if source is None else SourcedTickets(source)
+def seed_indexes(source: Callable[[], int] | None) -> Iterator[int]:
+    """Return an endless iterator of seed indexes; ``next`` on the plain counter is one atomic step."""
+    return itertools.count() if source is None else SourcedSeeds(source)

@@ -1,7 +1,8 @@
-"""Which of a telemetry's records stand in which file, and which are still to be written.
+"""The files of a telemetry: which records are in which file, and which are not written yet.
 
-Two guards, neither of which a recording thread ever waits for: ``books`` for the short moments in which
-records are counted, copied or cut off, ``disk`` for the long ones in which a file is formatted and written.
+There are two locks, and no recording thread waits for either of them in normal operation. ``_state_lock`` is
+held for the short time in which records are counted, copied or detached, ``_file_lock`` for the long time in
+which a file is formatted and written.
 """
 
 from __future__ import annotations
@@ -11,24 +12,24 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from clamp_analytics.recorder import files, store
-from clamp_analytics.recorder.deferral import Guard
-from clamp_analytics.recorder.store import View
-from clamp_analytics.recorder.text import session_chunks
+from clamp_analytics.recorder import buffer, files
+from clamp_analytics.recorder.buffer import Snapshot
+from clamp_analytics.recorder.process.signal_lock import SignalLock
+from clamp_analytics.recorder.session_json import encode_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from clamp_analytics.recorder.store import Store, Token
+    from clamp_analytics.recorder.buffer import Buffer, Token
 
 
-class State(NamedTuple):
-    """How far a file reaches: the place after its last row, and the cycles that were open.
+class Extent(NamedTuple):
+    """The records that a file covers: the rows before an offset, and the cycles that were open.
 
-    Two files of the same state would say the same.
+    Two files with the same extent would have the same content.
     """
 
-    place: int
+    end: int
     open_tokens: frozenset[Token]
 
 
@@ -36,183 +37,201 @@ class Session:
     """The records in memory and their files.
 
     Args:
-        directory: where files go; created with the first one. Taken as it is meant now, so that a later
-            change of the working directory moves nothing.
+        directory: folder of the files, created with the first one. A relative path is resolved now, so that a
+            later change of the working directory has no effect.
         hint: beginning of the file names.
-        tickets: where the tickets of cycles come from.
+        seed_indexes: yields a seed index for each cycle.
     """
 
-    def __init__(self, directory: str | os.PathLike[str], hint: str, tickets: Iterator[int]) -> None:
+    def __init__(self, directory: str | os.PathLike[str], hint: str, seed_indexes: Iterator[int]) -> None:
         self.folder = Path(directory).absolute()
         self.hint = hint
         self.shift = 0
-        self._tickets = tickets
+        self._seed_indexes = seed_indexes
         self._folder_existed = self.folder.is_dir()
-        self._orphans: list[Store] = []
-        self._start_anew()
+        self._parent_buffers: list[Buffer] = []
+        self._reset()
 
-    def _start_anew(self) -> None:
-        self.store = store.Store(self._tickets)
-        self.disk = Guard()
-        self.books = Guard()
+    def _reset(self) -> None:
+        self.buffer = buffer.Buffer(self._seed_indexes)
+        self._file_lock = SignalLock()
+        self._state_lock = SignalLock()
         self._checkpoint_path: Path | None = None
-        self._checkpointed: State | None = None
-        # Places count all values that the store ever held, so that they stay true when old rows are cut off.
-        self._first_place = 0
-        self._written_place = 0
+        self._checkpoint_extent: Extent | None = None
+        # Offsets count the values that were ever added to the buffer, so they stay valid when rows are detached.
+        self._buffer_offset = 0
+        self._written_offset = 0
         self._written_tokens: frozenset[Token] = frozenset()
-        # Rows that were cut off and are not written yet, and the lock that is taken as long as there are any.
+        # The batch: detached rows that are not written yet, with their offset. `batch_slot` is held while there
+        # is one.
         self._batch: tuple[int, list[Any]] | None = None
-        self.room = _thread.allocate_lock()
+        self.batch_slot = _thread.allocate_lock()
 
-    def leave_to_parent(self) -> None:
-        """Begin with no records and no file in a forked child; what was there is the parent's."""
-        # Kept, not freed: freeing a million records would copy every page that parent and child share.
-        self._orphans.append(self.store)
-        self._start_anew()
+    def reset_after_fork(self) -> None:
+        """Start without records and files in a forked child; the existing ones belong to the parent."""
+        # Kept, not freed: freeing a million records would copy every memory page that parent and child share.
+        self._parent_buffers.append(self.buffer)
+        self._reset()
 
-    # -- what there is ------------------------------------------------------------------------------------
+    # -- snapshots ----------------------------------------------------------------------------------------
 
-    def everything(self) -> View:
-        """Everything that is in memory and not on its way into a file of its own."""
-        return self._look(0, frozenset(), batch=False)[0]
+    def snapshot(self) -> Snapshot:
+        """Return everything in memory, except for rows that were detached to be written."""
+        return self._capture(0, frozenset(), batch=False)[0]
 
-    def _unwritten(self, *, batch: bool) -> tuple[View, State]:
-        """What no file holds yet."""
-        return self._look(self._written_place, self._written_tokens, batch=batch)
+    def _unwritten(self, *, batch: bool) -> tuple[Snapshot, Extent]:
+        """Return the records that are in no file yet."""
+        return self._capture(self._written_offset, self._written_tokens, batch=batch)
 
-    def _look(self, place: int, known: frozenset[Token], *, batch: bool) -> tuple[View, State]:
-        """What is there from a place on, without known open cycles, with or without the rows that were cut off."""
-        with self.books:
-            # The open cycles first: one that ends in between is then in both, never in neither.
-            tokens = self.store.open_tokens()
-            rows = self.store.rows[max(place - self._first_place, 0) :]
-            end = max(place, self._first_place) + len(rows)
+    def _capture(self, offset: int, known: frozenset[Token], *, batch: bool) -> tuple[Snapshot, Extent]:
+        """Return the rows from an offset on and the open cycles that are not known, optionally with the batch."""
+        with self._state_lock:
+            # The open cycles first: a cycle that ends meanwhile is then in both, and never in neither.
+            tokens = self.buffer.open_tokens()
+            rows = self.buffer.rows[max(offset - self._buffer_offset, 0) :]
+            end = max(offset, self._buffer_offset) + len(rows)
             if batch:
                 rows = self._batch_rows() + rows
-        tokens = store.without_finished(tokens, rows)
-        fresh = [token for token in tokens if token not in known]
-        return self._view(rows, fresh), State(end, frozenset(tokens))
+        tokens = buffer.without_finished(tokens, rows)
+        new_tokens = [token for token in tokens if token not in known]
+        return self._snapshot(rows, new_tokens), Extent(end, frozenset(tokens))
 
     def _batch_rows(self) -> list[Any]:
-        """The rows that were cut off, as far as no file holds them yet."""
+        """Return the rows of the batch that are in no file yet."""
         if self._batch is None:
             return []
-        place, rows = self._batch
-        return rows[max(self._written_place - place, 0) :]
+        offset, rows = self._batch
+        return rows[max(self._written_offset - offset, 0) :]
 
-    def _view(self, rows: list[Any], tokens: list[Token]) -> View:
-        return View(rows, tokens, self.store.seed_key, self.shift)
+    def _snapshot(self, rows: list[Any], tokens: list[Token]) -> Snapshot:
+        return Snapshot(rows, tokens, self.buffer.seed_key, self.shift)
 
     # -- files --------------------------------------------------------------------------------------------
 
     def write_all(self, directory: str | os.PathLike[str] | None, hint: str | None) -> Path:
-        """Write everything that is in memory into one file, which takes the place of the checkpoint."""
-        with self.disk:
+        """Write everything in memory into one file, which replaces the checkpoint.
+
+        Raises:
+            OutputError: the file could not be written.
+        """
+        with self._file_lock:
             if directory is None and hint is None:
                 self._write_batch()
-                view, state = self._look(0, frozenset(), batch=True)
-                path = self._publish(view)
-                self._settle(state)
+                snapshot, extent = self._capture(0, frozenset(), batch=True)
+                path = self._publish(snapshot)
+                self._mark_written(extent)
                 return path
-            view, state = self._look(0, frozenset(), batch=True)
-            path = self._publish_elsewhere(view, directory, self.hint if hint is None else hint)
+            snapshot, extent = self._capture(0, frozenset(), batch=True)
+            path = self._publish_elsewhere(snapshot, directory, self.hint if hint is None else hint)
             checkpoint = self._checkpoint_path
-            self._settle(state)
+            self._mark_written(extent)
             if checkpoint is not None:
                 checkpoint.unlink(missing_ok=True)
         return path
 
-    def write_rest(self) -> Path | None:
-        """Write what no file holds yet, if there is anything; it takes the place of the checkpoint."""
-        with self.disk:
-            view, state = self._unwritten(batch=True)
-            if view.count == 0 and self._checkpoint_path is None:
+    def write_remaining(self) -> Path | None:
+        """Write the records that are in no file yet, if any; the file replaces the checkpoint.
+
+        Raises:
+            OutputError: the file could not be written.
+        """
+        with self._file_lock:
+            snapshot, extent = self._unwritten(batch=True)
+            if snapshot.count == 0 and self._checkpoint_path is None:
                 return None
-            path = self._publish(view)
-            self._settle(state)
+            path = self._publish(snapshot)
+            self._mark_written(extent)
         return path
 
     def write_checkpoint(self) -> None:
-        """Bring the checkpoint file up to date with what no other file holds yet, if anything has changed."""
-        with self.disk:
-            state = self._state()
-            if self._checkpoint_path is None or state != self._checkpointed:
+        """Update the checkpoint file with the records that are in no other file, if anything has changed.
+
+        Raises:
+            OutputError: the file could not be written.
+        """
+        with self._file_lock:
+            extent = self._extent()
+            if self._checkpoint_path is None or extent != self._checkpoint_extent:
                 self._write_checkpoint(batch=True)
-                self._checkpointed = state
+                self._checkpoint_extent = extent
 
     def write_batch(self) -> None:
-        """Write the rows that were cut off, if there are any, as far as no file holds them yet."""
-        with self.disk:
+        """Write the detached rows that are in no file yet, if any.
+
+        Raises:
+            OutputError: the file could not be written.
+        """
+        with self._file_lock:
             self._write_batch()
 
     @property
     def has_batch(self) -> bool:
-        """Whether rows were cut off that are not written yet."""
+        """Whether there are detached rows that are not written yet."""
         return self._batch is not None
 
-    def _state(self) -> State:
-        with self.books:
-            return State(self._first_place + len(self.store.rows), frozenset(self.store.open_tokens()))
+    def _extent(self) -> Extent:
+        with self._state_lock:
+            return Extent(self._buffer_offset + len(self.buffer.rows), frozenset(self.buffer.open_tokens()))
 
     def _write_checkpoint(self, *, batch: bool) -> None:
-        view = self._unwritten(batch=batch)[0]
-        if view.count:
-            self._checkpoint_path = self._publish(view)
+        snapshot = self._unwritten(batch=batch)[0]
+        if snapshot.count:
+            self._checkpoint_path = self._publish(snapshot)
 
     def _write_batch(self) -> None:
         if self._batch is None:
             return
-        view = self._view(self._batch_rows(), [])
-        old = self._checkpoint_path
-        if view.count and old is None:
-            self._publish(view)
-        elif view.count and old is not None:
-            # The checkpoint holds the batch and newer records; those get a file before it loses them.
-            self._checkpoint_path = self._checkpointed = None
+        snapshot = self._snapshot(self._batch_rows(), [])
+        checkpoint = self._checkpoint_path
+        if snapshot.count and checkpoint is None:
+            self._publish(snapshot)
+        elif snapshot.count and checkpoint is not None:
+            # The checkpoint holds the batch and newer records; the newer ones get a new file before the old one
+            # is replaced by the batch alone.
+            self._checkpoint_path = self._checkpoint_extent = None
             try:
                 self._write_checkpoint(batch=False)
-                files.publish_over(old, session_chunks(view))
+                files.replace_file(checkpoint, encode_session(snapshot))
             except BaseException:
-                self._checkpoint_path = self._checkpoint_path or old
+                self._checkpoint_path = self._checkpoint_path or checkpoint
                 raise
         self._batch = None
-        self.room.release()
+        self.batch_slot.release()
 
-    def _publish(self, view: View) -> Path:
-        """Write a view into the checkpoint's file where there is one, or else into a new one.
+    def _publish(self, snapshot: Snapshot) -> Path:
+        """Write a snapshot into the checkpoint file if there is one, otherwise into a new file.
 
-        A checkpoint has its final name from the start, so that at no time two files hold the same records.
+        A checkpoint has its final name from the start, so two files never hold the same records.
         """
         files.prepare_folder(self.folder, existed=self._folder_existed)
         self._folder_existed = True
         if self._checkpoint_path is None:
-            return files.publish_new(self.folder, self.hint, session_chunks(view))
-        files.publish_over(self._checkpoint_path, session_chunks(view))
+            return files.publish_new(self.folder, files.session_names(self.hint), encode_session(snapshot))
+        files.replace_file(self._checkpoint_path, encode_session(snapshot))
         return self._checkpoint_path
 
-    def _publish_elsewhere(self, view: View, directory: str | os.PathLike[str] | None, hint: str) -> Path:
+    def _publish_elsewhere(self, snapshot: Snapshot, directory: str | os.PathLike[str] | None, hint: str) -> Path:
         folder = self.folder if directory is None else Path(directory).absolute()
         files.prepare_folder(folder, existed=directory is None and self._folder_existed)
-        return files.publish_new(folder, hint, session_chunks(view))
+        return files.publish_new(folder, files.session_names(hint), encode_session(snapshot))
 
-    def _settle(self, state: State) -> None:
-        with self.books:
+    def _mark_written(self, extent: Extent) -> None:
+        with self._state_lock:
             self._checkpoint_path = None
-            self._written_place = state.place
-            self._written_tokens = state.open_tokens
+            self._written_offset = extent.end
+            self._written_tokens = extent.open_tokens
 
     # -- limits -------------------------------------------------------------------------------------------
 
-    def cut(self, values: int) -> None:
-        """Take the oldest rows out of memory, to be written soon; the caller has taken ``room``.
+    def detach_oldest(self, values: int) -> None:
+        """Move the oldest rows from the buffer to the batch; the caller holds ``batch_slot``.
 
         Args:
-            values: how many values of the list; a whole number of rows.
+            values: number of values in the buffer's list; a whole number of rows.
         """
-        with self.books:
-            rows = self.store.rows
-            # Set aside first, so that at no time a row is in neither place.
-            self._batch = (self._first_place, rows[:values])
+        with self._state_lock:
+            rows = self.buffer.rows
+            # Copied first, so that a row is in the buffer or in the batch at every moment.
+            self._batch = (self._buffer_offset, rows[:values])
             del rows[:values]
-            self._first_place += values
+            self._buffer_offset += values

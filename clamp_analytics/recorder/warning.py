@@ -1,4 +1,4 @@
-"""Warnings from places where an exception would hit code that did nothing wrong."""
+"""Warnings for failures in places where an exception would hit code that did nothing wrong."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import warnings
 
 
 class RecorderWarning(RuntimeWarning):
-    """The recorder could not do what it was asked to do in the background."""
+    """The recorder could not write or keep records; nobody was waiting for the result."""
 
 
 def warn(message: str) -> None:
-    """Warn, and never raise: a filter that turns warnings into errors makes a line on stderr of it."""
+    """Issue a ``RecorderWarning``; where a filter turns it into an error, print it to stderr instead."""
     try:
         warnings.warn(message, RecorderWarning, stacklevel=3)
     except RecorderWarning:

@@ -1,4 +1,4 @@
-"""What the tests of the recorder share: real interpreters, and the files that they leave."""
+"""Fixtures for the tests of the recorder: scripts in their own interpreters, and the sessions they wrote."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _refuse(constant: str) -> None:
 
 @pytest.fixture
 def sessions() -> Sessions:
-    """Read every session of a folder, strictly; hidden files are none."""
+    """Read every session of a folder with a strict JSON parser; hidden files are skipped."""
 
     def read(folder: Path) -> list[dict[str, Any]]:
         paths = [path for path in sorted(folder.glob("*.json")) if not path.name.startswith(".")]
@@ -35,7 +35,7 @@ def sessions() -> Sessions:
 
 @pytest.fixture
 def python(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run a script in an interpreter of its own, inside ``tmp_path``."""
+    """Run a script in its own interpreter, with ``tmp_path`` as the working directory."""
 
     def run(script: str, *options: str, before: list[str] | None = None) -> subprocess.CompletedProcess[str]:
         path = tmp_path / "script.py"

@@ -15,7 +15,7 @@ from clamp_analytics.recorder import (
 )
 
 
-def test_an_anchor_goes_from_unlocked_over_locked_to_released(telemetry):
+def test_an_anchor_is_unlocked_then_locked_then_released(telemetry):
     anchor = ClampAnchor("x", telemetry)
     states = [anchor.status()]
     anchor.lock()
@@ -26,11 +26,11 @@ def test_an_anchor_goes_from_unlocked_over_locked_to_released(telemetry):
     assert states == [AnchorState.UNLOCKED, AnchorState.LOCKED, AnchorState.RELEASED]
 
 
-def test_the_states_have_the_names_of_the_cpp_side():
+def test_the_states_have_the_names_of_the_cpp_implementation():
     assert [state.value for state in AnchorState] == ["Unlocked", "Locked", "Released", "Error"]
 
 
-def test_a_cycle_that_ends_well_scores_one(telemetry):
+def test_a_cycle_without_an_exception_scores_one(telemetry):
     with ClampAnchor("x", telemetry):
         pass
 
@@ -57,7 +57,7 @@ def test_an_anchor_can_be_locked_again_with_another_seed(telemetry):
 
 def test_locking_twice_raises_and_keeps_the_open_cycle(telemetry):
     anchor = ClampAnchor("x", telemetry).lock()
-    with pytest.raises(AnchorError, match="locked already"):
+    with pytest.raises(AnchorError, match="already locked"):
         anchor.lock()
     anchor.release()
 
@@ -65,7 +65,7 @@ def test_locking_twice_raises_and_keeps_the_open_cycle(telemetry):
 
 
 @pytest.mark.parametrize("locked_before", [False, True])
-def test_releasing_what_is_not_locked_raises_and_records_nothing(telemetry, locked_before):
+def test_releasing_an_anchor_that_is_not_locked_raises_and_records_nothing(telemetry, locked_before):
     anchor = ClampAnchor("x", telemetry)
     if locked_before:
         with anchor:
@@ -82,12 +82,12 @@ def test_releasing_what_is_not_locked_raises_and_records_nothing(telemetry, lock
 )
 def test_a_score_outside_0_to_1_is_refused_before_anything_changes(telemetry, score):
     with ClampAnchor("x", telemetry) as anchor:
-        with pytest.raises(AnchorError, match="no stability score"):
+        with pytest.raises(AnchorError, match="not a valid stability score"):
             anchor.stability_score = score
         assert anchor.status() is AnchorState.LOCKED
     if score is not None:
         anchor.lock()
-        with pytest.raises(AnchorError, match="no stability score"):
+        with pytest.raises(AnchorError, match="not a valid stability score"):
             anchor.release(stability_score=score)
         assert anchor.status() is AnchorState.LOCKED
         anchor.release()
@@ -111,7 +111,7 @@ def test_a_score_for_an_anchor_that_is_not_locked_is_refused(telemetry):
         ClampAnchor("x", telemetry).stability_score = 0.5
 
 
-def test_an_exception_overrules_the_score_of_the_block(telemetry):
+def test_an_exception_overrides_the_score_of_the_block(telemetry):
     with contextlib.suppress(KeyError), ClampAnchor("x", telemetry) as anchor:
         anchor.stability_score = 0.7
         raise KeyError
@@ -126,7 +126,7 @@ def test_a_block_may_release_its_anchor_early(telemetry):
     assert [record.stability_score for record in telemetry.records()] == [0.25]
 
 
-def test_the_seed_of_an_open_cycle_is_the_one_on_record(telemetry):
+def test_the_seed_of_an_open_cycle_equals_the_recorded_one(telemetry):
     with ClampAnchor("x", telemetry) as anchor:
         seed = anchor.seed
 
@@ -135,12 +135,12 @@ def test_the_seed_of_an_open_cycle_is_the_one_on_record(telemetry):
 
 
 @pytest.mark.parametrize("context", [None, 3, b"x", ["x"]])
-def test_a_context_that_is_no_text_is_refused(telemetry, context):
-    with pytest.raises(AnchorError, match="no context"):
+def test_a_context_that_is_not_a_string_is_refused(telemetry, context):
+    with pytest.raises(AnchorError, match="not a valid context"):
         ClampAnchor(context, telemetry)
-    with pytest.raises(AnchorError, match="no context"):
+    with pytest.raises(AnchorError, match="not a valid context"):
         telemetry.record_acquire(context, 5)
-    with pytest.raises(AnchorError, match="no context"):
+    with pytest.raises(AnchorError, match="not a valid context"):
         anchored(context)
 
 
@@ -154,7 +154,7 @@ def test_async_with_records_a_cycle(telemetry):
     assert [record.stability_score for record in telemetry.records()] == [1.0]
 
 
-def test_a_seed_source_gives_the_seeds_in_order(tmp_path):
+def test_a_seed_source_provides_the_seeds_in_order(tmp_path):
     telemetry = EntropyTelemetry(tmp_path, seed_source=iter([7, 2**64 - 1]).__next__)
     for _ in range(2):
         with ClampAnchor("x", telemetry):
@@ -164,20 +164,20 @@ def test_a_seed_source_gives_the_seeds_in_order(tmp_path):
 
 
 @pytest.mark.parametrize("seed", [0, -1, 2**64, 1.5, True, None])
-def test_a_seed_source_that_gives_no_seed_is_an_error_without_a_record(tmp_path, seed):
+def test_a_seed_source_that_returns_an_invalid_seed_is_an_error_without_a_record(tmp_path, seed):
     telemetry = EntropyTelemetry(tmp_path, seed_source=lambda: seed)
     anchor = ClampAnchor("x", telemetry)
-    with pytest.raises(AnchorError, match="no seed"):
+    with pytest.raises(AnchorError, match="not a valid seed"):
         anchor.lock()
 
     assert anchor.status() is AnchorState.ERROR
     assert telemetry.records() == []
 
 
-def test_a_seed_source_that_runs_dry_says_so(tmp_path):
+def test_an_exhausted_seed_source_is_an_error(tmp_path):
     telemetry = EntropyTelemetry(tmp_path, seed_source=iter(()).__next__)
 
-    with pytest.raises(AnchorError, match="no seed left"):
+    with pytest.raises(AnchorError, match="exhausted"):
         ClampAnchor("x", telemetry).lock()
 
 
@@ -192,7 +192,7 @@ def test_anchored_records_each_call_of_a_function(telemetry):
     assert [record.context for record in telemetry.records()] == ["add"]
 
 
-def test_anchored_holds_while_a_coroutine_runs(telemetry):
+def test_anchored_records_a_coroutine_until_it_ends(telemetry):
     @anchored("work", telemetry)
     async def work() -> str:
         await asyncio.sleep(0)
@@ -202,7 +202,7 @@ def test_anchored_holds_while_a_coroutine_runs(telemetry):
     assert [record.stability_score for record in telemetry.records()] == [1.0]
 
 
-def test_anchored_holds_from_the_first_value_of_a_generator_to_its_end(telemetry):
+def test_anchored_records_a_generator_from_its_first_value_to_its_end(telemetry):
     @anchored("numbers", telemetry)
     def numbers():
         yield 1
@@ -217,7 +217,7 @@ def test_anchored_holds_from_the_first_value_of_a_generator_to_its_end(telemetry
     assert telemetry.records()[0].released_at is not None
 
 
-def test_anchored_scores_a_call_that_raises_zero(telemetry):
+def test_anchored_gives_a_call_that_raises_the_score_zero(telemetry):
     @anchored("fail", telemetry)
     def fail() -> None:
         raise KeyError
@@ -248,7 +248,7 @@ def test_anchors_without_a_telemetry_use_the_process_wide_one(telemetry):
     assert [record.context for record in telemetry.records()] == ["x"]
 
 
-def test_a_disabled_telemetry_records_nothing_and_anchors_still_keep_their_states():
+def test_a_disabled_telemetry_records_nothing_while_anchors_change_state():
     telemetry = EntropyTelemetry.disabled()
     anchor = ClampAnchor("x", telemetry)
     with anchor:

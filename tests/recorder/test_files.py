@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from clamp_analytics.errors import OutputError
-from clamp_analytics.recorder import ClampAnchor, EntropyTelemetry
+from clamp_analytics.recorder import ClampAnchor, EntropyTelemetry, files
 
 NAME = re.compile(r"clamp_run_\d{8}T\d{6}\.\d{6}Z-\d+-[0-9a-f]{8}\.json")
 
@@ -59,31 +59,28 @@ def test_no_two_writes_share_a_name_and_nothing_else_is_left(tmp_path):
     assert sorted(tmp_path.iterdir()) == sorted(paths)
 
 
-def test_a_name_that_is_taken_is_left_alone(tmp_path, monkeypatch):
+def test_an_existing_file_is_never_replaced(tmp_path):
     (tmp_path / "taken.json").write_text("mine")
-    names = iter(["taken.json", "free.json"])
-    monkeypatch.setattr("clamp_analytics.recorder.files.session_name", lambda hint: next(names))
+    path = files.publish_new(tmp_path, ["taken.json", "free.json"], [b"new"])
 
-    assert EntropyTelemetry(tmp_path).write_json().name == "free.json"
+    assert (path.name, path.read_text()) == ("free.json", "new")
     assert (tmp_path / "taken.json").read_text() == "mine"
 
 
-def test_a_file_system_without_hard_links_will_do(tmp_path, monkeypatch):
+def test_a_file_system_without_hard_links_is_supported(tmp_path, monkeypatch):
     def link(source, target):
         raise OSError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", link)
     (tmp_path / "taken.json").write_text("mine")
-    names = iter(["taken.json", "free.json"])
-    monkeypatch.setattr("clamp_analytics.recorder.files.session_name", lambda hint: next(names))
-    path = EntropyTelemetry(tmp_path).write_json()
+    path = files.publish_new(tmp_path, ["taken.json", "free.json"], [b"new"])
 
+    assert (path.name, path.read_text()) == ("free.json", "new")
     assert (tmp_path / "taken.json").read_text() == "mine"
-    assert path.read_text() == '{"stability_score":0.0,"records": [] }\n'
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_relative_folder_means_the_one_at_the_start(tmp_path, monkeypatch):
+def test_a_relative_folder_is_resolved_when_the_telemetry_is_created(tmp_path, monkeypatch):
     (tmp_path / "later").mkdir()
     monkeypatch.chdir(tmp_path)
     telemetry = EntropyTelemetry("out")
@@ -93,7 +90,7 @@ def test_a_relative_folder_means_the_one_at_the_start(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("folder", ["file/below", "file"])
-def test_a_folder_that_cannot_be_one_is_an_output_error_and_the_records_stay(tmp_path, folder):
+def test_a_folder_that_cannot_be_created_is_an_output_error_and_the_records_stay(tmp_path, folder):
     (tmp_path / "file").write_text("")
     telemetry = EntropyTelemetry(tmp_path / folder)
     with ClampAnchor("x", telemetry):
@@ -105,12 +102,12 @@ def test_a_folder_that_cannot_be_one_is_an_output_error_and_the_records_stay(tmp
     assert telemetry.write_json(tmp_path / "good").exists()
 
 
-def test_a_file_system_that_takes_no_files_is_an_output_error(telemetry):
+def test_a_file_system_that_refuses_new_files_is_an_output_error(telemetry):
     with pytest.raises(OutputError, match="not written"):
         telemetry.write_json("/proc/self")
 
 
-def test_a_removed_folder_is_an_output_error_until_it_is_back(tmp_path):
+def test_a_removed_folder_is_an_output_error_until_it_exists_again(tmp_path):
     folder = tmp_path / "out"
     telemetry = EntropyTelemetry(folder)
     telemetry.write_json().unlink()
@@ -125,7 +122,7 @@ def test_a_removed_folder_is_an_output_error_until_it_is_back(tmp_path):
     assert telemetry.write_json().exists()
 
 
-def test_a_folder_that_is_removed_while_it_is_written_to_is_an_output_error(tmp_path, monkeypatch):
+def test_a_folder_that_is_removed_during_a_write_is_an_output_error(tmp_path, monkeypatch):
     telemetry = EntropyTelemetry(tmp_path / "out")
     fsync = os.fsync
 
@@ -140,7 +137,7 @@ def test_a_folder_that_is_removed_while_it_is_written_to_is_an_output_error(tmp_
         telemetry.write_json()
 
 
-def test_every_write_json_holds_all_that_is_in_memory(telemetry, sessions):
+def test_every_call_of_write_json_writes_all_records_in_memory(telemetry, sessions):
     for _ in range(2):
         with ClampAnchor("x", telemetry):
             pass

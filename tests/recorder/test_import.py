@@ -1,4 +1,4 @@
-"""What importing the recorder loads."""
+"""The modules that importing the recorder loads."""
 
 import json
 
@@ -32,7 +32,7 @@ def test_recording_and_writing_load_nothing_heavy(python):
     assert loaded & (HEAVY | UNUSED) == set()
 
 
-def test_importing_the_package_alone_loads_no_part_of_it(python):
+def test_importing_the_package_loads_none_of_its_modules(python):
     done = python("""
         import sys
         import clamp_analytics.recorder

@@ -43,13 +43,13 @@ def test_holds_of_a_lock_do_not_overlap(telemetry):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
 
-    view = telemetry._view()
-    holds = sorted((start, stop) for _, _, _, _, start, stop, _ in view.rows())
+    snapshot = telemetry._snapshot()
+    holds = sorted((start, stop) for _, _, _, _, start, stop, _ in snapshot.rows())
     assert all(earlier[1] <= later[0] for earlier, later in itertools.pairwise(holds))
 
 
 @pytest.mark.parametrize("kind", [AnchoredLock, AnchoredRLock])
-def test_a_hold_that_an_exception_leaves_scores_zero(telemetry, kind):
+def test_a_hold_that_ends_with_an_exception_scores_zero(telemetry, kind):
     with pytest.raises(KeyError), kind("x", telemetry):
         raise KeyError
 
@@ -116,7 +116,7 @@ def test_an_rlock_is_released_only_by_its_owner(telemetry):
 
 
 @pytest.mark.parametrize("kind", [AnchoredLock, AnchoredRLock])
-def test_a_condition_works_and_its_waiting_parts_two_holds(telemetry, kind):
+def test_waiting_in_a_condition_ends_one_hold_and_begins_another(telemetry, kind):
     condition = threading.Condition(kind("x", telemetry))
     ready = []
 
@@ -134,7 +134,7 @@ def test_a_condition_works_and_its_waiting_parts_two_holds(telemetry, kind):
     assert _scores(telemetry) == [1.0, 1.0, 1.0]
 
 
-def test_an_rlock_waits_in_a_condition_however_deep_it_is_held(telemetry):
+def test_an_rlock_held_several_times_can_wait_in_a_condition(telemetry):
     lock = AnchoredRLock("x", telemetry)
     condition = threading.Condition(lock)
 
@@ -179,7 +179,7 @@ def test_an_async_lock_excludes_others_and_records_each_hold(telemetry):
     assert _scores(telemetry) == [1.0] * 51
 
 
-def test_a_task_that_is_cancelled_while_it_waits_for_a_lock_records_nothing(telemetry):
+def test_a_task_that_is_cancelled_while_waiting_for_a_lock_records_nothing(telemetry):
     async def main():
         lock = AnchoredAsyncLock("x", telemetry)
         async with lock:
@@ -193,7 +193,7 @@ def test_a_task_that_is_cancelled_while_it_waits_for_a_lock_records_nothing(tele
     assert _scores(telemetry) == [1.0]
 
 
-def test_an_async_lock_serves_a_condition_of_asyncio(telemetry):
+def test_an_async_lock_works_in_a_condition_of_asyncio(telemetry):
     async def main():
         condition = asyncio.Condition(AnchoredAsyncLock("x", telemetry))
 
@@ -211,7 +211,7 @@ def test_an_async_lock_serves_a_condition_of_asyncio(telemetry):
     assert _scores(telemetry) == [1.0, 1.0, 1.0]
 
 
-def test_a_seed_source_may_take_the_lock_that_it_seeds(tmp_path):
+def test_a_seed_source_is_called_before_the_lock_is_acquired(tmp_path):
     inner = []
 
     def source():
@@ -226,7 +226,7 @@ def test_a_seed_source_may_take_the_lock_that_it_seeds(tmp_path):
     assert inner == [False]
 
 
-def test_a_seed_source_that_fails_leaves_the_lock_free(tmp_path):
+def test_a_seed_source_that_fails_leaves_the_lock_unlocked(tmp_path):
     lock = AnchoredLock("x", EntropyTelemetry(tmp_path, seed_source=lambda: 0))
     with pytest.raises(AnchorError):
         lock.acquire()
@@ -242,7 +242,7 @@ def test_locks_of_a_disabled_telemetry_still_lock(kind):
 
 
 @pytest.mark.parametrize("kind", [AnchoredLock, AnchoredRLock])
-def test_a_lock_that_is_made_anew_in_a_forked_child_is_free(telemetry, kind):
+def test_a_lock_that_is_reinitialized_in_a_forked_child_is_unlocked(telemetry, kind):
     lock = kind("x", telemetry)
     lock.acquire()
     lock._at_fork_reinit()

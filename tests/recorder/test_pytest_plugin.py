@@ -1,4 +1,4 @@
-"""The plugin in real test runs."""
+"""The pytest plugin, in real test runs."""
 
 import os
 import subprocess
@@ -44,7 +44,7 @@ def run(tmp_path):
     return run
 
 
-# Plugins are named here alone, so that this one is there once, whether or not its entry point is installed.
+# Autoloading is disabled, so the plugin is loaded once, whether or not its entry point is installed.
 PLUGIN = ["-p", "clamp_analytics.recorder.pytest_plugin"]
 
 
@@ -66,7 +66,7 @@ def test_a_run_writes_one_session_with_a_record_for_each_test(run, sessions, tmp
     assert len(session["records"]) == 5
 
 
-def test_a_folder_that_cannot_be_written_is_told_and_the_status_stays(run, tmp_path):
+def test_a_folder_that_cannot_be_written_is_reported_and_the_exit_code_stays(run, tmp_path):
     (tmp_path / "file").write_text("")
     done = run(*PLUGIN, "--clamp-telemetry", "file/out", "-k", "good")
 

@@ -1,4 +1,4 @@
-"""The examples of docs/recording.md run as they stand."""
+"""The examples of docs/recording.md, run unchanged."""
 
 import re
 from pathlib import Path
@@ -25,5 +25,5 @@ def test_every_example_runs_and_leaves_sessions(python, sessions, tmp_path, code
     assert sum(len(session["records"]) for session in sessions(tmp_path / "telemetry")) > 0
 
 
-def test_there_is_an_example_for_each_way_of_running():
+def test_each_kind_of_program_has_an_example():
     assert len(list(_examples())) == 4

@@ -1,4 +1,3 @@
-import asyncio
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -6,9 +5,11 @@ import pytest
 
 from clamp_analytics.errors import AnchorError, UsageError
 from clamp_analytics.recorder import ClampAnchor, EntropyTelemetry
+from clamp_analytics.recorder.buffer import Snapshot
+from clamp_analytics.recorder.session_json import build_records
 
 
-def test_acquire_and_release_make_one_record_with_the_seed_given(telemetry):
+def test_acquire_and_release_create_one_record_with_the_given_seed(telemetry):
     record_id = telemetry.record_acquire("x", 2**64 - 1)
     telemetry.record_release(record_id, 0.5)
 
@@ -27,14 +28,14 @@ def test_an_id_can_be_released_once(telemetry):
     record_id = telemetry.record_acquire("x", 5)
     telemetry.record_release(record_id, 1.0)
 
-    with pytest.raises(AnchorError, match="not held"):
+    with pytest.raises(AnchorError, match="no open record"):
         telemetry.record_release(record_id, 1.0)
     assert len(telemetry.records()) == 1
 
 
 def test_a_refused_score_leaves_the_record_in_flight(telemetry):
     record_id = telemetry.record_acquire("x", 5)
-    with pytest.raises(AnchorError, match="no stability score"):
+    with pytest.raises(AnchorError, match="not a valid stability score"):
         telemetry.record_release(record_id, float("nan"))
     assert telemetry.records()[0].released_at is None
 
@@ -43,8 +44,8 @@ def test_a_refused_score_leaves_the_record_in_flight(telemetry):
 
 
 @pytest.mark.parametrize("seed", [0, -5, 2**64, 1.0, True, "7", None])
-def test_a_seed_that_is_no_positive_64_bit_integer_is_refused(telemetry, seed):
-    with pytest.raises(AnchorError, match="no seed"):
+def test_a_seed_that_is_not_a_positive_64_bit_integer_is_refused(telemetry, seed):
+    with pytest.raises(AnchorError, match="not a valid seed"):
         telemetry.record_acquire("x", seed)
 
     assert telemetry.records() == []
@@ -79,15 +80,11 @@ def test_timestamps_are_utc_and_agree_with_the_duration(telemetry):
     assert abs(held - record.duration_ms) <= 0.001
 
 
-def test_a_clock_that_is_set_back_makes_no_negative_duration(telemetry, monkeypatch):
-    times = iter([2_000_000_000_000_000_000, 1_000_000_000_000_000_000])
-    monkeypatch.setattr("clamp_analytics.recorder.anchor.time_ns", times.__next__)
-    for _ in range(2):
-        with ClampAnchor("x", telemetry):
-            pass
+def test_a_wall_clock_that_is_set_back_during_a_cycle_leaves_the_duration_positive(telemetry):
+    [record] = build_records(Snapshot(["x", "thread", ~5, 1_000_000_000, 10, 2_010, 1.0], [], b"", -5_000_000_000))
 
-    assert all(record.duration_ms >= 0 for record in telemetry.records())
-    assert all(record.released_at >= record.acquired_at for record in telemetry.records())
+    assert record.duration_ms == 0.002
+    assert record.released_at - record.acquired_at == timedelta(microseconds=2)
 
 
 def test_seeds_are_positive_64_bit_numbers_and_differ(telemetry):
@@ -117,71 +114,6 @@ def test_two_telemetries_have_different_seeds(tmp_path):
             seeds.add(telemetry.records()[0].seed)
 
     assert len(seeds) == 2
-
-
-def _record_in_thread(telemetry):
-    def work():
-        with ClampAnchor("x", telemetry):
-            pass
-
-    thread = threading.Thread(target=work, name="worker")
-    thread.start()
-    thread.join()
-    return thread.ident
-
-
-def test_threads_of_one_name_and_one_system_number_have_different_ids(telemetry):
-    # The system gives the number of an ended thread to the next one, as a rule at once.
-    idents = [_record_in_thread(telemetry) for _ in range(20)]
-
-    thread_ids = {record.thread_id for record in telemetry.records()}
-    assert len(thread_ids) == 20 >= len(set(idents))
-    assert all(thread_id.startswith("worker-") for thread_id in thread_ids)
-
-
-def test_one_thread_keeps_its_id(telemetry):
-    for _ in range(3):
-        with ClampAnchor("x", telemetry):
-            pass
-
-    assert len({record.thread_id for record in telemetry.records()}) == 1
-
-
-def test_tasks_of_asyncio_can_be_told_apart_even_with_one_name(telemetry):
-    async def work():
-        for _ in range(2):
-            with ClampAnchor("plain", telemetry):
-                await asyncio.sleep(0)
-            async with ClampAnchor("async", telemetry):
-                await asyncio.sleep(0)
-
-    async def main():
-        await asyncio.gather(*(asyncio.create_task(work(), name="job") for _ in range(5)))
-
-    asyncio.run(main())
-
-    by_task = {}
-    for record in telemetry.records():
-        by_task.setdefault(record.thread_id, []).append(record.context)
-    assert len(by_task) == 5
-    assert all(sorted(contexts) == ["async", "async", "plain", "plain"] for contexts in by_task.values())
-
-
-def test_a_bare_callback_of_asyncio_has_the_id_of_its_thread(telemetry):
-    def callback(done):
-        with ClampAnchor("callback", telemetry):
-            done.set_result(None)
-
-    async def main():
-        done = asyncio.get_running_loop().create_future()
-        asyncio.get_running_loop().call_soon(callback, done)
-        await done
-
-    asyncio.run(main())
-    with ClampAnchor("plain", telemetry):
-        pass
-
-    assert len({record.thread_id for record in telemetry.records()}) == 1
 
 
 def test_merge_copies_the_records_of_another_telemetry_in_order(tmp_path):
@@ -214,7 +146,7 @@ def test_a_telemetry_is_not_merged_into_itself(telemetry):
         telemetry.merge(telemetry)
 
 
-def test_merge_json_adds_what_another_process_wrote(tmp_path):
+def test_merge_json_adds_the_records_of_another_process(tmp_path):
     one, two = EntropyTelemetry(tmp_path), EntropyTelemetry(tmp_path)
     with ClampAnchor("a\ud800", two):
         pass
@@ -225,8 +157,8 @@ def test_merge_json_adds_what_another_process_wrote(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"records":[{}]}', '{"records":[1]}', '{"records":1}'])
-def test_merge_json_refuses_what_is_no_session(telemetry, text):
-    with pytest.raises(AnchorError, match="no session text"):
+def test_merge_json_refuses_a_text_that_is_not_a_session(telemetry, text):
+    with pytest.raises(AnchorError, match="not a session text"):
         telemetry.merge_json(text)
 
 
@@ -256,7 +188,7 @@ def test_records_that_follow_an_alignment_are_aligned_too(telemetry):
     assert telemetry.records()[1].acquired_at.year == 2000
 
 
-def test_aligned_telemetries_merge_as_they_are(tmp_path):
+def test_aligned_telemetries_keep_their_timestamps_when_merged(tmp_path):
     one, two = EntropyTelemetry(tmp_path), EntropyTelemetry(tmp_path)
     for telemetry, year in [(one, 2000), (two, 1999)]:
         with ClampAnchor(str(year), telemetry):

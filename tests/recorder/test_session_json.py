@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clamp_analytics.recorder import ClampAnchor, EntropyTelemetry
+from clamp_analytics.recorder.buffer import Snapshot
+from clamp_analytics.recorder.session_json import encode_session
 
 FIELDS = ["context", "seed", "thread_id", "acquired_at", "released_at", "duration_ms", "stability_score"]
 
@@ -21,7 +23,7 @@ def _one_record(context, score=1.0):
     return telemetry
 
 
-def test_a_session_has_the_fields_of_the_specification_and_no_others(telemetry):
+def test_a_session_has_exactly_the_fields_of_the_specification(telemetry):
     with ClampAnchor("x", telemetry):
         pass
 
@@ -30,18 +32,13 @@ def test_a_session_has_the_fields_of_the_specification_and_no_others(telemetry):
     assert list(session["records"][0]) == FIELDS
 
 
-def test_a_record_reads_as_the_specification_has_it(monkeypatch):
-    for module in ("telemetry", "anchor"):
-        monkeypatch.setattr(f"clamp_analytics.recorder.{module}.time_ns", lambda: 1_795_367_876_123_456_789)
-    ticks = iter([5_000, 1_005_861])
-    monkeypatch.setattr("clamp_analytics.recorder.telemetry.monotonic_ns", ticks.__next__)
-    telemetry = _one_record("thread-0", 0.988)
-    thread_id = telemetry.records()[0].thread_id
+def test_a_record_is_written_in_the_format_of_the_specification():
+    row = ["thread-0", "MainThread-7.1", ~5, 1_795_367_876_123_456_789, 5_000, 1_005_861, 0.988]
 
-    assert telemetry.to_json() == (
-        '{"stability_score":0.988,"records": [{"context":"thread-0","seed":5,"thread_id":"' + thread_id + '",'
-        '"acquired_at":"2026-11-22T17:17:56.123456Z","released_at":"2026-11-22T17:17:56.124457Z",'
-        '"duration_ms":1.000861,"stability_score":0.988}] }\n'
+    assert b"".join(encode_session(Snapshot(row, [], b"", 0))) == (
+        b'{"stability_score":0.988,"records": [{"context":"thread-0","seed":5,"thread_id":"MainThread-7.1",'
+        b'"acquired_at":"2026-11-22T17:17:56.123456Z","released_at":"2026-11-22T17:17:56.124457Z",'
+        b'"duration_ms":1.000861,"stability_score":0.988}] }\n'
     )
 
 
@@ -62,7 +59,7 @@ def test_the_mean_counts_anchors_in_flight_with_zero(telemetry):
     assert json.loads(telemetry.to_json())["stability_score"] == 0.5
 
 
-def test_a_session_of_more_than_one_chunk_is_whole(telemetry):
+def test_a_session_of_several_chunks_is_complete(telemetry):
     for _ in range(2000):
         with ClampAnchor("x", telemetry):
             pass
@@ -72,7 +69,7 @@ def test_a_session_of_more_than_one_chunk_is_whole(telemetry):
 
 
 @given(ANY_TEXT)
-def test_any_context_makes_strict_json_that_agrees_with_memory(context):
+def test_any_context_is_written_as_strict_json_that_agrees_with_memory(context):
     telemetry = _one_record(context)
     data = telemetry.to_json().encode("utf-8")
 
@@ -81,7 +78,7 @@ def test_any_context_makes_strict_json_that_agrees_with_memory(context):
 
 
 @given(ANY_TEXT.filter(lambda text: not any("\ud800" <= char <= "\udfff" for char in text)))
-def test_a_context_without_surrogates_is_written_as_it_is(context):
+def test_a_context_without_surrogates_is_written_unchanged(context):
     assert json.loads(_one_record(context).to_json())["records"][0]["context"] == context
 
 
@@ -104,7 +101,7 @@ def test_scores_and_their_mean_read_back_to_the_same_double(score, others):
     assert session["stability_score"] == math.fsum([score, *others]) / (1 + len(others))
 
 
-def test_durations_read_back_to_what_is_in_memory(telemetry):
+def test_durations_read_back_to_the_values_in_memory(telemetry):
     for _ in range(100):
         with ClampAnchor("x", telemetry):
             pass
@@ -115,7 +112,7 @@ def test_durations_read_back_to_what_is_in_memory(telemetry):
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed")
-def test_jq_reads_what_is_in_memory(telemetry):
+def test_jq_reads_the_values_in_memory(telemetry):
     contexts = ['quote " and \\', "line\nbreak\x00\x1f\x7f", "\u2028 \U0001f512", "a\ud800b"]
     for number, context in enumerate(contexts):
         telemetry.record_release(telemetry.record_acquire(context, 1), number / 7)
@@ -133,14 +130,14 @@ def test_jq_reads_what_is_in_memory(telemetry):
     assert mean == math.fsum(r.stability_score for r in memory) / len(memory)
 
 
-def test_the_package_reads_what_is_in_memory(telemetry):
-    load = pytest.importorskip("clamp_analytics.reading")
+def test_the_package_reads_the_values_in_memory(telemetry):
+    reading = pytest.importorskip("clamp_analytics.reading")
     seeds = [2**64 - 1, 1, 2**53 + 1]
     for seed in seeds:
         telemetry.record_release(telemetry.record_acquire("x\ud800", seed), 0.1)
     telemetry.write_json()
 
-    read = load.load([str(telemetry.write_json().parent)]).records
+    read = reading.load([str(telemetry.write_json().parent)]).records
     assert sorted(read["seed"].to_list()) == sorted(seeds * 2)
     assert set(read["stability_score"].to_list()) == {0.1}
     memory = telemetry.records()

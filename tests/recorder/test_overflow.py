@@ -9,7 +9,7 @@ def _record(telemetry, times):
             pass
 
 
-def test_what_is_beyond_max_records_becomes_a_session_file(tmp_path, sessions):
+def test_records_beyond_max_records_are_written_as_session_files(tmp_path, sessions):
     telemetry = EntropyTelemetry(tmp_path, max_records=10)
     _record(telemetry, 35)
     held = len(telemetry.records())
@@ -23,7 +23,7 @@ def test_what_is_beyond_max_records_becomes_a_session_file(tmp_path, sessions):
     assert len(set(seeds)) == 35
 
 
-def test_anchors_in_flight_do_not_count_and_follow_into_the_next_session(tmp_path, sessions):
+def test_anchors_in_flight_do_not_count_and_are_written_with_the_next_session(tmp_path, sessions):
     telemetry = EntropyTelemetry(tmp_path, max_records=2)
     anchors = [ClampAnchor(f"open-{number}", telemetry).lock() for number in range(5)]
     _record(telemetry, 3)
@@ -37,7 +37,7 @@ def test_anchors_in_flight_do_not_count_and_follow_into_the_next_session(tmp_pat
     assert all(record["released_at"] is not None for record in records)
 
 
-def test_a_rolled_session_leaves_out_what_write_json_has_written(tmp_path, sessions):
+def test_a_rolled_session_omits_records_that_write_json_has_written(tmp_path, sessions):
     telemetry = EntropyTelemetry(tmp_path, max_records=10)
     _record(telemetry, 7)
     telemetry.write_json()
@@ -47,7 +47,7 @@ def test_a_rolled_session_leaves_out_what_write_json_has_written(tmp_path, sessi
     assert sorted(len(session["records"]) for session in sessions(tmp_path)) == [3, 7]
 
 
-def test_in_drop_mode_what_is_beyond_is_counted_and_warned_of_once(tmp_path):
+def test_in_drop_mode_records_beyond_the_limit_are_counted_with_one_warning(tmp_path):
     telemetry = EntropyTelemetry(tmp_path, max_records=10, on_full="drop")
     _record(telemetry, 10)
     assert telemetry.dropped == 0
@@ -61,7 +61,7 @@ def test_in_drop_mode_what_is_beyond_is_counted_and_warned_of_once(tmp_path):
 
 
 def test_a_warning_never_reaches_the_code_that_records(tmp_path, capsys):
-    # This very run turns warnings into errors.
+    # The configuration of this test run turns warnings into errors.
     telemetry = EntropyTelemetry(tmp_path, max_records=1, on_full="drop")
     _record(telemetry, 3)
 
@@ -69,7 +69,7 @@ def test_a_warning_never_reaches_the_code_that_records(tmp_path, capsys):
     assert telemetry.dropped == 2
 
 
-def test_close_writes_what_an_exit_would_write_and_nothing_after_it(tmp_path, sessions):
+def test_close_writes_once_what_an_exit_would_write(tmp_path, sessions):
     telemetry = EntropyTelemetry(tmp_path, checkpoint=60)
     _record(telemetry, 3)
     telemetry.close()

@@ -1,4 +1,4 @@
-"""The background thread of a telemetry: checkpoints, rolled sessions, and the last write of a process."""
+"""The background thread of a telemetry: it writes checkpoints, full sessions, and the last file of a process."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from clamp_analytics.recorder.session import Session
 
-# A batch that could not be written is tried again after this many seconds.
-_RETRY = 1.0
+# Seconds until a batch that could not be written is tried again.
+_RETRY_PAUSE = 1.0
 
 
 class _Request:
-    """Somebody waits for a write."""
+    """A request to write, whose sender waits until it is done."""
 
     def __init__(self, *, everything: bool) -> None:
         self.everything = everything
@@ -27,62 +27,62 @@ class _Request:
         self.done.acquire()
 
 
-class Keeper:
-    """Writes files where no thread of the user's waits for them.
+class BackgroundWriter:
+    """Writes the files of a session, so that no thread of the program waits for them.
 
     Args:
-        session: what is written.
-        checkpoint: seconds that the file on disk may be behind; None for no checkpoints.
-        patience: seconds that anybody ever waits for the thread.
+        session: the session to write.
+        checkpoint: seconds between checkpoints; None for no checkpoints.
+        timeout: seconds that a caller waits for the thread at most.
     """
 
-    def __init__(self, session: Session, checkpoint: float | None, patience: float) -> None:
+    def __init__(self, session: Session, checkpoint: float | None, timeout: float) -> None:
         self._session = session
         self._checkpoint = checkpoint
-        self._patience = patience
+        self._timeout = timeout
         # `put` of this queue may be called from a signal handler or a finalizer.
         self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
-        self._to_start = [True]
+        self._not_started = [True]
         self._stopped = False
-        self._complaint = ""
-        self._stalled = False
+        self._last_error = ""
+        self._disk_stalled = False
 
     @property
     def started(self) -> bool:
         """Whether the thread was started in this process."""
-        return not self._to_start
+        return not self._not_started
 
     def start(self) -> None:
-        """Start the thread, once."""
+        """Start the thread unless it was started before."""
         try:
-            self._to_start.pop()
+            self._not_started.pop()  # one atomic step: of two threads that call this, one gets here first
         except IndexError:
             return
         try:
             # Not threading.Thread: its `start` takes locks that an interrupted thread may hold.
             _thread.start_new_thread(self._run, ())
         except RuntimeError as error:
-            self._stopped = True  # the last write is then done by whoever asks for it
+            self._stopped = True  # callers then write by themselves
             warn(f"no thread for writing telemetry in the background: {error}")
 
-    def roll(self, values: int) -> bool:
-        """Have the oldest rows written in the background, once those before them are.
+    def write_oldest(self, values: int) -> bool:
+        """Detach the oldest rows and have them written in the background, after the batch before them.
 
         Args:
-            values: how many values of the store's list.
+            values: number of values in the buffer's list.
 
         Returns:
-            False if the disk has not taken the rows before them, even after waiting.
+            False if the batch before them is still not written after the timeout.
         """
-        waited = self._session.room.acquire(timeout=0 if self._stalled else self._patience)
-        self._stalled = not waited
-        if not waited:
+        acquired = self._session.batch_slot.acquire(timeout=0 if self._disk_stalled else self._timeout)
+        self._disk_stalled = not acquired
+        if not acquired:
             return False
         try:
-            self._session.cut(values)
+            self._session.detach_oldest(values)
         except BaseException:
             if not self._session.has_batch:  # interrupted before it began
-                self._session.room.release()
+                self._session.batch_slot.release()
             raise
         if self._stopped:
             self._attempt(self._session.write_batch)
@@ -90,33 +90,33 @@ class Keeper:
             self._requests.put(None)
         return True
 
-    # -- waiting for it -----------------------------------------------------------------------------------
+    # -- waiting for the thread ---------------------------------------------------------------------------
 
     def flush(self, *, everything: bool) -> bool:
-        """Have the pending batch written, and with ``everything`` the rest too, within bounded time.
+        """Wait until the pending batch is written, and with ``everything`` all other unwritten records too.
 
         Returns:
-            Whether it was done in time; where not, a warning says so.
+            Whether that was done before the timeout; if not, a warning says so.
         """
         if not self.started:
             return True  # nothing was recorded in this process
         request = _Request(everything=everything)
         if self._stopped:
-            self._serve(request)
+            self._process(request)
             return True
         self._requests.put(request)
-        done = request.done.acquire(timeout=self._patience)
+        done = request.done.acquire(timeout=self._timeout)
         if not done:
-            warn(f"telemetry was not written within {self._patience:g} s: {self._session.folder}")
+            warn(f"telemetry was not written within {self._timeout:g} s: {self._session.folder}")
         return done
 
     def stop(self) -> None:
-        """Let the thread end; a later flush is done by its caller."""
+        """Let the thread end; later calls of ``flush`` write in the calling thread."""
         if self.started:
             self._stopped = True
             self._requests.put(None)
 
-    # -- the thread ---------------------------------------------------------------------------------------
+    # -- in the thread ------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         due = monotonic()
@@ -125,27 +125,27 @@ class Keeper:
                 request = self._requests.get(timeout=self._pause(due))
             except queue.Empty:
                 request = None
-            self._serve(request)
+            self._process(request)
             if self._checkpoint is not None and monotonic() >= due:
                 began = monotonic()
                 self._attempt(self._session.write_checkpoint)
                 cost = monotonic() - began
-                # A file is as old as the pause and two writes, its own and its successor's; where writing
-                # takes long, it still leaves half of the time to others.
+                # The file gets as old as the pause plus two writes, its own and that of its successor. Where a
+                # write takes long, half of the time is still left to others.
                 due = monotonic() + max(0.9 * self._checkpoint - 2 * cost, cost)
 
     def _pause(self, due: float) -> float | None:
-        retry = _RETRY if self._session.has_batch else None
+        retry = _RETRY_PAUSE if self._session.has_batch else None
         if self._checkpoint is None:
             return retry
         pause = max(due - monotonic(), 0.0)
         return pause if retry is None else min(pause, retry)
 
-    def _serve(self, request: _Request | None) -> None:
+    def _process(self, request: _Request | None) -> None:
         try:
             self._attempt(self._session.write_batch)
             if request is not None and request.everything:
-                self._attempt(self._session.write_rest)
+                self._attempt(self._session.write_remaining)
         finally:
             if request is not None:
                 request.done.release()
@@ -153,11 +153,11 @@ class Keeper:
     def _attempt(self, write: Callable[[], object]) -> None:
         try:
             write()
-        except Exception as error:  # whatever it is, it must not end the thread: it is told instead
-            complaint = str(error)
-            self._stalled = self._session.has_batch
-            if complaint != self._complaint:
-                self._complaint = complaint
-                warn(f"telemetry was not written: {complaint}")
+        except Exception as error:  # of any kind: it becomes a warning, since it must not end the thread
+            message = str(error)
+            self._disk_stalled = self._session.has_batch
+            if message != self._last_error:
+                self._last_error = message
+                warn(f"telemetry was not written: {message}")
         else:
-            self._complaint = ""
+            self._last_error = ""

@@ -1,10 +1,10 @@
-"""The last moments of an interpreter bring no output."""
+"""Recording while the interpreter shuts down prints nothing."""
 
 import pytest
 
 
 @pytest.mark.parametrize("options", ["", "write_on_exit=True", "checkpoint=0.001"])
-def test_generators_that_are_closed_at_the_very_end_print_nothing(python, options):
+def test_generators_that_are_closed_during_shutdown_print_nothing(python, options):
     done = python(f"""
         import gc
         from clamp_analytics.recorder import AnchoredLock, ClampAnchor, EntropyTelemetry, anchored
@@ -45,7 +45,7 @@ def test_generators_that_are_closed_at_the_very_end_print_nothing(python, option
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_an_exception_of_the_user_passes_an_anchor_unchanged(python):
+def test_an_exception_passes_through_an_anchor_unchanged(python):
     done = python("""
         from clamp_analytics.recorder import ClampAnchor, EntropyTelemetry
         telemetry = EntropyTelemetry("out", write_on_exit=True)
@@ -81,7 +81,7 @@ def test_daemon_threads_that_record_to_the_end_print_nothing(python):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_telemetries_that_are_dropped_are_collected(python):
+def test_an_unused_telemetry_is_garbage_collected(python):
     done = python("""
         import gc, weakref
         from clamp_analytics.recorder import ClampAnchor, EntropyTelemetry
@@ -97,7 +97,7 @@ def test_telemetries_that_are_dropped_are_collected(python):
     assert (done.stdout, done.stderr) == ("None\n", "")
 
 
-def test_a_record_leaves_nothing_for_the_garbage_collector(python):
+def test_a_record_adds_no_object_for_the_garbage_collector(python):
     done = python("""
         import gc
         from clamp_analytics.recorder import ClampAnchor, EntropyTelemetry

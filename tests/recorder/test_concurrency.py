@@ -1,7 +1,7 @@
-"""Many threads and tasks at once, and recording from places that interrupt other recording."""
+"""Many threads and tasks at once, and signal handlers that record while other code is recording."""
 
 
-def test_every_cycle_of_32_threads_is_recorded_once_and_whole(python):
+def test_every_cycle_of_32_threads_is_recorded_once_and_completely(python):
     done = python("""
         import collections, sys, threading
         from clamp_analytics.recorder import ClampAnchor, EntropyTelemetry
@@ -27,7 +27,7 @@ def test_every_cycle_of_32_threads_is_recorded_once_and_whole(python):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_every_cycle_of_10000_tasks_is_recorded_once_and_whole(python):
+def test_every_cycle_of_10000_tasks_is_recorded_once_and_completely(python):
     done = python("""
         import asyncio
         from clamp_analytics.recorder import ClampAnchor, EntropyTelemetry
@@ -55,7 +55,7 @@ def test_every_cycle_of_10000_tasks_is_recorded_once_and_whole(python):
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_files_that_are_written_under_load_hold_every_cycle_once(python, sessions, tmp_path):
+def test_files_written_under_load_contain_every_cycle_once(python, sessions, tmp_path):
     done = python("""
         import sys, threading
         from clamp_analytics.recorder import ClampAnchor, EntropyTelemetry
@@ -76,7 +76,7 @@ def test_files_that_are_written_under_load_hold_every_cycle_once(python, session
     assert len(seeds) == len(set(seeds)) == 16_000
 
 
-def test_views_that_are_taken_under_load_lack_and_double_nothing(python):
+def test_snapshots_taken_under_load_neither_lose_nor_duplicate_records(python):
     done = python("""
         import sys, threading
         from clamp_analytics.recorder import ClampAnchor, EntropyTelemetry

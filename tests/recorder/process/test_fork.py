@@ -1,11 +1,11 @@
-"""What children record, and that forking never hangs."""
+"""Forked children: what they record, and that forking never hangs."""
 
 import multiprocessing
 
 import pytest
 
 
-def test_a_forked_child_starts_empty_and_writes_a_file_of_its_own(python, sessions, tmp_path):
+def test_a_forked_child_starts_without_records_and_writes_its_own_file(python, sessions, tmp_path):
     done = python("""
         import os, sys
         from clamp_analytics.recorder import ClampAnchor, EntropyTelemetry
@@ -186,7 +186,7 @@ def test_a_child_whose_target_raises_still_writes(python, sessions, tmp_path):
     assert [record["stability_score"] for record in session["records"]] == [0.0]
 
 
-def test_a_pool_that_is_terminated_ends_and_leaves_what_its_workers_recorded(python, sessions, tmp_path):
+def test_a_terminated_pool_ends_and_its_workers_write_their_records(python, sessions, tmp_path):
     done = python("""
         import multiprocessing
         from clamp_analytics.recorder import ClampAnchor, EntropyTelemetry

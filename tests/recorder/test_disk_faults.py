@@ -1,4 +1,4 @@
-"""Disks that are full, read-only, or gone."""
+"""Full disks, read-only folders and removed folders."""
 
 import subprocess
 
@@ -25,13 +25,13 @@ FILL = """
 
 @pytest.fixture
 def mounts():
-    """Begin of a command that may mount what it likes, for itself alone."""
+    """The beginning of a command that can mount file systems in its own namespace."""
     if subprocess.run(["unshare", "-m", "true"], check=False, capture_output=True).returncode:
         pytest.skip("this user may not mount anything")
     return ["unshare", "-m", "sh", "-ec"]
 
 
-def test_a_limit_on_file_sizes_is_an_error_that_leaves_no_half_file(python, tmp_path):
+def test_a_limit_on_file_sizes_is_an_error_that_leaves_no_partial_file(python, tmp_path):
     before = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))"
     after = "resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)"
     script = FILL.format(folder="out", before=before).replace("    left =", f"    {after}\n    left =")
@@ -41,7 +41,7 @@ def test_a_limit_on_file_sizes_is_an_error_that_leaves_no_half_file(python, tmp_
     assert done.stdout == (f"the session was not written: file too large | {tmp_path}/out\n[] 2000 clamp_run\n")
 
 
-def test_a_full_disk_is_an_error_that_leaves_no_half_file(python, mounts, tmp_path):
+def test_a_full_disk_is_an_error_that_leaves_no_partial_file(python, mounts, tmp_path):
     (tmp_path / "out").mkdir()
     before = [*mounts, 'mount -t tmpfs -o size=64k tmpfs out && touch out/old.json && exec "$0" "$@"']
     done = python(FILL.format(folder="out", before=""), before=before)
@@ -69,7 +69,7 @@ def test_a_folder_that_is_removed_is_an_error(python, tmp_path):
     assert done.stdout == (f"the session was not written: the folder was removed | {tmp_path}/out\n[] 2000 clamp_run\n")
 
 
-def test_a_failing_checkpoint_warns_once_and_goes_on_when_the_disk_is_back(python, sessions, tmp_path):
+def test_a_failing_checkpoint_warns_once_and_succeeds_when_the_disk_works_again(python, sessions, tmp_path):
     done = python("""
         import os, threading
         from pathlib import Path
@@ -97,7 +97,7 @@ def test_a_failing_checkpoint_warns_once_and_goes_on_when_the_disk_is_back(pytho
     assert [len(session["records"]) for session in sessions(tmp_path / "out")] == [1]
 
 
-def test_a_rolled_session_waits_for_the_disk_to_come_back(python, sessions, tmp_path):
+def test_a_rolled_session_is_written_when_the_disk_works_again(python, sessions, tmp_path):
     done = python("""
         import os, threading
         from clamp_analytics.recorder import ClampAnchor, EntropyTelemetry
@@ -120,5 +120,5 @@ def test_a_rolled_session_waits_for_the_disk_to_come_back(python, sessions, tmp_
     assert done.returncode == 0
     assert done.stdout == "10 5\n"
     assert done.stderr.count("RecorderWarning: telemetry was not written") == 1
-    assert done.stderr.count("RecorderWarning: the disk does not take telemetry") == 1
+    assert done.stderr.count("RecorderWarning: the disk accepts no telemetry") == 1
     assert sorted(len(session["records"]) for session in sessions(tmp_path / "out")) == [10, 10]
