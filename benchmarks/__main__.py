@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: measure, print tables, write JSON."""
+"""Command line of the benchmarks: ``python -m benchmarks`` measures, prints tables and writes JSON."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmarks import archive, reading, startup
+from benchmarks.commands import Settings
 from benchmarks.measure import ROOT, FailedError, Spread
 from benchmarks.tables import Row, Table, as_json, machine
-from benchmarks.ways import Bench
 
 RESULTS = ROOT / "benchmarks" / "results" / "latest.json"
 LEAST_RUNS, QUICK_RUNS = 5, 3
 
 
 def _recorder() -> Iterator[Table]:
-    table = Table("recording", "ratio: as each row says; the range is that of the quartiles")
+    table = Table("recording", "ratio: as stated in each row, with its quartiles")
     try:
         from benchmarks import recorder
 
@@ -36,13 +36,15 @@ def _recorder() -> Iterator[Table]:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="What Clamp costs, as ratios.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Measure clamp_analytics against other tools, as ratios."
+    )
     parser.add_argument("what", nargs="?", choices=("all", "reading", "archive", "startup", "recorder"), default="all")
     parser.add_argument("--quick", action="store_true", help=f"a tenth of the files and {QUICK_RUNS} turns")
     parser.add_argument("--full", action="store_true", help="200,000 files and 2.5 GB as well")
     parser.add_argument("--runs", type=int, metavar="N", help=f"turns of each comparison (default {LEAST_RUNS})")
-    parser.add_argument("--corpus", type=Path, metavar="DIR", help="where corpora lie, and stay")
-    parser.add_argument("--json", type=Path, metavar="PATH", default=RESULTS, help="where the figures go")
+    parser.add_argument("--corpus", type=Path, metavar="DIR", help="folder that keeps the generated corpora")
+    parser.add_argument("--json", type=Path, metavar="PATH", default=RESULTS, help="file for the figures")
     arguments = parser.parse_args()
     if arguments.runs is None:
         arguments.runs = QUICK_RUNS if arguments.quick else LEAST_RUNS
@@ -53,27 +55,27 @@ def _arguments() -> argparse.Namespace:
 
 def _tables(wanted: argparse.Namespace) -> Iterator[Table]:
     home = wanted.corpus or Path(tempfile.gettempdir(), "clamp-benchmark")
-    bench = Bench(home.absolute(), wanted.runs, wanted.quick, wanted.full)
+    settings = Settings(home.absolute(), wanted.runs, wanted.quick, wanted.full)
     if wanted.what in ("all", "reading"):
-        yield from reading.tables(bench)
+        yield from reading.tables(settings)
     if wanted.what in ("all", "archive"):
-        yield from archive.tables(bench)
+        yield from archive.tables(settings)
     if wanted.what in ("all", "startup"):
         yield from startup.tables(wanted.runs)
     if wanted.what in ("all", "recorder"):
-        # Last, because it fills this process's memory.
+        # Last, because it fills the memory of this process.
         yield from _recorder()
 
 
 def main() -> int:
-    """Run what is asked for; 1 where an answer of ours was wrong."""
+    """Run the requested benchmarks; returns 1 if one of our own answers was wrong."""
     wanted = _arguments()
     about = machine()
     print(f"{about['cores']} cores, {about['processor']}, {about['system']}, Python {about['python']}")
     print(", ".join(f"{name} {version}" for name, version in about["versions"].items() if version))
     print(f"{wanted.runs} turn{'s' * (wanted.runs != 1)}{', full' if wanted.full else ''}\n", flush=True)
     if wanted.quick:
-        print("quick: the targets are those of heaps ten times as large, in which starting weighs less\n", flush=True)
+        print("quick: the targets are meant for ten times as many files, where start-up matters less\n", flush=True)
     begin = perf_counter()
     done: list[Table] = []
     failed = None

@@ -1,7 +1,7 @@
-"""Corpora: session files in the C++ producer's exact format, with the answer that a right reader gives.
+"""Corpora: session files in the exact format of the C++ producer, with the answer that a correct reader gives.
 
-A corpus depends on its parameters alone. The answer is summed up while the records are made, from the very numbers
-that are printed, so that no reader is its own judge.
+The bytes of a corpus depend on its parameters alone. The expected answer is computed while the records are generated,
+from the numbers that are printed, so no reader is checked against itself.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 VERSION = 1
-"""Goes up when the same parameters give other bytes; folders of another version are made again."""
+"""Increases when the same parameters give different bytes; corpora of another version are generated again."""
 
 STAMP = "corpus.stamp"
-"""Lies beside a corpus folder and says what is in it; it is written last."""
+"""Ending of the file beside a corpus folder that describes it; it is written last."""
 
 BEGIN = 1_790_000_000
-"""The first second of every corpus, since 1970."""
+"""Start of every corpus, in seconds since 1970."""
 
 IN_FLIGHT, UNSTABLE = 0.002, 0.03
-"""Shares of records that are in flight, and that score below 1."""
+"""Shares of records that are in flight, and of those with a score below 1."""
 
 MICRO = 1_000_000
 FILES_AT_ONCE = 250
@@ -38,16 +38,16 @@ _LEGACY = '"backend":"CPU","deviceName":"node-a","device_name":"node-a",'
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """What a folder of session files is like.
+    """Parameters of a folder of session files.
 
     Attributes:
         name: the folder's name.
-        files: session files.
-        records: records in each.
-        plain: the specification's plain format with microseconds, as the Python recorder writes it, instead of the
-            C++ producer's with its legacy fields and one-second timestamps.
-        faulty: 1 % of the files carry one bad record, 0.1 % are cut.
-        unknown: every record bears a field that the specification does not know.
+        files: number of session files.
+        records: records per file.
+        plain: write the format of the Python recorder, with microseconds and without legacy fields, instead of that
+            of the C++ producer.
+        faulty: 1 % of the files contain one bad record, and 0.1 % are truncated.
+        unknown: every record has a field that the specification does not define.
     """
 
     name: str
@@ -59,24 +59,24 @@ class Corpus:
 
     @property
     def total(self) -> int:
-        """Records in all."""
+        """Number of records in all files."""
         return self.files * self.records
 
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What a right reader finds in a corpus.
+    """The answer of a correct reader on a corpus.
 
     Attributes:
-        records: records of all files that can be read.
-        scored: those with a usable score.
-        in_flight: those without a release.
+        records: records in all readable files.
+        scored: records with a usable score.
+        in_flight: records without a release.
         mean, variance: mean and sample variance of the usable scores.
         drift_ms: latest minus earliest acquisition.
         seed_sum: the sum of all usable seeds, modulo 2^64.
         duration_sum: the sum of all usable durations in milliseconds.
-        rejected: files that are no session.
-        size: bytes in all.
+        rejected: files that are not sessions.
+        size: total size in bytes.
     """
 
     records: int
@@ -93,7 +93,7 @@ class Truth:
 
 @dataclass(slots=True)
 class _Tally:
-    """Sums over some files, in the order in which they are made."""
+    """Sums over some files, in the order of their generation."""
 
     scores: list[float]
     squares: list[float]
@@ -134,30 +134,30 @@ def _tally() -> _Tally:
 
 
 BAD_RECORDS = (
-    # What stands in the record, what is put there instead, and the value that is lost by it.
+    # The correct text, its replacement, and the value that is lost.
     ('"stability_score":{score}', '"stability_score":"{score}"', "score"),
     ('"stability_score":{score}', '"stability_score":1.5', "score"),
     ('"seed":{seed}', '"seed":-1', "seed"),
     ('"seed":{seed}', '"seed":18446744073709551616', "seed"),
     ('"thread_id":"{thread}"', '"thread_id":{thread}', ""),
 )
-"""The faults of bad records; bad files take turns with them."""
+"""The faults of bad records; successive bad files cycle through them."""
 
 
 def is_cut(corpus: Corpus, index: int) -> bool:
-    """Whether a file ends too early: one in a thousand, and one at least."""
+    """Whether a file is truncated: one in 1,000, and at least one."""
     return corpus.faulty and index % 1000 == 7
 
 
 def fault_of(corpus: Corpus, index: int) -> tuple[str, str, str] | None:
-    """The fault of the file's bad record; None where it has none. One file in a hundred has one, and one at least."""
+    """The fault of a file, or None. One file in 100 has one, and at least one file."""
     if not corpus.faulty or index % 100 != 5:
         return None
     return BAD_RECORDS[index // 100 % len(BAD_RECORDS)]
 
 
 class _Seconds(dict[int, str]):
-    """The text of a second; neighbouring records share it."""
+    """Cache of formatted seconds, which neighbouring records share."""
 
     def __missing__(self, second: int) -> str:
         text = self[second] = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=second)).strftime(
@@ -168,7 +168,7 @@ class _Seconds(dict[int, str]):
 
 @dataclass(slots=True)
 class _Record:
-    """One record as it will be printed; times in microseconds since 1970, ``released`` 0 in flight."""
+    """One record; times are in microseconds since 1970, and ``released`` is 0 for an anchor in flight."""
 
     context: int
     seed: int
@@ -195,8 +195,8 @@ class _Record:
 
 
 def _records(corpus: Corpus, index: int) -> Iterator[_Record]:
-    """The records of a file, before anything is printed."""
-    # Text seeds a generator the same way in every version of Python; faults do not change the records.
+    """Generate the records of a file."""
+    # A string seeds the generator alike in every version of Python; faults do not change the records.
     rng = random.Random(f"{corpus.records}:{index}")
     chance, bits, gauss = rng.random, rng.getrandbits, rng.gauss
     digits = 6 if corpus.plain else 3
@@ -213,10 +213,10 @@ def _records(corpus: Corpus, index: int) -> Iterator[_Record]:
 
 
 def session(corpus: Corpus, index: int) -> tuple[bytes, _Tally]:
-    """The bytes of one file, and what a right reader finds in it."""
+    """The bytes of one file, and the answer of a correct reader on it."""
     tail = ',"queue":"main"}' if corpus.unknown else "}"
     unit = 1 if corpus.plain else MICRO
-    fault, place = fault_of(corpus, index), corpus.records // 2
+    fault, bad_index = fault_of(corpus, index), corpus.records // 2
     seconds, tally = _Seconds(), _tally()
     texts: list[str] = []
     scores: list[float] = []
@@ -225,7 +225,7 @@ def session(corpus: Corpus, index: int) -> tuple[bytes, _Tally]:
         score = repr(record.score) if corpus.plain and record.released else f"{record.score:.3g}"
         text = record.text(corpus.plain, seconds, score, tail)
         lost = ""
-        if fault and number == place:
+        if fault and number == bad_index:
             sound, bad, lost = fault
             values = {"score": score, "seed": record.seed, "thread": record.thread}
             text = text.replace(sound.format(**values), bad.format(**values))
@@ -258,12 +258,12 @@ def _document(corpus: Corpus, mean: float, records: str) -> bytes:
 
 
 def second_of(corpus: Corpus, index: int) -> int:
-    """When a session begins: in its own minute at least, so that no two have one name."""
+    """Start of a session; sessions are at least a minute apart, so that no two files have the same name."""
     return BEGIN + index * max(60, corpus.records // 200)
 
 
 def name_of(corpus: Corpus, index: int) -> str:
-    """The producer's file name: the program, and the second in which it wrote."""
+    """The file name that the producer would choose: the program and the second of writing."""
     return f"clamp_run_{datetime.fromtimestamp(second_of(corpus, index), UTC):%Y%m%dT%H%M%SZ}.json"
 
 
@@ -276,18 +276,21 @@ def _write(corpus: Corpus, folder: str, start: int, end: int) -> _Tally:
     return tally
 
 
-def _shares(corpus: Corpus) -> Iterator[tuple[int, int]]:
+def _chunks(corpus: Corpus) -> Iterator[tuple[int, int]]:
     step = max(1, min(FILES_AT_ONCE, -(-corpus.files // 8)))
     for start in range(0, corpus.files, step):
         yield start, min(start + step, corpus.files)
 
 
-def make(corpus: Corpus, home: Path) -> tuple[Path, Truth]:
-    """The folder of a corpus, made where it is not there yet, and its truth.
+def make_corpus(corpus: Corpus, home: Path) -> tuple[Path, Truth]:
+    """Generate a corpus unless it exists already.
 
     Args:
-        corpus: what to make.
-        home: the folder that corpora lie in.
+        corpus: its parameters.
+        home: the folder that holds the corpora.
+
+    Returns:
+        The folder of the corpus and the expected answer.
     """
     folder, stamp = home / corpus.name, home / f"{corpus.name}.{STAMP}"
     wanted = {"version": VERSION, **asdict(corpus)}
@@ -297,9 +300,9 @@ def make(corpus: Corpus, home: Path) -> tuple[Path, Truth]:
             return folder, Truth(**known["truth"])
         shutil.rmtree(folder, ignore_errors=True)
     elif folder.exists():
-        raise FileExistsError(f"{folder} is there and was not made by the benchmark: name another --corpus")
+        raise FileExistsError(f"{folder} exists and was not created by the benchmark: choose another --corpus")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # What is not finished is known as ours, and made again.
+    # Marks an unfinished corpus as ours, so that the next run may replace it.
     stamp.write_text(json.dumps({"corpus": None}))
     folder.mkdir()
     tally = _tally()
@@ -307,7 +310,7 @@ def make(corpus: Corpus, home: Path) -> tuple[Path, Truth]:
         tally = _write(corpus, str(folder), 0, corpus.files)
     else:
         with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
-            parts = [pool.submit(_write, corpus, str(folder), start, end) for start, end in _shares(corpus)]
+            parts = [pool.submit(_write, corpus, str(folder), start, end) for start, end in _chunks(corpus)]
             for part in parts:
                 tally.add(part.result())
     truth = tally.truth()
@@ -316,9 +319,9 @@ def make(corpus: Corpus, home: Path) -> tuple[Path, Truth]:
 
 
 SHAPES = (Corpus("small", 20_000, 20), Corpus("medium", 2_000, 500), Corpus("large", 10, 100_000))
-"""Many small, medium and few large files."""
+"""Many small files, medium files, and few large files."""
 
 
 def quick(corpus: Corpus) -> Corpus:
-    """The same shape with about a tenth of the files; a large file stays large enough to be read in parts."""
+    """The same corpus with about a tenth of the files; large files stay large enough to be read in parts."""
     return replace(corpus, name=f"quick-{corpus.name}", files=max(2, corpus.files // 10))

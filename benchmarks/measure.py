@@ -1,7 +1,7 @@
-"""Running contenders: one process each, in turn, with its time, its peak memory and what it printed.
+"""Run contenders as processes, and record time, peak memory and output.
 
-This module, and whatever measures with it, imports nothing heavy: the system counts the peak memory of a process
-from the fork on, so a large parent would show in every child.
+This module and its callers import nothing heavy: the system counts the peak memory of a process from the fork on, so
+the memory of a large parent would be added to that of every child.
 """
 
 from __future__ import annotations
@@ -22,36 +22,36 @@ from time import perf_counter
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-"""Where processes run, so that they find this package."""
+"""The working directory of the processes, so that they find this package."""
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-"""What processes run with: an installed package has its bytecode, so a checkout keeps it after its first run, too."""
+"""The environment of the processes. An installed package has bytecode, so a checkout may cache it, too."""
 
 LIMIT_SECONDS = 600.0
-"""A process that takes longer is ended, and counts as failed."""
+"""A process that takes longer is killed and counts as failed."""
 
 SAMPLE_SECONDS = 0.005
 REASON_CHARACTERS = 160
 RELATIVE = 1e-9
-"""How far a mean, a variance or a sum may be off, because tools add in different orders."""
+"""Relative tolerance of means, variances and sums, because tools add in different orders."""
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class FailedError(Exception):
-    """A process failed or gave a wrong answer; the text says why."""
+    """A process failed or gave a wrong answer; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one process did.
+    """The measurements of one process.
 
     Attributes:
         seconds: wall time, from its start to its end.
         largest: peak resident memory of its largest process in megabytes.
-        tree: peak of the resident memory of all its processes together in megabytes. Pages that processes share
-            count in each, so it is an upper bound. None where it was not watched.
-        output: what it wrote to standard output.
+        tree: peak of the resident memory of all its processes together in megabytes. Shared
+            pages count in each process, so this is an upper bound. None if memory was not sampled.
+        output: its standard output.
     """
 
     seconds: float
@@ -60,13 +60,13 @@ class Run:
     output: str
 
     def line(self, number: int) -> Any:
-        """A line of the output, which is JSON."""
+        """One line of the output, parsed as JSON."""
         return json.loads(self.output.splitlines()[number])
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The median of some values with the least and the greatest."""
+    """The median, minimum and maximum of some values."""
 
     median: float
     low: float
@@ -80,14 +80,14 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One way to do a task.
+    """A command that does a task, and how to read its time and its answer.
 
     Attributes:
-        name: what the tables call it.
+        name: the name in the tables.
         command: the program and its arguments.
-        seconds: takes the time that counts from a run; by default that of the whole process.
-        answer: takes what it found from a run.
-        decimals: digits after the point that its answer has; None where it gives all.
+        seconds: returns the time that counts; by default that of the whole process.
+        answer: returns the answer of a run.
+        decimals: number of decimals in its answer; None if it gives all digits.
     """
 
     name: str
@@ -102,15 +102,15 @@ def run(command: Sequence[str], *, watch: bool = False) -> Run:
 
     Args:
         command: the program and its arguments.
-        watch: whether to look at the memory of all its processes meanwhile. That costs a little time. It ends with
+        watch: whether to sample the memory of the whole process tree, which costs a little time. Sampling stops at
             the first line of output, so that checks after the work do not count.
 
     Raises:
-        FailedError: it did not end well, or not in time.
+        FailedError: it failed or did not finish in time.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         begin = perf_counter()
-        # A session of its own, so that whatever it started can be ended with it.
+        # A session of its own, so that its children can be killed with it.
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -143,7 +143,7 @@ def run(command: Sequence[str], *, watch: bool = False) -> Run:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    # It may just have ended by itself.
+    # The process may have ended a moment ago.
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 
@@ -156,11 +156,11 @@ def _reason(errors: str, code: int, seconds: float) -> str:
         # Frames are indented; the first line after the last of them says what went wrong.
         last = max(number for number, line in enumerate(lines) if line.startswith('  File "'))
         lines = [line for line in lines[last:] if not line.startswith(" ")]
-    return f"exit code {code}: {lines[0].strip() if lines else 'it said nothing'}"
+    return f"exit code {code}: {lines[0].strip() if lines else 'no message'}"
 
 
 class _Watcher(threading.Thread):
-    """Adds up the resident memory of a process and all that it started, again and again."""
+    """Samples the resident memory of a process and its descendants."""
 
     def __init__(self, pid: int, output: int) -> None:
         super().__init__(daemon=True)
@@ -171,7 +171,7 @@ class _Watcher(threading.Thread):
 
     @property
     def peak(self) -> float | None:
-        """In megabytes; None where the system does not tell."""
+        """In megabytes; None if the system does not provide it."""
         return self._peak or None
 
     def run(self) -> None:
@@ -204,10 +204,10 @@ def _resident(pid: int) -> float:
 
 
 def check(answer: Mapping[str, Any], truth: Mapping[str, Any], decimals: int | None = None) -> None:
-    """Compare an answer with the truth: counts and sums of seeds exactly, other figures as far as adding is exact.
+    """Compare an answer with the expected one: integers exactly, floats within the tolerance.
 
     Raises:
-        FailedError: a figure differs; the text names each that does.
+        FailedError: at least one figure differs; the message names each of them.
     """
     wrong = []
     for name, value in answer.items():
@@ -226,40 +226,40 @@ def check(answer: Mapping[str, Any], truth: Mapping[str, Any], decimals: int | N
         raise FailedError("wrong answer: " + ", ".join(wrong))
 
 
-def checked(contender: Contender, truth: Mapping[str, Any], *, watch: bool = False) -> Run:
-    """Run a contender once and compare its answer.
+def run_checked(contender: Contender, truth: Mapping[str, Any], *, watch: bool = False) -> Run:
+    """Run a contender once and check its answer.
 
     Raises:
-        FailedError: it failed, or is wrong.
+        FailedError: it failed or gave a wrong answer.
     """
     done = run(contender.command, watch=watch)
     check(contender.answer(done), truth, contender.decimals)
     return done
 
 
-def turns(contenders: Sequence[Contender], truths: Sequence[Mapping[str, Any]], runs: int) -> list[list[float]]:
-    """The seconds of each contender in each turn: A B C, A B C, and so on. Every answer is compared.
+def run_turns(contenders: Sequence[Contender], truths: Sequence[Mapping[str, Any]], runs: int) -> list[list[float]]:
+    """Run contenders in turn (A B C, A B C, …), check every answer, and return the seconds of each turn by contender.
 
     Raises:
-        FailedError: one failed, or is wrong, though it was right before.
+        FailedError: one failed or gave a wrong answer.
     """
     seconds: list[list[float]] = [[] for _ in contenders]
     for _ in range(runs):
         for contender, truth, times in zip(contenders, truths, seconds, strict=True):
             try:
-                times.append(contender.seconds(checked(contender, truth)))
+                times.append(contender.seconds(run_checked(contender, truth)))
             except FailedError as error:
                 raise FailedError(f"{contender.name}, which was right before: {error}") from error
     return seconds
 
 
 def ratios(above: Sequence[float], below: Sequence[float]) -> Spread:
-    """The spread of ratios, turn by turn."""
+    """The spread of the ratios within each turn."""
     return Spread.of([one / other for one, other in zip(above, below, strict=True)])
 
 
-def shortened(reason: str, *folders: Path) -> str:
-    """A reason without the names of folders, cut to what a table holds."""
+def shorten_reason(reason: str, *folders: Path) -> str:
+    """A message without folder names, cut to the width of a table cell."""
     for folder in folders:
         reason = reason.replace(str(folder), "…")
     reason = " ".join(reason.split())

@@ -1,4 +1,4 @@
-"""Reading, against other tools and against itself; the targets are those that ``docs/performance.md`` speaks of."""
+"""Benchmarks of reading, against other tools and against itself; ``docs/performance.md`` explains the targets."""
 
 from __future__ import annotations
 
@@ -9,10 +9,19 @@ from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
+from benchmarks.commands import (
+    Settings,
+    check_exactly,
+    clamp_command,
+    contenders,
+    in_process,
+    load_command,
+    missing_tools,
+    summarize_command,
+)
 from benchmarks.corpus import SHAPES, Corpus, Truth
-from benchmarks.measure import Contender, FailedError, Run, Spread, checked, ratios, run, shortened, turns
+from benchmarks.measure import Contender, FailedError, Run, Spread, ratios, run, run_checked, run_turns, shorten_reason
 from benchmarks.tables import Row, Table
-from benchmarks.ways import Bench, check_exactly, clamp, contenders, inside, loading, missing, summarizing
 
 SMALL, MEDIUM, LARGE = SHAPES
 FAULTY = tuple(replace(shape, name=f"faulty-{shape.name}", faulty=True) for shape in (SMALL, MEDIUM))
@@ -25,47 +34,47 @@ DUCKDB_TIMES: dict[str, dict[str, float]] = {
     "load": {"small": 5, "medium": 2, "large": 1.3},
     "summarize": {"small": 8, "medium": 3, "large": 2},
 }
-"""How many times as long as ours DuckDB takes at least, by task and shape; every other contender takes longer."""
+"""Targets: the time of DuckDB as a multiple of ours, by task and corpus; other rivals only have to be slower."""
 
 FAULTY_TIMES, UNKNOWN_TIMES, GROWTH_TIMES, SECOND_WORKER, EXPORT_TIMES = 1.3, 2.0, 1.25, 1.7, 1.5
 LISTING_SHARE = 0.05
 MEMORY_BASE, MEMORY_WORKER = 300, 150
 SAME_MEMORY = 1.1
 FAR = 5
-"""A contender that takes so many times as long as ours in its first run need not run again."""
+"""A contender that is this many times slower than ours in its first run does not run again."""
 
 
-def against(task: str, bench: Bench) -> Iterator[Table]:
-    """Ours against every other tool, shape by shape."""
-    for shape in (*SHAPES, PLAIN) if bench.full else SHAPES:
-        folder, truth = bench.corpus(shape)
+def compare_tools(task: str, settings: Settings) -> Iterator[Table]:
+    """Our time compared with that of every other tool, for each corpus."""
+    for shape in (*SHAPES, PLAIN) if settings.full else SHAPES:
+        folder, truth = settings.corpus(shape)
         if task == "summarize":
             check_exactly(folder, truth)
-        place = "time inside the process" if task == "load" else "whole process"
-        title = f"{task}: {shape.name} ({truth.records:,} records, {truth.size / 1e6:,.0f} MB), {place}"
+        scope = "time inside the process" if task == "load" else "whole process"
+        title = f"{task}: {shape.name} ({truth.records:,} records, {truth.size / 1e6:,.0f} MB), {scope}"
         table = Table(title, "ratio: theirs / ours, turn by turn; peak: all processes together")
         first: dict[str, Run] = {}
         able: list[Contender] = []
         for contender in contenders(task, folder):
-            why = missing(contender.name, task)
+            why = missing_tools(contender.name, task)
             try:
                 if why is None:
-                    first[contender.name] = checked(contender, asdict(truth), watch=True)
+                    first[contender.name] = run_checked(contender, asdict(truth), watch=True)
                     able.append(contender)
                     continue
             except FailedError as error:
                 if contender.name == "clamp_analytics":
                     raise
-                why = shortened(str(error), folder, bench.home)
+                why = shorten_reason(str(error), folder, settings.home)
             table.rows.append(Row(contender.name, note=f"not timed: {why}"))
-        table.rows[:0] = _timed(able, first, truth, task, shape, bench.runs)
+        table.rows[:0] = _timed_rows(able, first, truth, task, shape, settings.runs)
         yield table
 
 
-def _timed(
+def _timed_rows(
     able: list[Contender], first: Mapping[str, Run], truth: Truth, task: str, shape: Corpus, runs: int
 ) -> Iterator[Row]:
-    """Rows of the contenders that are right; one that is far behind, and without a figure to reach, runs once."""
+    """Rows of the contenders with a correct answer; a much slower one without a target runs only once."""
     ours, *others = able
     far = {
         contender.name
@@ -75,7 +84,7 @@ def _timed(
     }
     near = [contender for contender in able if contender.name not in far]
     times = dict(
-        zip((contender.name for contender in near), turns(near, [asdict(truth)] * len(near), runs), strict=True)
+        zip((contender.name for contender in near), run_turns(near, [asdict(truth)] * len(near), runs), strict=True)
     )
     mine = times[ours.name]
     for contender in able:
@@ -83,28 +92,28 @@ def _timed(
         if contender.name in far:
             once = [contender.seconds(first[contender.name])]
             ratio = Spread.of([once[0] / Spread.of(mine).median])
-            row = replace(row, seconds=Spread.of(once), note=f"one run, which took over {FAR} times as long")
-            yield _judged(row, ratio, task, shape)
+            row = replace(row, seconds=Spread.of(once), note=f"one run, over {FAR} times slower")
+            yield _row_with_target(row, ratio, task, shape)
         else:
             row = replace(row, seconds=Spread.of(times[contender.name]))
             is_ours = contender is ours
-            yield row if is_ours else _judged(row, ratios(times[contender.name], mine), task, shape)
+            yield row if is_ours else _row_with_target(row, ratios(times[contender.name], mine), task, shape)
 
 
-def _judged(row: Row, ratio: Spread, task: str, shape: Corpus) -> Row:
+def _row_with_target(row: Row, ratio: Spread, task: str, shape: Corpus) -> Row:
     least = DUCKDB_TIMES[task].get(shape.name) if row.name == "duckdb" else None
     if least is None:
         return replace(row, ratio=ratio, target="above 1", met=ratio.median > 1)
     return replace(row, ratio=ratio, target=f"at least {least:g}", met=ratio.median >= least)
 
 
-def _pair(bench: Bench, name: str, above: tuple[Contender, Truth], below: tuple[Contender, Truth]) -> Row:
-    """The time of one divided by that of the other, turn by turn; the seconds are those of the first."""
+def _pair(settings: Settings, name: str, above: tuple[Contender, Truth], below: tuple[Contender, Truth]) -> Row:
+    """A row with the seconds of the first contender and the ratio of both, turn by turn."""
     able, truths = [above[0], below[0]], [asdict(above[1]), asdict(below[1])]
-    # Once before, so that what follows finds its files in the system's cache.
+    # A first run of each, so that all timed runs find the files in the page cache.
     for contender, truth in zip(able, truths, strict=True):
-        checked(contender, truth)
-    first, second = turns(able, truths, bench.runs)
+        run_checked(contender, truth)
+    first, second = run_turns(able, truths, settings.runs)
     return Row(name, Spread.of(first), ratios(first, second))
 
 
@@ -118,59 +127,64 @@ def _at_least(row: Row, bound: float) -> Row:
     return replace(row, target=f"at least {bound:g}", met=row.ratio.median >= bound)
 
 
-def heaps(bench: Bench) -> Iterator[Table]:
-    """Faulty files, unknown fields and microseconds, each against the same heap without them."""
-    table = Table("faulty files, unknown fields, microseconds", "ratio: that heap / the clean one; seconds: that heap")
+def corpus_variants(settings: Settings) -> Iterator[Table]:
+    """Corpora with faulty files, unknown fields and microseconds, each compared with the clean corpus."""
+    table = Table(
+        "faulty files, unknown fields, microseconds", "ratio: that corpus / the clean one; seconds: that corpus"
+    )
     bounds = [(FAULTY[0], SMALL, FAULTY_TIMES), (FAULTY[1], MEDIUM, FAULTY_TIMES), (UNKNOWN, MEDIUM, UNKNOWN_TIMES)]
     for shape, clean, bound in [*bounds, (PLAIN, MEDIUM, None)]:
-        folder, truth = bench.corpus(shape)
-        base, base_truth = bench.corpus(clean)
+        folder, truth = settings.corpus(shape)
+        base, base_truth = settings.corpus(clean)
         check_exactly(folder, truth)
-        for task, contender in (("load", partial(loading, "clamp_analytics")), ("summarize", summarizing)):
-            row = _pair(bench, f"{task}, {shape.name}", (contender(folder), truth), (contender(base), base_truth))
+        for task, contender in (("load", partial(load_command, "clamp_analytics")), ("summarize", summarize_command)):
+            row = _pair(settings, f"{task}, {shape.name}", (contender(folder), truth), (contender(base), base_truth))
             table.rows.append(row if bound is None else _at_most(row, bound))
     yield table
-    yield _others_on_faults(bench)
+    yield _answers_on_faults(settings)
 
 
-def _others_on_faults(bench: Bench) -> Table:
-    folder, truth = bench.corpus(FAULTY[1])
+def _answers_on_faults(settings: Settings) -> Table:
+    folder, truth = settings.corpus(FAULTY[1])
     table = Table(
-        "what each makes of the faulty heap", "one run, not timed: the figures of all records that can be read"
+        "answers of all tools on the faulty corpus",
+        "one run, not timed; expected are the figures of all readable records",
     )
     for contender in contenders("summarize", folder):
-        note = missing(contender.name, "summarize") or "right"
-        if note == "right":
+        note = missing_tools(contender.name, "summarize") or "correct"
+        if note == "correct":
             try:
-                checked(contender, asdict(truth))
+                run_checked(contender, asdict(truth))
             except FailedError as error:
-                note = shortened(str(error), folder, bench.home)
+                note = shorten_reason(str(error), folder, settings.home)
         table.rows.append(Row(contender.name, note=note))
     return table
 
 
-def second_worker(bench: Bench) -> Iterator[Table]:
-    """One worker against two."""
+def second_worker(settings: Settings) -> Iterator[Table]:
+    """One worker compared with two."""
     table = Table("a second worker", "ratio: one worker / two; seconds: one worker")
     for shape in SHAPES:
-        folder, truth = bench.corpus(shape)
+        folder, truth = settings.corpus(shape)
         for name, one, two in (
-            ("workers that are running", inside("workers", folder, 1), inside("workers", folder, 2)),
-            ("summarize --jobs", summarizing(folder, "--jobs", "1"), summarizing(folder, "--jobs", "2")),
+            ("running workers", in_process("workers", folder, 1), in_process("workers", folder, 2)),
+            ("summarize --jobs", summarize_command(folder, "--jobs", "1"), summarize_command(folder, "--jobs", "2")),
         ):
-            row = _pair(bench, f"{shape.name}, {name}", (one, truth), (two, truth))
+            row = _pair(settings, f"{shape.name}, {name}", (one, truth), (two, truth))
             table.rows.append(_at_least(row, SECOND_WORKER))
     yield table
 
 
-def growth(bench: Bench) -> Iterator[Table]:
-    """Time per record from few files to many, and the share of listing them."""
-    table = Table("growth", "ratio: time per record / that of the smallest heap, one worker; of listing, its share")
-    sizes = [FEW_FILES, SMALL] + ([MANY_FILES] if bench.full else [])
-    made = [bench.corpus(shape) for shape in sizes]
+def growth(settings: Settings) -> Iterator[Table]:
+    """Time per record as the number of files grows, and the share of listing."""
+    table = Table(
+        "growth", "ratio: time per record / that of the smallest corpus, one worker; last row: share of listing"
+    )
+    sizes = [FEW_FILES, SMALL] + ([MANY_FILES] if settings.full else [])
+    made = [settings.corpus(shape) for shape in sizes]
     truths = [asdict(truth) for _, truth in made]
-    able = [inside("alone", folder) for folder, _ in made]
-    times = turns(able, truths, bench.runs)
+    able = [in_process("alone", folder) for folder, _ in made]
+    times = run_turns(able, truths, settings.runs)
     each = [[second / truth.records for second in seconds] for seconds, (_, truth) in zip(times, made, strict=True)]
     for (folder, truth), seconds, one in zip(made, times, each, strict=True):
         row = Row(f"{len(os.listdir(folder)):,} files, {truth.records:,} records", Spread.of(seconds))
@@ -178,26 +192,26 @@ def growth(bench: Bench) -> Iterator[Table]:
             row = _at_most(replace(row, ratio=ratios(one, each[0])), GROWTH_TIMES)
         table.rows.append(row)
     folder, truth = made[-1]
-    shares = Spread.of(turns([inside("listing", folder)], truths[-1:], bench.runs)[0])
+    shares = Spread.of(run_turns([in_process("listing", folder)], truths[-1:], settings.runs)[0])
     met = shares.median < LISTING_SHARE
     table.rows.append(Row("listing / reading", None, shares, target=f"below {LISTING_SHARE:g}", met=met))
     yield table
 
 
-def memory(bench: Bench) -> Iterator[Table]:
-    """Peak memory of reading a quarter of a gigabyte, and ten times as much."""
+def memory(settings: Settings) -> Iterator[Table]:
+    """Peak memory of reading 0.25 GB, and of ten times as much."""
     jobs = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     bound = MEMORY_BASE + MEMORY_WORKER * jobs
     table = Table(
         "memory", f"peak MB of all processes together, {jobs} workers (shared pages count in each); ratio: of peaks"
     )
     peaks: dict[str, list[float]] = {"summarize": [], "export": []}
-    for shape in (MEDIUM, LARGE, *([HUGE] if bench.full else [])):
-        folder, truth = bench.corpus(shape)
+    for shape in (MEDIUM, LARGE, *([HUGE] if settings.full else [])):
+        folder, truth = settings.corpus(shape)
         for task in peaks:
-            with tempfile.TemporaryDirectory(dir=bench.home) as place:
-                export = clamp("export", str(folder), "-o", str(Path(place, "export")))
-                done = run(summarizing(folder).command if task == "summarize" else export, watch=True)
+            with tempfile.TemporaryDirectory(dir=settings.home) as directory:
+                export = clamp_command("export", str(folder), "-o", str(Path(directory, "export")))
+                done = run(summarize_command(folder).command if task == "summarize" else export, watch=True)
             peak = done.largest if done.tree is None else done.tree
             name = f"{task}, {shape.name}, {truth.size / 1e9:.2f} GB"
             table.rows.append(Row(name, None, None, peak, f"below {bound} MB", peak < bound))
@@ -210,25 +224,25 @@ def memory(bench: Bench) -> Iterator[Table]:
     yield table
 
 
-def parquet(bench: Bench) -> Iterator[Table]:
-    """Summarizing an export against DuckDB's bare aggregate over the same files."""
-    folder, truth = bench.corpus(MEDIUM)
-    table = Table("from Parquet of our own", "ratio: summarize / DuckDB's bare aggregate over the same files")
-    with tempfile.TemporaryDirectory(dir=bench.home) as place:
-        export = Path(place, "export")
-        run(clamp("export", str(folder), "-o", str(export)))
-        ours, theirs = inside("export", export), inside("aggregate", export)
-        row = _pair(bench, "inside the process", (ours, truth), (theirs, truth))
+def parquet(settings: Settings) -> Iterator[Table]:
+    """``summarize`` on a Parquet export, compared with a bare DuckDB aggregate over the same files."""
+    folder, truth = settings.corpus(MEDIUM)
+    table = Table("Parquet export", "ratio: summarize / bare DuckDB aggregate over the same files")
+    with tempfile.TemporaryDirectory(dir=settings.home) as directory:
+        export = Path(directory, "export")
+        run(clamp_command("export", str(folder), "-o", str(export)))
+        ours, theirs = in_process("export", export), in_process("aggregate", export)
+        row = _pair(settings, "in-process", (ours, truth), (theirs, truth))
         table.rows.append(_at_most(row, EXPORT_TIMES))
         bare = replace(theirs, seconds=lambda done: done.seconds)
-        row = _pair(bench, "whole process", (summarizing(export), truth), (bare, truth))
-        table.rows.append(replace(row, note="with the start of both"))
+        row = _pair(settings, "whole process", (summarize_command(export), truth), (bare, truth))
+        table.rows.append(replace(row, note="with the start-up of both"))
     yield table
 
 
-def tables(bench: Bench) -> Iterator[Table]:
-    """Everything about reading."""
-    yield from against("load", bench)
-    yield from against("summarize", bench)
-    for part in (heaps, second_worker, growth, memory, parquet):
-        yield from part(bench)
+def tables(settings: Settings) -> Iterator[Table]:
+    """The tables on reading."""
+    yield from compare_tools("load", settings)
+    yield from compare_tools("summarize", settings)
+    for part in (corpus_variants, second_worker, growth, memory, parquet):
+        yield from part(settings)

@@ -1,4 +1,4 @@
-"""Start-up: what the command line costs before it does anything, and what it must not import for that."""
+"""Start-up time of the command line, and the packages that it must not import."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+from benchmarks.commands import clamp_command
 from benchmarks.measure import ROOT, Contender, Spread, ratios, run
 from benchmarks.tables import Row, Table
-from benchmarks.ways import clamp
 
 TIMES = 5.0
-"""How many times as long as an empty Python the version may take."""
+"""The longest that ``--version`` may take, as a multiple of an empty Python process."""
 
 LEAST_RUNS = 20
 ENGINES = ("polars", "duckdb", "pyarrow")
@@ -28,9 +28,9 @@ def imported(*arguments: str) -> list[str]:
 
 
 def tables(runs: int) -> Iterator[Table]:
-    """Everything about starting."""
+    """The tables on start-up."""
     table = Table("start-up", "ratio: `clamp-analytics --version` / `python -c pass`, whole process")
-    ours, bare = Contender("version", clamp("--version")), Contender("pass", [sys.executable, "-c", "pass"])
+    ours, bare = Contender("version", clamp_command("--version")), Contender("pass", [sys.executable, "-c", "pass"])
     times: tuple[list[float], list[float]] = ([], [])
     for contender in (ours, bare):
         run(contender.command)

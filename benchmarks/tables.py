@@ -1,4 +1,4 @@
-"""What was measured, as tables for people and JSON for programs."""
+"""Measurements as text tables and as JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.measure import Spread
 PACKAGES = (
     "clamp-analytics", "polars", "pyarrow", "duckdb", "msgspec", "chdb", "opentelemetry-sdk", "prometheus-client",
 )  # fmt: skip
-"""Packages whose versions are named."""
+"""Packages whose versions are part of the output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +22,13 @@ class Row:
     """One measurement.
 
     Attributes:
-        name: what was measured.
-        seconds: what it took.
-        ratio: the figure that the target speaks of; a ratio of times unless the table says otherwise.
+        name: the thing that was measured.
+        seconds: the time that it took.
+        ratio: the figure that the target refers to; a ratio of times unless the table says otherwise.
         memory: peak resident memory in megabytes.
-        target: what is to be reached, in words.
-        met: whether it was; None where there is no target, or nothing was measured.
-        note: why there is no figure, or what else is to be known.
+        target: the value to reach, as text.
+        met: whether it was reached; None without a target or a measurement.
+        note: the reason for a missing figure, or a remark.
     """
 
     name: str
@@ -51,14 +51,14 @@ HEADINGS = ["", "seconds (min to max)", "ratio (min to max)", "peak MB", "target
 
 @dataclass(slots=True)
 class Table:
-    """Rows under a title, and one sentence on what is divided by what."""
+    """Rows under a title, with a sentence that defines the ratio."""
 
     title: str
     meaning: str
     rows: list[Row] = field(default_factory=list)
 
     def text(self) -> str:
-        """The table for a screen; columns that hold nothing are left out."""
+        """The table as aligned text without its empty columns."""
         cells = [HEADINGS, *(row.cells() for row in self.rows)]
         used = [number for number in range(len(HEADINGS)) if any(line[number] for line in cells[1:])]
         widths = {number: max(len(line[number]) for line in cells) for number in used}
@@ -75,7 +75,7 @@ def _spread(spread: Spread | None, unit: str) -> str:
 
 
 def machine() -> dict[str, Any]:
-    """What was measured on, without any name of a machine or a folder."""
+    """The machine and the versions, without names of hosts or folders."""
     versions: dict[str, str | None] = {}
     for package in PACKAGES:
         try:
@@ -92,5 +92,5 @@ def machine() -> dict[str, Any]:
 
 
 def as_json(about: dict[str, Any], tables: Iterable[Table]) -> dict[str, Any]:
-    """Everything, for ``json.dump``."""
+    """All tables as a document for ``json.dump``."""
     return {"machine": machine(), **about, "tables": [asdict(table) for table in tables]}

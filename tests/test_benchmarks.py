@@ -1,4 +1,4 @@
-"""The benchmark's corpora, and that every contender gives the right answer on them. No figure of time is tested."""
+"""Corpora of the benchmarks, and the answers of all contenders on them; no test depends on a time."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks import corpus
-from benchmarks.contenders import LOADS, SUMMARIES
-from benchmarks.corpus import Corpus, make
-from benchmarks.measure import Contender, FailedError, Run, Spread, check, checked, ratios, run, shortened
+from benchmarks.commands import check_exactly, clamp_command, contenders, in_process, missing_tools
+from benchmarks.corpus import Corpus, make_corpus
+from benchmarks.measure import Contender, FailedError, Run, Spread, check, ratios, run, run_checked, shorten_reason
+from benchmarks.rivals import LOADS, SUMMARIES
 from benchmarks.tables import Row, Table
-from benchmarks.ways import check_exactly, clamp, contenders, inside, missing
 from clamp_analytics.reading import load
 
 TINY = Corpus("tiny", files=8, records=40)
@@ -44,34 +44,34 @@ RECORD = re.compile(
     [*(("load", name) for name in LOADS), *(("summarize", name) for name in ("clamp_analytics", *SUMMARIES, "jq"))],
 )
 def test_every_contender_gives_the_right_answer(task: str, name: str, style: str, tmp_path: Path) -> None:
-    if lacks := missing(name, task):
+    if lacks := missing_tools(name, task):
         pytest.skip(lacks)
-    folder, truth = make(STYLES[style], tmp_path)
+    folder, truth = make_corpus(STYLES[style], tmp_path)
     contender = next(one for one in contenders(task, folder) if one.name == name)
 
-    checked(contender, asdict(truth))
+    run_checked(contender, asdict(truth))
 
 
 @pytest.mark.parametrize("shape", [*STYLES.values(), FAULTY], ids=[*STYLES, "faulty"])
 def test_our_figures_are_right_to_the_last_digits(shape: Corpus, tmp_path: Path) -> None:
-    folder, truth = make(shape, tmp_path)
+    folder, truth = make_corpus(shape, tmp_path)
 
     check_exactly(folder, truth)
 
 
 @pytest.mark.parametrize("what", [("alone",), ("workers", 1), ("workers", 2), ("listing",)], ids=str)
-def test_what_is_measured_inside_is_right(what: tuple[str, *tuple[int, ...]], tmp_path: Path) -> None:
-    folder, truth = make(TINY, tmp_path)
+def test_in_process_measurements_give_the_right_answer(what: tuple[str, *tuple[int, ...]], tmp_path: Path) -> None:
+    folder, truth = make_corpus(TINY, tmp_path)
 
-    checked(inside(what[0], folder, *what[1:]), asdict(truth))
+    run_checked(in_process(what[0], folder, *what[1:]), asdict(truth))
 
 
 def test_an_export_and_the_bare_aggregate_over_it_are_right(tmp_path: Path) -> None:
-    folder, truth = make(TINY, tmp_path)
-    run(clamp("export", str(folder), "-o", str(tmp_path / "export")))
+    folder, truth = make_corpus(TINY, tmp_path)
+    run(clamp_command("export", str(folder), "-o", str(tmp_path / "export")))
 
     for what in ("export", "aggregate"):
-        checked(inside(what, tmp_path / "export"), asdict(truth))
+        run_checked(in_process(what, tmp_path / "export"), asdict(truth))
 
 
 def test_files_have_the_exact_form_of_the_producer() -> None:
@@ -84,7 +84,7 @@ def test_files_have_the_exact_form_of_the_producer() -> None:
 def test_clean_files_break_no_rule_but_those_of_real_files(tmp_path: Path) -> None:
     found = {}
     for style, shape in STYLES.items():
-        folder, _ = make(replace(shape, name=style), tmp_path)
+        folder, _ = make_corpus(replace(shape, name=style), tmp_path)
         found[style] = set(load(folder, jobs=1).violations["rule"])
 
     assert found["producer"] <= {"deprecated-field", "in-flight"}
@@ -112,11 +112,10 @@ def test_a_faulty_heap_has_a_bad_record_in_one_file_of_a_hundred_and_a_cut_in_on
 
 
 @pytest.mark.parametrize("fault", corpus.BAD_RECORDS, ids=[bad for _, bad, _ in corpus.BAD_RECORDS])
-def test_each_bad_record_is_one_error_and_loses_one_value(
-    fault: tuple[str, str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(corpus, "BAD_RECORDS", (fault,))
-    data, _ = corpus.session(replace(FAULTY, records=3), 5)
+def test_each_bad_record_is_one_error_and_loses_one_value(fault: tuple[str, str, str], tmp_path: Path) -> None:
+    # Files 5, 105, 205 … have one bad record each, with successive faults.
+    index = 5 + 100 * corpus.BAD_RECORDS.index(fault)
+    data, _ = corpus.session(replace(FAULTY, files=1_000, records=3), index)
     (tmp_path / "bad.json").write_bytes(data)
 
     telemetry = load(tmp_path, jobs=1)
@@ -125,28 +124,28 @@ def test_each_bad_record_is_one_error_and_loses_one_value(
     assert sum(telemetry.records.select("seed", "thread_id", "stability_score").null_count().row(0)) == 1
 
 
-def test_a_corpus_that_is_there_is_used_again(tmp_path: Path) -> None:
-    folder, truth = make(TINY, tmp_path)
+def test_an_existing_corpus_is_reused(tmp_path: Path) -> None:
+    folder, truth = make_corpus(TINY, tmp_path)
     marked = next(folder.iterdir())
     marked.write_text("kept")
 
-    assert make(TINY, tmp_path) == (folder, truth)
+    assert make_corpus(TINY, tmp_path) == (folder, truth)
     assert marked.read_text() == "kept"
 
 
-def test_a_corpus_of_other_parameters_is_made_again(tmp_path: Path) -> None:
-    make(TINY, tmp_path)
+def test_a_corpus_with_other_parameters_is_generated_again(tmp_path: Path) -> None:
+    make_corpus(TINY, tmp_path)
 
-    folder, _ = make(replace(TINY, files=3), tmp_path)
+    folder, _ = make_corpus(replace(TINY, files=3), tmp_path)
 
     assert len(list(folder.iterdir())) == 3
 
 
-def test_a_folder_of_somebody_else_is_never_touched(tmp_path: Path) -> None:
+def test_a_foreign_folder_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "tiny").mkdir()
 
-    with pytest.raises(FileExistsError, match="not made by the benchmark"):
-        make(TINY, tmp_path)
+    with pytest.raises(FileExistsError, match="not created by the benchmark"):
+        make_corpus(TINY, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -186,8 +185,8 @@ def test_a_ratio_is_taken_turn_by_turn() -> None:
     assert ratios([2.0, 6.0, 3.0], [1.0, 2.0, 3.0]) == Spread(2.0, 1.0, 3.0)
 
 
-def test_a_reason_names_no_folder_and_fits_a_table() -> None:
-    reason = shortened(f"cannot read /home/me/corpora/small/a.json {'x' * 300}", Path("/home/me/corpora"))
+def test_a_shortened_reason_has_no_folder_name_and_fits_a_table() -> None:
+    reason = shorten_reason(f"cannot read /home/me/corpora/small/a.json {'x' * 300}", Path("/home/me/corpora"))
 
     assert reason.startswith("cannot read …/small/a.json xxx")
     assert len(reason) == 160
@@ -208,5 +207,5 @@ def test_a_table_says_what_was_not_met_and_leaves_empty_columns_out() -> None:
 def test_a_contender_takes_its_time_from_inside_where_that_counts() -> None:
     done = Run(9.0, 1.0, None, '{"seconds": 0.5, "answer": {}}\n')
 
-    assert inside("alone", Path("x")).seconds(done) == 0.5
+    assert in_process("alone", Path("x")).seconds(done) == 0.5
     assert Contender("whole", []).seconds(done) == 9.0

@@ -1,6 +1,6 @@
-"""Figures from inside a process: what reading costs when everything is imported and the workers are running.
+"""Timings inside a process: the cost of reading when modules are imported and workers are running.
 
-``python -m benchmarks.inside WHAT FOLDER …`` measures one thing and prints it as JSON.
+``python -m benchmarks.in_process WHAT FOLDER …`` takes one measurement and prints it as JSON.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 
 def _summary(source: str, jobs: int | None, executor: Executor | None = None) -> dict[str, Any]:
-    """One pass over a source, timed, with what it found in the names of the truth."""
+    """Time one pass over a source; the figures have the names that ``corpus.Truth`` uses."""
     from clamp_analytics.analysis.summary import Fold, summarize
     from clamp_analytics.reading import Reader
 
@@ -36,7 +36,7 @@ def _summary(source: str, jobs: int | None, executor: Executor | None = None) ->
 
 
 def workers(folder: str, count: str) -> dict[str, Any]:
-    """A summary by an executor with so many workers that have read the folder before."""
+    """Summarize with a pool of ``count`` workers that has read the folder once before."""
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
@@ -46,13 +46,13 @@ def workers(folder: str, count: str) -> dict[str, Any]:
 
 
 def alone(folder: str) -> dict[str, Any]:
-    """A summary in this process, which has read the folder before."""
+    """Summarize in this process, which has read the folder once before."""
     _summary(folder, 1)
     return _summary(folder, 1)
 
 
 def listing(folder: str) -> dict[str, Any]:
-    """The share of listing in reading with the default number of workers, as ``seconds``."""
+    """Time of listing divided by the time of reading with the default number of workers, given as ``seconds``."""
     from clamp_analytics.sources import list_sources
 
     begin = perf_counter()
@@ -63,22 +63,23 @@ def listing(folder: str) -> dict[str, Any]:
 
 
 def export(folder: str) -> dict[str, Any]:
-    """A summary of an export."""
+    """Summarize a Parquet export."""
     return _summary(folder, None)
 
 
 def aggregate(folder: str) -> dict[str, Any]:
-    """DuckDB's bare aggregate over the files of an export."""
+    """Aggregate the files of a Parquet export with DuckDB alone."""
     import duckdb
 
+    from clamp_analytics.wording import sql_string
+
     begin = perf_counter()
-    place = folder.replace("'", "''")
     row = (
         duckdb.connect()
         .execute(f"""
         SELECT count(*), count(stability_score), count(*) - count(released_at), avg(stability_score),
                var_samp(stability_score), date_diff('us', min(acquired_at), max(acquired_at)) / 1000
-        FROM read_parquet('{place}/records/**/*.parquet')""")
+        FROM read_parquet({sql_string(folder + "/records/**/*.parquet")})""")
         .fetchone()
     )
     seconds = perf_counter() - begin
@@ -90,11 +91,11 @@ def aggregate(folder: str) -> dict[str, Any]:
 MEASURES: dict[str, Callable[..., dict[str, Any]]] = {
     measure.__name__: measure for measure in (workers, alone, listing, export, aggregate)
 }
-"""What can be measured."""
+"""The measurements by name."""
 
 
 def main(what: str, *arguments: str) -> None:
-    """Measure and print."""
+    """Take one measurement and print it."""
     from importlib import import_module
 
     for module in ("duckdb",) if what == "aggregate" else ("clamp_analytics.analysis.summary", "pyarrow.parquet"):

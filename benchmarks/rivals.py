@@ -1,10 +1,10 @@
-"""What users would pick instead: the same columns, and the same answers, with other tools.
+"""The benchmark tasks, solved with other tools.
 
-Two tasks. ``load``: the nine columns of every record in memory, timestamps parsed, timed inside a process that has
-imported its tool. ``summarize``: a small script as a user would write it, timed as a whole process. Each tool is used
-as fast as it was found to go, and none of them is asked for more than the columns: ours validates as well.
+There are two tasks. ``load`` gets the nine columns of every record into memory, with timestamps parsed; it is timed
+inside a process that has imported its tool. ``summarize`` is a short script as a user would write it, timed as a whole
+process. Each tool is used in the fastest way that was found. None of them validates its input, which ours does.
 
-``python -m benchmarks.contenders TASK NAME FOLDER`` runs one and prints its answer as JSON.
+``python -m benchmarks.rivals TASK NAME FOLDER`` runs one of them and prints its answer as JSON.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from clamp_analytics.wording import sql_string
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -25,15 +27,15 @@ COLUMNS = (
     "context", "seed", "thread_id", "acquired_at", "released_at", "duration_ms", "stability_score", "backend",
     "device_name",
 )  # fmt: skip
-"""The columns that every contender loads."""
+"""The columns that every tool loads."""
 
 FEW = ("acquired_at", "released_at", "stability_score")
-"""The columns that a summary needs."""
+"""The columns that the summary needs."""
 
 STAMPS = ("acquired_at", "released_at")
 
 DEFAULT_OBJECT_SIZE = 1 << 24
-"""The largest file that DuckDB reads as one object unless it is told otherwise."""
+"""DuckDB's default of ``maximum_object_size``, in bytes."""
 
 
 def _paths(folder: str) -> list[str]:
@@ -52,7 +54,7 @@ def _span(first: str, last: str) -> float:
 
 
 def answer_of(frame: pl.DataFrame) -> Answer:
-    """What the loaded columns say, so that every value that matters is compared."""
+    """Figures of the loaded columns that together cover every value that matters."""
     import polars as pl
 
     score, acquired = frame["stability_score"], frame["acquired_at"]
@@ -77,10 +79,10 @@ def _duckdb_source(folder: str, columns: tuple[str, ...]) -> str:
     )
     struct = ", ".join(f"{name} {types.get(name, 'VARCHAR')}" for name in columns)
     largest = max(os.path.getsize(path) for path in _paths(folder))
-    # Lines of just the size that is allowed are cut in two, so it allows half as much again.
+    # DuckDB splits a line of exactly the allowed size, so half as much again is allowed.
     size = f", maximum_object_size={largest * 3 // 2}" if largest >= DEFAULT_OBJECT_SIZE else ""
-    place = folder.replace("'", "''")
-    return f"read_json('{place}/*.json', format='newline_delimited', columns={{'records': 'STRUCT({struct})[]'}}{size})"
+    pattern = sql_string(folder + "/*.json")
+    return f"read_json({pattern}, format='newline_delimited', columns={{'records': 'STRUCT({struct})[]'}}{size})"
 
 
 def load_duckdb(folder: str) -> Any:
@@ -101,7 +103,7 @@ def summarize_duckdb(folder: str) -> Answer:
     return _answer(*row)
 
 
-# chdb, which is ClickHouse in the process
+# chdb: ClickHouse as a library
 
 _CHDB_TYPES = {"seed": "UInt64", "released_at": "Nullable(String)"} | dict.fromkeys(
     ("duration_ms", "stability_score"), "Float64"
@@ -114,9 +116,9 @@ _CHDB_SETTINGS = (
 
 def _chdb_source(folder: str, columns: tuple[str, ...]) -> str:
     fields = ", ".join(f"{name} {_CHDB_TYPES.get(name, 'String')}" for name in columns)
-    place = folder.replace("\\", "\\\\").replace("'", "\\'")
+    path = folder.replace("\\", "\\\\").replace("'", "\\'")
     return (
-        f"(SELECT arrayJoin(records) AS r FROM file('{place}/*.json', 'JSONEachRow', 'records Array(Tuple({fields}))'))"
+        f"(SELECT arrayJoin(records) AS r FROM file('{path}/*.json', 'JSONEachRow', 'records Array(Tuple({fields}))'))"
     )
 
 
@@ -134,7 +136,7 @@ def load_chdb(folder: str) -> Any:
 def summarize_chdb(folder: str) -> Answer:
     import chdb
 
-    # Timestamps of one form order as texts do, which spares parsing each.
+    # Timestamps of one format sort like their texts, which saves parsing them.
     query: Callable[..., Any] = chdb.query
     result = query(
         "SELECT count(r.stability_score), countIf(r.released_at IS NULL), avg(r.stability_score), "
@@ -146,11 +148,11 @@ def summarize_chdb(folder: str) -> Answer:
     return _answer(int(scored), int(in_flight), mean, variance, _span(first, last))
 
 
-# Readers of one object a line: the files' records are cut out and joined
+# Readers of NDJSON: the records are cut out of the files and joined
 
 
-def _joined(folder: str) -> bytes:
-    """The records of all files, one a line; it trusts that no text holds what stands between two records."""
+def _join_records(folder: str) -> bytes:
+    """The records of all files as NDJSON, assuming that no string contains the separator of two records."""
     parts = []
     for path in _paths(folder):
         with open(path, "rb", buffering=0) as file:
@@ -165,7 +167,7 @@ def _polars_frame(folder: str, columns: tuple[str, ...]) -> pl.DataFrame:
 
     types: dict[str, Any] = {"seed": pl.UInt64, "duration_ms": pl.Float64, "stability_score": pl.Float64}
     schema = {name: types.get(name, pl.String) for name in columns}
-    frame = pl.read_ndjson(_joined(folder), schema=schema)
+    frame = pl.read_ndjson(_join_records(folder), schema=schema)
     return frame.with_columns(pl.col(STAMPS).str.to_datetime("%Y-%m-%dT%H:%M:%S%.fZ", time_unit="us", time_zone="UTC"))
 
 
@@ -194,7 +196,7 @@ def _arrow_table(folder: str, columns: tuple[str, ...]) -> Any:
     types |= dict.fromkeys(STAMPS, pa.timestamp("us", tz="UTC"))
     schema = pa.schema([(name, types.get(name, pa.string())) for name in columns])
     return arrow_json.read_json(
-        pa.BufferReader(_joined(folder)),
+        pa.BufferReader(_join_records(folder)),
         read_options=arrow_json.ReadOptions(block_size=1 << 23),
         parse_options=arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
     )
@@ -218,7 +220,7 @@ def summarize_pyarrow(folder: str) -> Answer:
     )
 
 
-# Python's own json
+# json of the standard library
 
 
 def load_json(folder: str) -> Any:
@@ -240,7 +242,7 @@ def summarize_json(folder: str) -> Answer:
 
     scores: list[float] = []
     in_flight = 0
-    # Timestamps of one form order as texts do, which spares parsing each.
+    # Timestamps of one format sort like their texts, which saves parsing them.
     firsts, lasts = [], []
     for path in _paths(folder):
         with open(path, "rb") as file:
@@ -255,24 +257,24 @@ def summarize_json(folder: str) -> Answer:
     return _answer(len(scores), in_flight, mean, variance, _span(min(firsts), max(lasts)))
 
 
-# Ours
+# clamp_analytics
 
 
-def load_ours(folder: str) -> Any:
+def load_clamp_analytics(folder: str) -> Any:
     from clamp_analytics.reading import load
 
     return load(folder).records
 
 
 LOADS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "clamp_analytics": ("clamp_analytics.reading", load_ours),
+    "clamp_analytics": ("clamp_analytics.reading", load_clamp_analytics),
     "duckdb": ("duckdb pyarrow", load_duckdb),
     "chdb": ("chdb pyarrow", load_chdb),
     "polars": ("polars", load_polars),
     "pyarrow": ("pyarrow pyarrow.json", load_pyarrow),
     "json": ("polars", load_json),
 }
-"""Contenders that load: what they import before the clock starts, and what they do. Ours is the first."""
+"""Loaders by name, ours first: the modules to import before the clock starts, and the function."""
 
 SUMMARIES: dict[str, tuple[str, Callable[[str], Answer]]] = {
     "duckdb": ("duckdb", summarize_duckdb),
@@ -281,7 +283,7 @@ SUMMARIES: dict[str, tuple[str, Callable[[str], Answer]]] = {
     "pyarrow": ("pyarrow", summarize_pyarrow),
     "json": ("json", summarize_json),
 }
-"""Contenders that summarize in a script of Python: what must be installed, and what they do."""
+"""Summaries by name: the modules that they need, and the function."""
 
 JQ = """def ms: (sub("[.][0-9]+Z$"; "Z") | fromdate) * 1000
     + ((capture("[.](?<f>[0-9]+)Z$").f // "0") | "0." + . | tonumber * 1000);
@@ -292,10 +294,10 @@ reduce (inputs | .records[]) as $r ({n: 0, s: 0, q: 0, f: 0, a: "~", z: ""};
   | if $r.acquired_at > .z then .z = $r.acquired_at else . end)
 | {scored: .n, in_flight: .f, mean: (.s / .n), variance: ((.q - .s * .s / .n) / (.n - 1)),
    drift_ms: ((.z | ms) - (.a | ms))}"""
-"""The summary in jq; sessions pass by one at a time."""
+"""The summary as a jq program that reads one session at a time."""
 
 
-def _timed(name: str, folder: str) -> Answer:
+def _timed_rows(name: str, folder: str) -> Answer:
     from importlib import import_module
 
     modules, load = LOADS[name]
@@ -304,7 +306,7 @@ def _timed(name: str, folder: str) -> Answer:
     begin = perf_counter()
     table = load(folder)
     seconds = perf_counter() - begin
-    # Whoever watches the memory stops here: the answer is for the comparison.
+    # Sampling of memory stops at this line: computing the answer must not count.
     print(json.dumps({"seconds": seconds}), flush=True)
     import polars as pl
 
@@ -314,8 +316,8 @@ def _timed(name: str, folder: str) -> Answer:
 
 
 def main(task: str, name: str, folder: str) -> None:
-    """Run one contender and print what it found."""
-    print(json.dumps(_timed(name, folder) if task == "load" else {"answer": SUMMARIES[name][1](folder)}))
+    """Run one tool and print its answer."""
+    print(json.dumps(_timed_rows(name, folder) if task == "load" else {"answer": SUMMARIES[name][1](folder)}))
 
 
 if __name__ == "__main__":
