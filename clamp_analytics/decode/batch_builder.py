@@ -12,10 +12,10 @@ import polars as pl
 
 from clamp_analytics.batch import Batch
 from clamp_analytics.decode import timestamps, validate
-from clamp_analytics.decode.columns import RECORDS_PENDING, RecordColumns
+from clamp_analytics.decode.columns import RecordColumns, has_column_fault
 from clamp_analytics.decode.fallback import examine, shorten
 from clamp_analytics.decode.json_scanner import Document
-from clamp_analytics.decode.pieces import LONG_BYTES
+from clamp_analytics.decode.options import DEFAULT_OPTIONS, DecodeOptions
 from clamp_analytics.decode.rows import Fault, SessionRow, device_name, json_object
 from clamp_analytics.decode.typed import RECORD_FIELDS, SESSION_FIELDS, DoubtfulError, Layout, Layouts, raw_fields
 from clamp_analytics.schema import RECORDS, SESSIONS, Status, polars_schema
@@ -34,9 +34,13 @@ class BatchBuilder:
     Args:
         columns: the columns of ``records`` that are wanted.
         layouts: what earlier batches learnt about the keys of files.
+        options: how much is decoded at a time.
     """
 
-    def __init__(self, columns: Collection[str], layouts: Layouts) -> None:
+    def __init__(
+        self, columns: Collection[str], layouts: Layouts, options: DecodeOptions = DEFAULT_OPTIONS
+    ) -> None:
+        self._options = options
         self._wanted = [name for name in RECORDS.names if name in columns]
         self._layouts = layouts
         self._clear()
@@ -62,7 +66,7 @@ class BatchBuilder:
         Returns:
             What is known of the file besides the values of its records.
         """
-        if len(data) >= LONG_BYTES:
+        if len(data) >= self._options.long_bytes:
             # What is pending from here on is of this document alone.
             self._freeze()
         session = SessionRow(source, len(data), session_id)
@@ -70,7 +74,7 @@ class BatchBuilder:
             examine(data, session, self._records, self._layouts)
         self._sessions.append(session)
         self._data.append(data)
-        if self._records.pending >= RECORDS_PENDING:
+        if self._records.pending >= self._options.records_pending:
             self._freeze()
         return self._sessions[-1]
 
@@ -97,14 +101,26 @@ class BatchBuilder:
         self._clear()
         return batch
 
-    def _add_fast(self, session: SessionRow, data: Document) -> bool:
-        found = self._layouts.decode_session(data)
+    def _add_fast(self, session: SessionRow, data: Document, *, check_columns: bool = False) -> bool:
+        """Add a file through a typed decoder.
+
+        Args:
+            session: the row that is filled.
+            data: the file's bytes.
+            check_columns: whether its records are checked for the faults that only ``freeze`` finds otherwise.
+
+        Returns:
+            False where the file has a fault; no record of it is kept then.
+        """
+        found = self._layouts.decode_session(data, self._options)
         if found is None or _has_top_conflict(found.document):
             return False
         layout, document, lots = found
         begin = len(self._records)
         try:
             for number, records in enumerate(lots):
+                if check_columns and has_column_fault(layout, records):
+                    raise DoubtfulError
                 if number:
                     self._records.freeze()
                 self._records.extend(layout, records, len(self._records) - begin)
@@ -125,21 +141,17 @@ class BatchBuilder:
         self._sound = len(self._sessions), len(self._records)
 
     def _add_again(self) -> None:
-        """Add the files since the last time once more, each on its own, so that one with a fault shows."""
+        """Add the files since the last time once more, each with its own check for faults that only a column shows."""
         files, rows = self._sound
         self._records.truncate(rows)
-        for place in range(files, len(self._sessions)):
-            session, data = self._sessions[place], self._data[place]
+        for index in range(files, len(self._sessions)):
+            session, data = self._sessions[index], self._data[index]
             if session.status is Status.REJECTED:
                 continue
-            begin = len(self._records)
-            same = SessionRow(session.source)
-            if not self._add_fast(same, data):
-                examine(data, same, self._records, self._layouts)
-            if self._records.is_doubtful(begin):
-                self._records.truncate(begin)
-                self._sessions[place] = SessionRow(session.source, session.size_bytes, session.session_id)
-                examine(data, self._sessions[place], self._records, self._layouts)
+            fresh = SessionRow(session.source, session.size_bytes, session.session_id)
+            if not self._add_fast(fresh, data, check_columns=True):
+                examine(data, fresh, self._records, self._layouts)
+            self._sessions[index] = fresh
         self._records.freeze()
 
     def _evidence(self) -> pl.DataFrame:

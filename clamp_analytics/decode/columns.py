@@ -17,9 +17,6 @@ from clamp_analytics.schema import RECORDS, SEED_MAX, polars_schema
 ALWAYS = frozenset({"seed", "acquired_at", "released_at", "duration_ms", "stability_score"})
 """Columns that the rules look at; the others are filled only where somebody wants them."""
 
-RECORDS_PENDING = 1_500
-"""Records that are moved into columns at once; the objects of more would leave the core's cache before their turn."""
-
 _PREFERRED_DEVICE, _OTHER_DEVICE = next(
     column.json.keys for column in RECORDS.columns if column.name == "device_name" and column.json
 )
@@ -63,7 +60,7 @@ class RecordColumns:
         }
         self._layout: Layout | None = None
         self._waiting: list[Any] = []
-        self._conflict: int | None = None
+        self._has_conflict = False
         self._columns: dict[str, list[pl.Series]] = {name: [] for name in self._lists}
         self._frozen = self._length = 0
         self._runs: list[tuple[int, int]] = []
@@ -101,18 +98,11 @@ class RecordColumns:
             for name, lots in self._columns.items():
                 self._columns[name] = [pl.concat(lots).head(length)]
             self._frozen = length
-        if self._conflict is not None and length <= self._conflict:
-            self._conflict = None
+        if length == self._frozen:
+            self._has_conflict = False
         while self._runs and self._runs[-1][0] >= length:
             self._runs.pop()
         self._length = length
-
-    def is_doubtful(self, begin: int) -> bool:
-        """Whether ``freeze`` would refuse a record from this row on."""
-        self._settle()
-        seeds = self._lists["seed"][max(begin - self._frozen, 0) :]
-        wide = any(seed is not None and seed > SEED_MAX for seed in seeds)
-        return wide or (self._conflict is not None and self._conflict >= begin)
 
     def freeze(self) -> None:
         """Move what is pending into columns of the engine.
@@ -122,7 +112,7 @@ class RecordColumns:
                 for its device; everything is still pending.
         """
         self._settle()
-        if self._conflict is not None:
+        if self._has_conflict:
             raise DoubtfulError
         try:
             lot = [pl.Series(name, values, dtype=_STORED[name]) for name, values in self._lists.items()]
@@ -153,8 +143,7 @@ class RecordColumns:
         layout, records = self._layout, self._waiting
         if layout is None or not records:
             return
-        if self._conflict is None and has_device_conflict(layout, records):
-            self._conflict = self._length - len(records)
+        self._has_conflict = self._has_conflict or has_device_conflict(layout, records)
         nothing = [None] * len(records)
         for name, values in self._lists.items():
             if name == "device_name":
@@ -173,6 +162,11 @@ def _device_names(layout: Layout, records: Sequence[Any]) -> list[str | None]:
     if len(given) == 2 and None in given[0]:
         return list(map(device_name, *given))
     return given[0] if given else []
+
+
+def has_column_fault(layout: Layout, records: Sequence[Any]) -> bool:
+    """Whether one of these records has a fault that its decoder accepts and that ``freeze`` refuses."""
+    return any(record.seed > SEED_MAX for record in records) or has_device_conflict(layout, records)
 
 
 def has_device_conflict(layout: Layout, records: Sequence[Any]) -> bool:

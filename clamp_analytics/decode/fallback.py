@@ -14,11 +14,11 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from clamp_analytics.decode.columns import RecordColumns, has_device_conflict
+from clamp_analytics.decode.columns import RecordColumns, has_column_fault
 from clamp_analytics.decode.json_scanner import Document, MalformedError, Member, Scanner, is_deep, is_utf8, text_of
 from clamp_analytics.decode.rows import VALUE_BOUND, Fault, SessionRow, device_name, json_object
 from clamp_analytics.decode.typed import RECORD_FIELDS, SESSION_FIELDS, Layout, Layouts
-from clamp_analytics.schema import RECORDS, SEED_MAX, SESSIONS, JsonField, Status, Table
+from clamp_analytics.schema import RECORDS, SESSIONS, JsonField, Status, Table
 
 _NUMBER = re.compile(rb"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _WIDE_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -139,9 +139,7 @@ def examine_records(
 
 def _is_sound(layout: Layout, record: Any, raw: Document) -> bool:
     """Whether a record has none of the faults that a layout lets through."""
-    return (
-        record.seed <= SEED_MAX and not has_device_conflict(layout, [record]) and (not layout.unknown or is_utf8(raw))
-    )
+    return not has_column_fault(layout, [record]) and (not layout.unknown or is_utf8(raw))
 
 
 def _object(

@@ -20,22 +20,15 @@ BETWEEN = re.compile(rb"\}\s*,\s*\{")
 WINDOW = 1 << 16
 """How far a cut and the two ends of the array are looked for."""
 
-PIECE_BYTES = 400_000
-"""About 1,500 records."""
-
-LONG_BYTES = 2 * PIECE_BYTES
-"""A document from here on is decoded in pieces."""
-
-
 def array_of(data: Document) -> tuple[int, int] | None:
     """Where the records of a session begin and end; None where that is not seen at once."""
     opening, closing = OPENING.search(data, 0, WINDOW), data.rfind(b"]")
     return (opening.end(), closing) if opening and opening.end() <= closing else None
 
 
-def spans(data: Document, begin: int, end: int) -> Iterator[tuple[int, int]]:
-    """The places of the pieces between two places of a document."""
-    while cut := BETWEEN.search(data, begin + PIECE_BYTES, end):
+def spans(data: Document, begin: int, end: int, piece_bytes: int) -> Iterator[tuple[int, int]]:
+    """Start and end of each piece between two offsets of a document."""
+    while cut := BETWEEN.search(data, begin + piece_bytes, end):
         yield begin, cut.start() + 1
         begin = cut.end() - 1
     yield begin, end

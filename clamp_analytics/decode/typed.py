@@ -17,7 +17,8 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 
 from clamp_analytics.decode.json_scanner import Document, is_utf8, may_be_deep
-from clamp_analytics.decode.pieces import LONG_BYTES, array_of, spans
+from clamp_analytics.decode.options import DEFAULT_OPTIONS, DecodeOptions
+from clamp_analytics.decode.pieces import array_of, spans
 from clamp_analytics.schema import RECORDS, SESSIONS, JsonField, Table
 
 LAYOUTS_KEPT = 8
@@ -214,17 +215,17 @@ class Layouts:
     def __init__(self) -> None:
         self._met: list[Layout] = []
 
-    def decode_session(self, data: Document) -> Decoded | None:
+    def decode_session(self, data: Document, options: DecodeOptions = DEFAULT_OPTIONS) -> Decoded | None:
         """Decode a document by the layout that accepts it.
 
         Returns:
             None where no layout does; the slow path then says why.
         """
-        array = array_of(data) if len(data) >= LONG_BYTES else None
+        array = array_of(data) if len(data) >= options.long_bytes else None
         if array is None:
             found = self._decode_whole(data)
             return Decoded(*found, [found[1].records]) if found else None
-        (_, first_end), *others = spans(data, *array)
+        (_, first_end), *others = spans(data, *array, options.piece_bytes)
         found = self._decode_whole(data[:first_end] + data[array[1] :])
         return Decoded(*found, chain([found[1].records], _lots(found[0], data, others))) if found else None
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clamp_analytics.batch import Batch
-from clamp_analytics.decode import batch_builder, pieces, typed
+from clamp_analytics.decode.options import DecodeOptions
 from clamp_analytics.schema import Status
 from tests.conftest import GOOD, Raw, decode, faults, json_text, record, session, statuses
 from tests.reading.test_properties import documents
@@ -15,12 +15,7 @@ from tests.reading.test_properties import documents
 
 def decoded(*data: bytes, long: int, piece: int = 200, pending: int = 1_000) -> Batch:
     """What documents give where from ``long`` bytes on each is decoded in pieces."""
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (typed, batch_builder):
-            patch.setattr(module, "LONG_BYTES", long)
-        patch.setattr(pieces, "PIECE_BYTES", piece)
-        patch.setattr(batch_builder, "RECORDS_PENDING", pending)
-        return decode(*data)
+    return decode(*data, options=DecodeOptions(piece_bytes=piece, long_bytes=long, records_pending=pending))
 
 
 def same(one: Batch, other: Batch) -> bool:
@@ -77,30 +72,7 @@ def test_a_second_array_of_records_is_a_duplicate_key_however_the_document_is_cu
     assert found.records.is_empty()
 
 
-@pytest.mark.parametrize("pending", [1, 2, 3, 100])
-def test_a_wide_seed_costs_no_other_file_a_value(pending: int) -> None:
-    files = [session(record(seed=n), record(seed=n + 10)) for n in range(1, 6)]
-    files[2] = session(record(seed=3), record(seed=2**70), record(seed=13))
-
-    found = decoded(*files, long=10**9, pending=pending)
-
-    assert found.records["seed"].to_list() == [1, 11, 2, 12, 3, None, 13, 4, 14, 5, 15]
-    assert faults(found) == [("seed-range", 1, "seed", str(2**70))]
-
-
 def test_places_count_from_the_start_of_the_document() -> None:
     found = decoded(GOOD, session(*RECORDS), long=1000)
 
     assert found.records["record_index"].to_list() == [0, *range(29)]
-
-
-def test_two_names_for_one_device_harm_no_other_file_of_their_lot() -> None:
-    names = [("a", "a"), ("a", "b"), ("c", "c"), ("c", "d"), ("e", "e")]
-    files = [session(record(deviceName=one, device_name=other)) for one, other in names]
-
-    found = decoded(*files, long=10**9)
-
-    assert found.records["device_name"].to_list() == ["a", "a", "c", "c", "e"]
-    assert [fault[:3] for fault in faults(found, at_least="warning")] == [
-        ("device-name-conflict", 0, "device_name")
-    ] * 2
