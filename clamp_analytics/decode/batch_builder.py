@@ -37,9 +37,7 @@ class BatchBuilder:
         options: how much is decoded at a time.
     """
 
-    def __init__(
-        self, columns: Collection[str], layouts: Layouts, options: DecodeOptions = DEFAULT_OPTIONS
-    ) -> None:
+    def __init__(self, columns: Collection[str], layouts: Layouts, options: DecodeOptions = DEFAULT_OPTIONS) -> None:
         self._options = options
         self._wanted = [name for name in RECORDS.names if name in columns]
         self._layouts = layouts

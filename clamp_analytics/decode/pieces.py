@@ -20,6 +20,7 @@ BETWEEN = re.compile(rb"\}\s*,\s*\{")
 WINDOW = 1 << 16
 """How far a cut and the two ends of the array are looked for."""
 
+
 def array_of(data: Document) -> tuple[int, int] | None:
     """Where the records of a session begin and end; None where that is not seen at once."""
     opening, closing = OPENING.search(data, 0, WINDOW), data.rfind(b"]")
