@@ -37,7 +37,13 @@ FREE = {"__init__"}
 ENGINES = {"typer": {"cli"}, "duckdb": {"database", "archive", "reading"}}
 """Engines, and the only modules that import them."""
 
-LIGHT = ["clamp_analytics", "clamp_analytics.errors", "clamp_analytics.schema", "clamp_analytics.sources"]
+LIGHT = [
+    "clamp_analytics",
+    "clamp_analytics.errors",
+    "clamp_analytics.schema",
+    "clamp_analytics.sources",
+    "clamp_analytics.analysis.options",
+]
 HEAVY = ["polars", "pyarrow", "duckdb", "typer", "rich", "numpy", "scipy", "pandas", "altair"]
 
 FILES = sorted(HOME.rglob("*.py"))

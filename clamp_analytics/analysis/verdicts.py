@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from statistics import NormalDist
 
-from clamp_analytics.analysis.series import Metric, Scale
+from clamp_analytics.analysis.metrics import Metric, Scale
+from clamp_analytics.analysis.options import MOST_SESSIONS
 
 RANK_TEST_COST = math.pi / 3
 """How many times the sessions of a t test a rank test needs on normal noise (its asymptotic relative efficiency).
@@ -18,9 +19,6 @@ doi:10.1214/aoms/1177728261.
 
 DIGITS = 4
 """Significant digits of a figure in a sentence."""
-
-MOST_SESSIONS = 10**9
-"""What is needed to see an effect that is next to nothing; more than anybody has."""
 
 _NORMAL = NormalDist()
 

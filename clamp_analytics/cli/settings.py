@@ -34,9 +34,9 @@ FILE = "pyproject.toml"
 TOOL = "clamp-analytics"
 
 TABLES: Mapping[str, tuple[str, str]] = {
-    "drift": ("clamp_analytics.analysis.drift.options", "DriftOptions"),
-    "compare": ("clamp_analytics.analysis.compare.options", "CompareOptions"),
-    "seeds": ("clamp_analytics.analysis.reproducibility", "SeedOptions"),
+    "drift": ("clamp_analytics.analysis.options", "DriftOptions"),
+    "compare": ("clamp_analytics.analysis.options", "CompareOptions"),
+    "seeds": ("clamp_analytics.analysis.options", "SeedOptions"),
 }
 """The tables that there are, and where the dataclass is whose fields each one holds."""
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from clamp_analytics.analysis.compare.measure import VERDICT_COLUMNS, measure_all
-from clamp_analytics.analysis.compare.options import DEFAULTS, CompareOptions
+from clamp_analytics.analysis.options import CompareOptions
 from clamp_analytics.analysis.series import SessionValues, checked_by, checked_metrics, session_values
 from clamp_analytics.analysis.verdicts import Verdict
 from clamp_analytics.errors import UsageError, did_you_mean
@@ -73,7 +73,7 @@ class Comparison:
 def compare(
     baseline: Side,
     candidate: Side,
-    options: CompareOptions = DEFAULTS,
+    options: CompareOptions | None = None,
     by: Iterable[str] | str | None = ("context",),
     metrics: Iterable[str] | str | None = None,
 ) -> Comparison:
@@ -97,7 +97,7 @@ def compare(
     common = tuple(name for name in wanted if name in one.metrics and name in other.metrics)
     return _compare(
         (one, other),
-        options,
+        options or CompareOptions(),
         keys,
         common,
         untimed=one.untimed + other.untimed,
@@ -110,7 +110,7 @@ def compare_groups(
     split: str,
     baseline: str,
     candidate: str,
-    options: CompareOptions = DEFAULTS,
+    options: CompareOptions | None = None,
     by: Iterable[str] | str | None = ("context",),
     metrics: Iterable[str] | str | None = None,
 ) -> Comparison:
@@ -144,7 +144,7 @@ def compare_groups(
         replace(found, values=found.values.filter(pl.col(column) == value)) for value in (baseline, candidate)
     )
     common = tuple(name for name in wanted if name in found.metrics)
-    return _compare((one, other), options, keys, common, untimed=found.untimed)
+    return _compare((one, other), options or CompareOptions(), keys, common, untimed=found.untimed)
 
 
 def _values(side: Side, by: tuple[str, ...], metrics: tuple[str, ...], *, asked: bool) -> SessionValues:

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from clamp_analytics.analysis.compare.options import CompareOptions
+from clamp_analytics.analysis.options import CompareOptions
 from clamp_analytics.analysis.series import METRICS, Metric, Scale
 from clamp_analytics.analysis.stats import (
     Floats,

@@ -7,9 +7,9 @@ from importlib.util import find_spec
 
 from clamp_analytics.analysis.drift.calibrate import Calibration, replayed
 from clamp_analytics.analysis.drift.findings import judge_all
-from clamp_analytics.analysis.drift.options import DriftOptions
 from clamp_analytics.analysis.drift.result import Drift, change_frame, series_frame, verdict_frame
 from clamp_analytics.analysis.drift.selection import all_series, selected
+from clamp_analytics.analysis.options import DriftOptions
 from clamp_analytics.analysis.series import SessionValues, session_values
 from clamp_analytics.errors import UsageError
 from clamp_analytics.reading import Reader, Telemetry

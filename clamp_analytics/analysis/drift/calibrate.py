@@ -12,9 +12,9 @@ import numpy.typing as npt
 import polars as pl
 
 from clamp_analytics.analysis.drift.findings import Finding, judge_all
-from clamp_analytics.analysis.drift.options import DriftOptions
 from clamp_analytics.analysis.drift.selection import Series
 from clamp_analytics.analysis.drift.shift import find_shift
+from clamp_analytics.analysis.options import DriftOptions
 from clamp_analytics.analysis.stats import Floats, block_length, robust_sd
 from clamp_analytics.analysis.verdicts import Verdict
 

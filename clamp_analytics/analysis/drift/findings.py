@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clamp_analytics.analysis.drift.options import DriftOptions
 from clamp_analytics.analysis.drift.rank_scan import single_level
 from clamp_analytics.analysis.drift.segments import Change, change_points
 from clamp_analytics.analysis.drift.selection import Series
 from clamp_analytics.analysis.drift.shift import Shift, find_shift
+from clamp_analytics.analysis.options import DriftOptions
 from clamp_analytics.analysis.stats import Floats, benjamini_hochberg, robust_sd, variance_inflation
 from clamp_analytics.analysis.verdicts import Evidence, Judgement, judge, needed_sessions, smallest_step, too_few
 

@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 
 from clamp_analytics.analysis.drift.findings import Finding, levels_of
-from clamp_analytics.analysis.drift.options import DriftOptions
 from clamp_analytics.analysis.drift.trend import NO_SLOPE, kendall_tau, theil_sen
+from clamp_analytics.analysis.options import DriftOptions
 from clamp_analytics.analysis.verdicts import RANK
 
 _TIME = pl.Datetime("us", "UTC")

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from clamp_analytics.analysis.drift.options import DriftOptions, as_utc
+from clamp_analytics.analysis.options import DriftOptions, as_utc
 from clamp_analytics.analysis.series import METRICS, Metric, SessionValues
 from clamp_analytics.analysis.stats import Floats
 from clamp_analytics.errors import SourceError

@@ -24,27 +24,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from clamp_analytics.analysis.options import SeedOptions
 from clamp_analytics.analysis.reproducibility.cycle_table import CYCLE, contexts, cycles, orders, placed, table
 from clamp_analytics.analysis.reproducibility.fold import COLUMNS, SeedFold, SeedPartial, partial_of
-from clamp_analytics.errors import UsageError
 from clamp_analytics.reading import Reader, Telemetry
 
 __all__ = ["COLUMNS", "Reproducibility", "SeedFold", "SeedOptions", "reproducibility"]
-
-
-@dataclass(frozen=True, slots=True)
-class SeedOptions:
-    """How cycles are compared.
-
-    Attributes:
-        score_tolerance: the largest difference between scores that are still the same; 0 to 1.
-    """
-
-    score_tolerance: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.score_tolerance <= 1:
-            raise UsageError(f"the tolerance of scores is {self.score_tolerance}", hint="it is a number from 0 to 1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,152 @@
+"""The options of the analyses, with their defaults; importing them loads no engine, so that help stays quick."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from clamp_analytics.analysis.metrics import METRICS, Metric, checked_metrics
+from clamp_analytics.errors import UsageError
+
+MOST_SESSIONS = 10**9
+"""More sessions than anybody has: the upper limit of counts, and what a negligible effect would need."""
+
+FEWEST_RESAMPLES = 100
+"""An interval from fewer resamples than this says nothing."""
+
+
+@dataclass(frozen=True)
+class DriftOptions:
+    """How changes are looked for and judged.
+
+    Attributes:
+        alpha: the false discovery rate over everything that is tested together.
+        min_sessions: the least number of sessions before and after a change.
+        autocorrelation_limit: the lag-1 correlation of sessions above which blocks of them are tested, and the
+            verdict is at most a warning.
+        floors: the smallest effect that matters, by metric, where it is not that of ``METRICS``: a share of the value
+            before for durations (0.05 is 5 %), else a difference in the metric's unit.
+        since: sessions that started before are left out; None for no limit. Without a zone it is UTC.
+        until: sessions that started then or later are left out; None for no limit. Without a zone it is UTC.
+        last: how many of the latest sessions are used; None for all.
+        confidence: the coverage of the slopes' intervals.
+        replays: how many histories without a change ``calibrate`` draws.
+        replayed_sessions: how many of the latest sessions of a series ``calibrate`` uses.
+        seed: of the random numbers that ``calibrate`` draws; ``drift`` draws none.
+
+    Raises:
+        UsageError: a value is out of its range, or a floor names an unknown metric.
+    """
+
+    alpha: float = 0.05
+    min_sessions: int = 10
+    autocorrelation_limit: float = 0.25
+    floors: Mapping[str, float] = field(default_factory=dict)
+    since: datetime | None = None
+    until: datetime | None = None
+    last: int | None = None
+    confidence: float = 0.95
+    replays: int = 200
+    replayed_sessions: int = 500
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check("alpha", self.alpha, ok=0 < self.alpha < 1, must="lie between 0 and 1")
+        most = MOST_SESSIONS // 2
+        _check("min_sessions", self.min_sessions, ok=2 <= self.min_sessions <= most, must=f"be from 2 to {most}")
+        limit = self.autocorrelation_limit
+        _check("autocorrelation_limit", limit, ok=0 <= limit < 1, must="be from 0 to below 1")
+        _check("confidence", self.confidence, ok=0 < self.confidence < 1, must="lie between 0 and 1")
+        last, most = self.last, MOST_SESSIONS
+        _check("last", last, ok=last is None or 1 <= last <= most, must=f"be from 1 to {most}")
+        _check("replays", self.replays, ok=self.replays >= 1, must="be at least 1")
+        _check("replayed_sessions", self.replayed_sessions, ok=self.replayed_sessions >= 1, must="be at least 1")
+        _check("seed", self.seed, ok=self.seed >= 0, must="not be negative")
+        _check_floors(self.floors)
+        since, until = as_utc(self.since), as_utc(self.until)
+        if since and until and since >= until:
+            raise UsageError("since must be before until", where=f"{since} and {until}")
+
+    def floor(self, metric: Metric) -> float:
+        """The smallest effect of a metric that matters."""
+        return self.floors.get(metric.name, METRICS[metric.name].floor)
+
+
+@dataclass(frozen=True, slots=True)
+class CompareOptions:
+    """How two sides are compared.
+
+    Attributes:
+        alpha: the false discovery rate over everything that is tested together.
+        min_sessions: the least number of sessions per side for a verdict.
+        confidence: the coverage of each interval.
+        resamples: how many times the sessions are resampled for an interval.
+        seed: of the resampling; equal sides and options give equal results.
+        autocorrelation_limit: the lag-1 correlation of sessions, corrected for the bias of short series, above which
+            blocks of them are compared, and the verdict is at most a warning.
+        floors: the smallest effects that matter, by metric, in the terms of ``Metric.floor``; those of ``METRICS``
+            for all others.
+
+    Raises:
+        UsageError: a value is out of its range, or a floor names an unknown metric.
+    """
+
+    alpha: float = 0.05
+    min_sessions: int = 10
+    confidence: float = 0.95
+    resamples: int = 2_000
+    seed: int = 0
+    autocorrelation_limit: float = 0.3
+    floors: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check("alpha", self.alpha, ok=0 < self.alpha < 1, must="lie between 0 and 1")
+        _check("confidence", self.confidence, ok=0 < self.confidence < 1, must="lie between 0 and 1")
+        limit = self.autocorrelation_limit
+        _check("autocorrelation_limit", limit, ok=0 < limit < 1, must="lie between 0 and 1")
+        _check("min_sessions", self.min_sessions, ok=self.min_sessions >= 2, must="be at least 2")
+        enough = self.resamples >= FEWEST_RESAMPLES
+        _check("resamples", self.resamples, ok=enough, must=f"be at least {FEWEST_RESAMPLES}")
+        _check("seed", self.seed, ok=self.seed >= 0, must="not be negative")
+        _check_floors(self.floors)
+
+    def floor(self, metric: Metric) -> float:
+        """The smallest effect on a metric that matters."""
+        return self.floors.get(metric.name, metric.floor)
+
+
+@dataclass(frozen=True, slots=True)
+class SeedOptions:
+    """How the cycles of one seed are compared.
+
+    Attributes:
+        score_tolerance: the largest difference between scores that count as the same; 0 to 1.
+
+    Raises:
+        UsageError: the tolerance is out of its range.
+    """
+
+    score_tolerance: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check("score_tolerance", self.score_tolerance, ok=0 <= self.score_tolerance <= 1, must="be from 0 to 1")
+
+
+def as_utc(at: datetime | None) -> datetime | None:
+    """A time in UTC; one without a zone is taken to be in UTC."""
+    if at is None:
+        return None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def _check(name: str, value: object, *, ok: bool, must: str) -> None:
+    if not ok:
+        raise UsageError(f"{name} must {must}, and it is {value}")
+
+
+def _check_floors(floors: Mapping[str, float]) -> None:
+    checked_metrics(floors or None)
+    for name, floor in floors.items():
+        _check(f"the floor of {name}", floor, ok=floor >= 0 and math.isfinite(floor), must="be 0 or more")
