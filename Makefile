@@ -28,8 +28,10 @@ bench: $(STAMP)  ## measure against the rivals, as ratios
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks
 
-docs: $(STAMP)  ## write the generated parts of README and docs again
-	$(BIN)/python docs/generate.py
+docs: $(STAMP)  ## update the generated parts of the pages and build the site into build/site
+	$(BIN)/python docs/scripts/generate.py
+	$(BIN)/python docs/scripts/report_picture.py
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/site
 
-clean:  ## remove what the targets made
+clean:  ## remove what the targets have written
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

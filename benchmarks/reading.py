@@ -1,4 +1,4 @@
-"""Benchmarks of reading, against other tools and against itself; ``docs/performance.md`` explains the targets."""
+"""Benchmarks of reading, against other tools and itself; ``docs/explanations/performance.md`` explains the targets."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The SQL library: one documented file a view or query, with its header as the only description.
 
-A file is found by its name, and its header says all that a user must know of it; ``docs/sql.md`` has the format.
+A file is found by its name, and its header says all that a user must know of it; ``docs/guides/sql.md`` has the format.
 """
 
 from __future__ import annotations
@@ -244,5 +244,5 @@ def _entries(name: str, lines: list[tuple[int, str]]) -> list[tuple[int, re.Matc
 
 def _bad(name: str, line: int, what: str) -> QueryError:
     return QueryError(
-        f"the header is wrong: {what}", where=f"{name}.sql, line {line}", hint="docs/sql.md has the format"
+        f"the header is wrong: {what}", where=f"{name}.sql, line {line}", hint="docs/guides/sql.md has the format"
     )

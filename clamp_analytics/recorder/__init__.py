@@ -2,7 +2,7 @@
 
 The names below are imported when they are first used. The pytest plugin is part of this package, and a test
 run without telemetry must not pay for the rest. None of the names imports the analysis packages, asyncio or
-multiprocessing. ``docs/recording.md`` describes what the recorder guarantees.
+multiprocessing. ``docs/explanations/recorder.md`` describes what the recorder guarantees.
 """
 
 from __future__ import annotations

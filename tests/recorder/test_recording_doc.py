@@ -1,11 +1,11 @@
-"""The examples of docs/recording.md, run unchanged."""
+"""The examples of docs/guides/record.md, run unchanged."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-PAGE = (Path(__file__).parents[2] / "docs" / "recording.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "guides" / "record.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^## (.*?)$|^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
