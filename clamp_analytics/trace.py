@@ -1,8 +1,8 @@
-"""Sessions as a trace that Perfetto and chrome://tracing open: the Trace Event Format, as a JSON object.
+"""Convert sessions to the Trace Event Format, as a JSON object that Perfetto and chrome://tracing open.
 
-A session is a process, a thread a track, a lock that was held an event. Events of one track nest, which the
-format demands of complete events: where two of a thread overlap without nesting, the later one goes to a
-further track of that thread.
+A session becomes a process, a thread a track, and a held lock an event. The format requires complete events of one
+track to nest: if two events of a thread overlap without nesting, the later one goes to an additional track of that
+thread.
 
 Format: "Trace Event Format", https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
 """
@@ -36,34 +36,34 @@ COLUMNS = (
     "duration_ms",
     "stability_score",
 )
-"""The columns of ``records`` that a trace is made of."""
+"""The columns of ``records`` that a trace needs."""
 
 LAST_US = 2**53
-"""Viewers hold microseconds since 1970 as doubles: beyond this, in the year 2255, they are not exact."""
+"""Viewers store microseconds since 1970 as doubles, which are not exact beyond this time in the year 2255."""
 
 DEPTH = 250
-"""Events that nest on one track. Perfetto drops what is deeper than its limit, which was 255 in its first versions."""
+"""Maximal nesting on one track. Perfetto drops deeper events; the limit of its first versions was 255."""
 
 NO_ACQUISITION = "no usable acquisition"
-OUT_OF_RANGE = "a time outside of 1970 to 2255, which viewers cannot hold"
+OUT_OF_RANGE = "a time outside of 1970 to 2255, which viewers cannot represent"
 
 NO_CONTEXT, NO_THREAD = "(no context)", "(no thread id)"
 
 _EVENTS_AT_ONCE = 4096
 _NS = 1000
-# Later than any end there can be, and a whole microsecond.
+# Later than any possible end, and a whole microsecond.
 _ENDLESS_NS = 2 * LAST_US * _NS
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A trace that is ready to be written.
+    """The events of a trace, to be written with ``chunks``.
 
     Attributes:
-        events: how many records it shows.
-        in_flight: how many of them have no end.
-        negative: how many have a negative duration, and are shown with none.
-        left_out: the records that it cannot show: ``source``, ``record_index`` and ``reason``.
+        events: number of records that are shown.
+        in_flight: number of events without an end.
+        negative: number of events with a negative duration, which are shown with a length of zero.
+        left_out: the records that cannot be shown: ``source``, ``record_index`` and ``reason``.
     """
 
     events: int
@@ -74,8 +74,8 @@ class Trace:
     _rows: pl.DataFrame
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the file piece by piece, one event a line."""
-        # Perfetto reads the unit only where it comes before the events.
+        """Yield the content of the file in pieces, with one event per line."""
+        # Perfetto ignores the unit unless it precedes the events.
         yield b'{"displayTimeUnit":"ms","traceEvents":['
         lines = _lines(self._names, self._rows)
         separator = "\n"
@@ -86,30 +86,30 @@ class Trace:
 
 
 def trace(telemetry: Telemetry) -> Trace:
-    """Lay the records of all sessions out as a trace.
+    """Build a trace from the records of all sessions.
 
     Args:
-        telemetry: sessions, and records with the columns ``COLUMNS``.
+        telemetry: sessions, and records with at least ``COLUMNS``.
     """
     loaded = telemetry.sessions.filter(pl.col("status") == Status.LOADED.value)
     sources = loaded["source"].unique(maintain_order=True)
-    places = pl.DataFrame({"source": sources}).with_row_index("place")
-    timed = telemetry.records.select(COLUMNS).with_columns(_times()).with_columns(_length())
+    order = pl.DataFrame({"source": sources}).with_row_index("session")
+    timed = telemetry.records.select(COLUMNS).with_columns(_time_columns()).with_columns(_length_column())
     reason = (
         pl.when(pl.col("start_us").is_null())
         .then(pl.lit(NO_ACQUISITION))
         .when(~pl.col("start_us").is_between(0, LAST_US) | (pl.col("start_us") + pl.col("length_ms") * 1000 > LAST_US))
         .then(pl.lit(OUT_OF_RANGE))
     )
-    judged = timed.with_columns(reason.alias("reason"))
-    shown = judged.filter(pl.col("reason").is_null())
+    checked = timed.with_columns(reason.alias("reason"))
+    shown = checked.filter(pl.col("reason").is_null())
     end_ns = pl.col("start_us") * _NS + (pl.col("length_ms") * 1e6).round().cast(pl.Int64)
     rows = (
         shown.with_columns(end_ns=end_ns)
-        .join(places, on="source", how="inner")
-        # Of events that begin together the longest comes first: the others nest in it.
+        .join(order, on="source", how="inner")
+        # Of events with one start the longest comes first, so that the others nest in it.
         .sort(
-            "place",
+            "session",
             "thread_id",
             "start_us",
             "end_ns",
@@ -118,7 +118,7 @@ def trace(telemetry: Telemetry) -> Trace:
             nulls_last=[True, True, True, False, True],
         )
         .select(
-            "place",
+            "session",
             "thread_id",
             "start_us",
             "end_ns",
@@ -133,61 +133,62 @@ def trace(telemetry: Telemetry) -> Trace:
         events=rows.height,
         in_flight=rows["end_ns"].null_count(),
         negative=rows["negative_ms"].count(),
-        left_out=judged.filter(pl.col("reason").is_not_null()).select("source", "record_index", "reason"),
+        left_out=checked.filter(pl.col("reason").is_not_null()).select("source", "record_index", "reason"),
         _names=_process_names(sources.to_list()),
         _rows=rows,
     )
 
 
-def _times() -> list[pl.Expr]:
+def _time_columns() -> list[pl.Expr]:
     acquired, released = pl.col("acquired_at").dt.epoch("us"), pl.col("released_at").dt.epoch("us")
     return [acquired.alias("start_us"), ((released - acquired) / 1000).alias("span_ms")]
 
 
-def _length() -> pl.Expr:
-    """How long the lock was held, never below 0; null where it still is, as far as the file knows."""
+def _length_column() -> pl.Expr:
+    """Time in milliseconds that a lock was held, at least 0; null if the anchor is in flight."""
     in_flight = pl.col("released_at").is_null() & (pl.col("duration_ms").fill_null(0) <= 0)
     length = pl.coalesce("duration_ms", "span_ms").clip(lower_bound=0)
     return pl.when(~in_flight).then(length).alias("length_ms")
 
 
 def _process_names(sources: list[str]) -> list[str]:
-    """The file name of each session, or its whole path where others have the same name."""
+    """The file name of each session, or its path if several sessions have the same file name."""
     names = [PurePath(source).name or source for source in sources]
     times = Counter(names)
     return [name if times[name] == 1 else source for name, source in zip(names, sources, strict=True)]
 
 
 def _lines(names: list[str], rows: pl.DataFrame) -> Iterator[str]:
-    """The events of all processes, each after the metadata of its process and its track."""
-    # One number for processes and threads alike, because viewers take equal ones for a main thread.
+    """The events of all processes, after the metadata of their process and track."""
+    # Processes and threads share one sequence of ids: viewers treat a thread whose id is that of its process as the
+    # main thread.
     ids = count(1)
     processes = enumerate(names)
-    place, pid, thread, tracks = -1, 0, None, _Tracks()
+    session, pid, thread, tracks = -1, 0, None, _Tracks()
     tids: list[int] = []
     sort_index = count()
     for row in rows.iter_rows():
-        if row[0] != place or row[1] != thread:
-            while place < row[0]:
-                place, name = next(processes)
+        if row[0] != session or row[1] != thread:
+            while session < row[0]:
+                session, name = next(processes)
                 pid, sort_index = next(ids), count()
-                yield from _process(pid, place, name)
+                yield from _process(pid, session, name)
             thread, tracks, tids = row[1], _Tracks(), []
         start_ns = row[2] * _NS
-        number = tracks.place(start_ns, _ENDLESS_NS if row[3] is None else row[3])
+        number = tracks.assign(start_ns, _ENDLESS_NS if row[3] is None else row[3])
         if number == len(tids):
             tids.append(next(ids))
             yield from _track(pid, tids[-1], next(sort_index), _track_name(thread, number))
         yield _event(pid, tids[number], row)
-    for place, name in processes:
-        yield from _process(next(ids), place, name)
+    for session, name in processes:
+        yield from _process(next(ids), session, name)
 
 
 class _Tracks:
-    """The tracks of one thread: which events are open on each while time goes on.
+    """The tracks of one thread, with the events that are open on each at the current time.
 
-    A track on which something is open stands in ``_open``, or in ``_full`` where nothing more may nest in it, by
-    (end of its innermost event, number), in order. The others stand in ``_free``.
+    Tracks with open events are in ``_open``, or in ``_full`` at the maximal nesting, sorted by (end of the innermost
+    event, number). All other tracks are in ``_free``.
     """
 
     def __init__(self) -> None:
@@ -196,10 +197,10 @@ class _Tracks:
         self._open: list[tuple[int, int]] = []
         self._full: list[tuple[int, int]] = []
 
-    def place(self, start: int, end: int) -> int:
-        """The track for an event, from 0; events come by their start, the longest first."""
+    def assign(self, start: int, end: int) -> int:
+        """The number of the track for an event. Events are passed in order of their start, the longest first."""
         self._end_before(start)
-        # A viewer may cut a nanosecond off an end that is no whole microsecond. It must not lie inside then.
+        # A viewer may round the end of an event down by a nanosecond, so it must not touch the end of another one.
         at = bisect_left(self._open, (end if end % _NS == 0 else end + 1, -1))
         enclosing = self._open[at][1] if at < len(self._open) else len(self._stacks)
         free = self._free[0] if self._free else len(self._stacks)
@@ -238,14 +239,14 @@ def _track_name(thread: str | None, number: int) -> str:
     return name if number == 0 else f"{name} ({number + 1})"
 
 
-def _process(pid: int, place: int, name: str) -> Iterator[str]:
+def _process(pid: int, sort_index: int, name: str) -> Iterator[str]:
     yield f'{{"name":"process_name","ph":"M","pid":{pid},"args":{{"name":{_quoted(name)}}}}}'
-    yield f'{{"name":"process_sort_index","ph":"M","pid":{pid},"args":{{"sort_index":{place}}}}}'
+    yield f'{{"name":"process_sort_index","ph":"M","pid":{pid},"args":{{"sort_index":{sort_index}}}}}'
 
 
-def _track(pid: int, tid: int, place: int, name: str) -> Iterator[str]:
+def _track(pid: int, tid: int, sort_index: int, name: str) -> Iterator[str]:
     yield f'{{"name":"thread_name","ph":"M","pid":{pid},"tid":{tid},"args":{{"name":{_quoted(name)}}}}}'
-    yield f'{{"name":"thread_sort_index","ph":"M","pid":{pid},"tid":{tid},"args":{{"sort_index":{place}}}}}'
+    yield f'{{"name":"thread_sort_index","ph":"M","pid":{pid},"tid":{tid},"args":{{"sort_index":{sort_index}}}}}'
 
 
 def _event(pid: int, tid: int, row: tuple[Any, ...]) -> str:
@@ -256,7 +257,7 @@ def _event(pid: int, tid: int, row: tuple[Any, ...]) -> str:
         whole, rest = divmod(end_ns - start_us * _NS, _NS)
         phase, length = "X", f',"dur":{whole}.{rest:03d}' if rest else f',"dur":{whole}'
     name = _quoted(NO_CONTEXT if context is None else context)
-    # Viewers read numbers as doubles, which most seeds do not survive.
+    # Viewers parse numbers as doubles, which cannot represent most seeds.
     seed_text = "null" if seed is None else f'"{seed}"'
     score_text = "null" if score is None else repr(score)
     duration = "" if negative is None else f',"duration_ms":{negative!r}'

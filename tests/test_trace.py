@@ -1,10 +1,8 @@
-"""The trace: valid by the rules of its format, and true to the records."""
+"""Traces: valid in their format, with every record as it was measured."""
 
 from __future__ import annotations
 
 import json
-import math
-from collections import defaultdict
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -20,106 +18,10 @@ from clamp_analytics.reading import Reader, load
 from clamp_analytics.trace import DEPTH, NO_ACQUISITION, NO_CONTEXT, NO_THREAD, OUT_OF_RANGE, Trace, trace
 from tests.conftest import INTEROP, Raw, record, session, write
 from tests.reading.test_properties import documents
+from tests.trace_format import check_keys, check_nesting, checked
 
 SAMPLES = Path(__file__).parents[1] / "data" / "samples"
 SHARED = Path(__file__).parents[1].parent / "shared"
-ENDLESS = Decimal("Infinity")
-REQUIRED = {
-    "X": {"name": str, "cat": str, "ts": Decimal, "dur": Decimal, "pid": int, "tid": int, "args": dict},
-    "B": {"name": str, "cat": str, "ts": Decimal, "pid": int, "tid": int, "args": dict},
-    "M": {"name": str, "pid": int, "args": dict},
-}
-"""The keys of each phase and their types; numbers are read as decimals, so that nothing is rounded."""
-
-
-def exactly(text: str) -> Decimal:
-    return Decimal(text)
-
-
-def refuse(name: str) -> Any:
-    raise AssertionError(f"{name} is no JSON")
-
-
-def no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    assert len(dict(pairs)) == len(pairs)
-    return dict(pairs)
-
-
-def parsed(data: bytes) -> list[dict[str, Any]]:
-    """The events of a trace, after a check of its envelope."""
-    document = json.loads(data, parse_float=exactly, parse_constant=refuse, object_pairs_hook=no_key_twice)
-    assert document["displayTimeUnit"] in ("ms", "ns")
-    # Perfetto reads the unit only where it stands before the events.
-    assert list(document) == ["displayTimeUnit", "traceEvents"]
-    events: list[dict[str, Any]] = document["traceEvents"]
-    assert isinstance(events, list)
-    return events
-
-
-def check_keys(event: dict[str, Any]) -> None:
-    required = REQUIRED[event["ph"]]
-    assert required.keys() - {"ts", "dur"} <= event.keys()
-    for key, kind in required.items():
-        kinds = (int, Decimal) if kind is Decimal else (kind,)
-        assert isinstance(event[key], kinds), (key, event)
-        assert not isinstance(event[key], bool)
-    for key in ("ts", "dur"):
-        assert math.isfinite(event.get(key, 0))
-        assert event.get(key, 0) >= 0
-    assert 0 <= event["pid"] < 2**32
-    assert 0 <= event.get("tid", 0) < 2**32
-
-
-def check_metadata(events: list[dict[str, Any]]) -> None:
-    """Every process and every track has one name and one place, and numbers mean one thing each."""
-    described: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
-    for event in events:
-        if event["ph"] == "M":
-            track = (event["pid"], event["tid"]) if event["name"].startswith("thread_") else (event["pid"],)
-            described[event["name"]].append(track)
-            kind = "sort_index" if event["name"].endswith("sort_index") else "name"
-            assert isinstance(event["args"][kind], int if kind == "sort_index" else str)
-    assert set(described) <= {"process_name", "process_sort_index", "thread_name", "thread_sort_index"}
-    for tracks in described.values():
-        assert len(set(tracks)) == len(tracks)
-    assert described["process_name"] == described["process_sort_index"]
-    assert described["thread_name"] == described["thread_sort_index"]
-    used = {(event["pid"], event["tid"]) for event in events if event["ph"] != "M"}
-    assert used == set(described["thread_name"])
-    assert {(pid,) for pid, _ in used} <= set(described["process_name"])
-    numbers = [pid for (pid,) in described["process_name"]] + [tid for _, tid in described["thread_name"]]
-    assert len(set(numbers)) == len(numbers)
-
-
-def check_nesting(events: list[dict[str, Any]]) -> None:
-    """On one track an event begins after the one before it, and ends before whatever is open around it."""
-    tracks: defaultdict[tuple[int, int], list[dict[str, Any]]] = defaultdict(list)
-    for event in events:
-        if event["ph"] != "M":
-            tracks[event["pid"], event["tid"]].append(event)
-    for track in tracks.values():
-        stack: list[Decimal] = []
-        last = Decimal(0)
-        for event in track:
-            start = Decimal(event["ts"])
-            end = start + event["dur"] if event["ph"] == "X" else ENDLESS
-            assert start >= last
-            last = start
-            while stack and stack[-1] <= start:
-                stack.pop()
-            assert not stack or end <= stack[-1], event
-            stack.append(end)
-            assert len(stack) <= DEPTH
-
-
-def checked(data: bytes) -> list[dict[str, Any]]:
-    """The events of a trace that keeps every rule of its format."""
-    events = parsed(data)
-    for event in events:
-        check_keys(event)
-    check_metadata(events)
-    check_nesting(events)
-    return events
 
 
 def bytes_of(made: Trace) -> bytes:
@@ -179,7 +81,7 @@ def test_a_session_without_records_is_a_process_too(tmp_path):
     assert names(checked(bytes_of(trace(load(tmp_path)))), "process_name") == ["a.json", "b.json", "c.json"]
 
 
-def test_files_of_one_name_are_told_apart_by_their_path(tmp_path):
+def test_files_with_one_name_are_shown_with_their_path(tmp_path):
     write(tmp_path, {"x/a.json": session(hold(0, 1)), "y/a.json": session(hold(0, 2)), "b.json": session()})
 
     assert names(checked(bytes_of(trace(load(tmp_path)))), "process_name") == [
@@ -204,11 +106,11 @@ def test_a_partial_overlap_goes_to_a_further_track_of_the_thread(tmp_path):
     assert [event["tid"] for event in events if event["ph"] == "X"] == [2, 3, 2, 2]
 
 
-def test_what_begins_when_another_ends_is_no_overlap(tmp_path):
+def test_an_event_that_begins_when_another_ends_does_not_overlap_it(tmp_path):
     assert {event["tid"] for event in traced(tmp_path, hold(0, 1), hold(1000, 1))} == {2}
 
 
-def test_an_end_that_a_viewer_may_round_is_kept_apart(tmp_path):
+def test_an_end_that_a_viewer_may_round_counts_as_an_overlap(tmp_path):
     assert [event["tid"] for event in traced(tmp_path, hold(0, "1.000001"), hold(1, "0.999001"))] == [2, 3]
 
 
@@ -224,7 +126,7 @@ def test_an_anchor_in_flight_begins_and_does_not_end(tmp_path):
     assert (event["ph"], "dur" in event) == ("B", False)
 
 
-def test_what_follows_an_anchor_in_flight_is_inside_of_it_and_what_it_overlaps_is_not(tmp_path):
+def test_an_anchor_in_flight_encloses_later_events_only(tmp_path):
     events = traced(tmp_path, hold(0, 1), hold(500, 0, released_at=None), hold(2000, 1))
 
     assert [(event["ph"], event["tid"]) for event in events] == [("X", 2), ("B", 3), ("X", 2)]
@@ -242,7 +144,7 @@ def test_a_duration_that_is_missing_is_the_time_between_the_timestamps(tmp_path)
     assert event["dur"] == 1_000_000
 
 
-def test_a_negative_duration_is_shown_with_none_and_told(tmp_path):
+def test_a_negative_duration_is_shown_as_zero_and_reported(tmp_path):
     write(tmp_path, {"a.json": session(hold(0, -2.5))})
 
     made = trace(load(tmp_path))
@@ -251,7 +153,7 @@ def test_a_negative_duration_is_shown_with_none_and_told(tmp_path):
     assert (made.negative, event["dur"], event["args"]["duration_ms"]) == (1, 0, Decimal("-2.5"))
 
 
-def test_a_record_without_a_usable_acquisition_is_told_and_not_invented(tmp_path):
+def test_a_record_without_a_usable_acquisition_is_reported(tmp_path):
     write(tmp_path, {"a.json": session(hold(0, 1), record(acquired_at=""), record(acquired_at="2026-02-30T00:00:00Z"))})
 
     made = trace(load(tmp_path))
@@ -268,7 +170,7 @@ def test_a_record_without_a_usable_acquisition_is_told_and_not_invented(tmp_path
         {"duration_ms": Raw("1e300")},
     ],
 )
-def test_a_time_that_viewers_cannot_hold_is_told(tmp_path, changes):
+def test_a_time_that_viewers_cannot_represent_is_reported(tmp_path, changes):
     write(tmp_path, {"a.json": session(record(**changes))})
 
     made = trace(load(tmp_path))
@@ -299,7 +201,7 @@ def test_hostile_text_stays_text_and_an_event_stays_a_line(tmp_path):
     assert len(data.splitlines()) == 1 + 4 + 1 + 1
 
 
-def test_a_rejected_file_is_no_process(tmp_path):
+def test_a_rejected_file_gives_no_process(tmp_path):
     write(tmp_path, {"a.json": session(hold(0, 1)), "cut.json": b"{"})
 
     assert names(checked(bytes_of(trace(load(tmp_path)))), "process_name") == ["a.json"]
@@ -312,7 +214,7 @@ def test_an_export_gives_the_trace_of_the_files_it_was_made_from(tmp_path):
 
 
 def expected_spans(folder: Path) -> list[tuple[str, int, Decimal | None, str]]:
-    """Context, begin, length and seed of each record, by the standard library's own means."""
+    """Context, begin, length and seed of each record, by the standard library."""
     spans = []
     for path in sorted(folder.glob("*run*.json")):
         for entry in json.loads(path.read_text("utf-8"), parse_float=Decimal)["records"]:
@@ -346,7 +248,7 @@ def test_the_faulty_samples_give_a_valid_trace():
     checked(bytes_of(made))
 
 
-@pytest.mark.skipif(not (SHARED / "interop").is_dir(), reason="../shared is not there")
+@pytest.mark.skipif(not (SHARED / "interop").is_dir(), reason="../shared is missing")
 def test_the_shared_sessions_of_the_producer_give_a_valid_trace():
     checked(bytes_of(trace(load(SHARED / "interop" / "sessions"))))
 
@@ -396,7 +298,7 @@ def test_documents_of_any_kind_give_a_valid_trace(tmp_path_factory, group):
         [("X", 1, 1), ("X", 0, 1)],
     ],
 )
-def test_the_check_sees_events_that_do_not_nest(broken):
+def test_the_check_finds_events_that_do_not_nest(broken):
     events = [{"ph": ph, "ts": ts, "dur": dur, "pid": 1, "tid": 2} for ph, ts, dur in broken]
 
     with pytest.raises(AssertionError):
@@ -404,7 +306,7 @@ def test_the_check_sees_events_that_do_not_nest(broken):
 
 
 @pytest.mark.parametrize("change", [{"tid": "2"}, {"ts": -1}, {"dur": None}, {"name": None}, {"args": []}])
-def test_the_check_sees_a_key_that_is_wrong(change):
+def test_the_check_finds_a_wrong_key(change):
     event = {"name": "a", "cat": "anchor", "ph": "X", "ts": 1, "dur": 1, "pid": 1, "tid": 2, "args": {}}
     check_keys(event)
 

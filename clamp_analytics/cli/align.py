@@ -10,7 +10,7 @@ from clamp_analytics.cli import options
 from clamp_analytics.cli.run import CHECK_FAILED, command, tell
 
 if TYPE_CHECKING:
-    from clamp_analytics.rewrite import Aligned
+    from clamp_analytics.rewrite import AlignResult
 
 NAMED = 10
 """Files that a note lists one by one."""
@@ -52,16 +52,18 @@ def align(
     Writes a copy of each session file in which the earliest acquisition is TIMESTAMP. All other bytes stay as they
     were. Exit code 1 where a file had to be left out.
     """
-    from clamp_analytics.rewrite import align_files, instant
+    from clamp_analytics.rewrite import align_files, parse_timestamp
 
-    aligned = align_files(sources, instant(to), output, recursive=not no_recursive, **options.container_settings())
+    aligned = align_files(
+        sources, parse_timestamp(to), output, recursive=not no_recursive, **options.container_settings()
+    )
     _report(aligned)
     tell(f"wrote {len(aligned.written):,} files to {output}; files: {aligned.counts}")
     if aligned.rejected:
         raise typer.Exit(CHECK_FAILED)
 
 
-def _report(aligned: Aligned) -> None:
+def _report(aligned: AlignResult) -> None:
     lines = [
         [f"not written: {source}: {why}" for source, why in aligned.rejected],
         [f"renamed: {source} is {name} there" for source, name in aligned.renamed],

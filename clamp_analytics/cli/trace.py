@@ -77,8 +77,8 @@ def _name_rejected(telemetry: Telemetry) -> None:
 def _name_left_out(made: Trace) -> None:
     groups = made.left_out.group_by("source", "reason", maintain_order=True).all()
     for source, reason, indices in groups.head(NAMED).iter_rows():
-        places = ", ".join(map(str, indices[:NAMED])) + (", …" if len(indices) > NAMED else "")
-        tell(f"not shown: {source}: {len(indices):,} with {reason} (records {places})")
+        numbers = ", ".join(map(str, indices[:NAMED])) + (", …" if len(indices) > NAMED else "")
+        tell(f"not shown: {source}: {len(indices):,} with {reason} (records {numbers})")
     if groups.height > NAMED:
         rest = groups[NAMED:]
         tell(f"… and {rest['record_index'].list.len().sum():,} more not shown, of {rest['source'].n_unique():,} files")

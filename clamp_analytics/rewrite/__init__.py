@@ -1,7 +1,7 @@
-"""Session files made from session files: the text that stood there, changed only where it has to be."""
+"""Rewrite session files: align their timestamps, or merge them, and keep all other text as it is."""
 
-from clamp_analytics.rewrite.align import Aligned, align, align_files, instant
-from clamp_analytics.rewrite.document import Rejected
-from clamp_analytics.rewrite.merge import Merged, merge
+from clamp_analytics.rewrite.align import AlignResult, align_files, align_records, parse_timestamp
+from clamp_analytics.rewrite.document import RejectedFile
+from clamp_analytics.rewrite.merge import MergeResult, merge
 
-__all__ = ["Aligned", "Merged", "Rejected", "align", "align_files", "instant", "merge"]
+__all__ = ["AlignResult", "MergeResult", "RejectedFile", "align_files", "align_records", "merge", "parse_timestamp"]

@@ -1,7 +1,7 @@
-"""Alignment: all sessions shifted to one reference, so that those of different hosts can be laid side by side.
+"""Align sessions: shift the timestamps of each one to a common reference, to compare sessions of different hosts.
 
-A session's shift is what brings its earliest usable acquisition to the reference, as
-``EntropyTelemetry::alignToReference`` does it (specification, "Reproducibility Criteria").
+The shift of a session moves its earliest usable acquisition to the reference, as
+``EntropyTelemetry::alignToReference`` does (specification, "Reproducibility Criteria").
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from pathlib import Path
 
 import polars as pl
 
-from clamp_analytics.atomic_files import check_absent, display_name, make_folder, publish
+from clamp_analytics.atomic_files import FileGroup, check_absent, display_name
 from clamp_analytics.decode import timestamps
 from clamp_analytics.errors import UsageError
 from clamp_analytics.reading import Counts
 from clamp_analytics.reading.reader import Sources
-from clamp_analytics.rewrite.document import Document, Rejected, read_document, session_files
+from clamp_analytics.rewrite.document import Document, RejectedFile, read_document, session_files
 from clamp_analytics.sources import COMPRESSED_ENDINGS, DEFAULT_LIMITS, STDIN, ContainerLimits
 
 STAMPS = ("acquired_at", "released_at")
 """The fields that are shifted."""
 
 STDIN_FILE = "stdin.json"
-"""The name of the file that standard input becomes."""
+"""The file name for a session from standard input."""
 
 _FORM = "%Y-%m-%dT%H:%M:%S%.6fZ"
 _FRACTION = re.compile(rb"[.,]([0-9]+)")
@@ -35,49 +35,49 @@ _LAST = pl.datetime(9999, 12, 31, 23, 59, 59, 999_999, time_unit="us", time_zone
 
 
 @dataclass(frozen=True, slots=True)
-class Aligned:
-    """What became of the files.
+class AlignResult:
+    """The outcome of ``align_files``.
 
     Attributes:
         counts: files seen, loaded, rejected and skipped.
         written: the new files, in the order of the sources.
-        rejected: the sources that no file was written for, and why.
-        renamed: the sources that could not keep their name, with the name that their file got.
-        unaligned: sources without a usable acquisition, whose files were copied as they are.
-        finer: sources whose timestamps got digits that were never measured, because the reference has more.
+        rejected: the sources without a new file.
+        renamed: sources whose new file has another name, with that name.
+        unaligned: sources without a usable acquisition, which were copied unchanged.
+        finer: sources whose timestamps got more digits than were measured, because the reference has more.
     """
 
     counts: Counts
     written: list[Path] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
+    rejected: list[RejectedFile] = field(default_factory=list)
     renamed: list[tuple[str, str]] = field(default_factory=list)
     unaligned: list[str] = field(default_factory=list)
     finer: list[str] = field(default_factory=list)
 
 
-def instant(text: str) -> datetime:
-    """The instant that a timestamp names, by the reader's own rules: without a zone it is UTC.
+def parse_timestamp(text: str) -> datetime:
+    """Parse a timestamp by the rules of the reader; without a zone it is UTC.
 
     Raises:
-        UsageError: it is no timestamp.
+        UsageError: it is not a timestamp.
     """
     found: datetime | None = timestamps.parse(pl.Series([text]), "at")["at"].item()
     if found is None:
         raise UsageError(
-            f"{text!r} is no ISO 8601 date and time", where="--to", hint="write it like 2026-01-01T00:00:00Z"
+            f"{text!r} is not an ISO 8601 date and time", where="--to", hint="write it like 2026-01-01T00:00:00Z"
         )
     return found
 
 
-def align(records: pl.DataFrame, to: datetime) -> pl.DataFrame:
+def align_records(records: pl.DataFrame, to: datetime) -> pl.DataFrame:
     """Shift the timestamps of each session so that its earliest acquisition is ``to``.
 
     Args:
-        records: rows of the table ``records`` with ``source`` and ``acquired_at`` at least.
+        records: rows of the table ``records`` with at least ``source`` and ``acquired_at``.
         to: the reference, with its time zone.
 
     Returns:
-        The same rows and columns. A session without a usable acquisition stays as it is, and so does null.
+        The same rows and columns. Nulls and sessions without a usable acquisition are unchanged.
 
     Raises:
         UsageError: ``to`` has no time zone, a column is missing, or a timestamp would leave the years 1 to 9999.
@@ -113,63 +113,62 @@ def align_files(
     recursive: bool = True,
     limits: ContainerLimits = DEFAULT_LIMITS,
     salvage: bool = False,
-) -> Aligned:
-    """Write an aligned copy of each session file, in which nothing but the timestamps is different.
+) -> AlignResult:
+    """Write an aligned copy of each session file, in which only the timestamps differ; all copies appear, or none.
 
     Args:
         sources: session files, containers, folders, globs or ``-``.
         to: the reference, with its time zone.
-        directory: where the copies go, by their place below the folder that all sources have in common.
-        recursive: whether folders are searched below, too.
+        directory: the output folder; copies keep their paths relative to the common folder of all sources.
+        recursive: whether to search subfolders.
         limits: how much one container may hold.
-        salvage: whether the whole members of a damaged container are kept.
+        salvage: whether to keep the intact members of a damaged container.
 
     Raises:
         SourceError: a source does not exist, or there is no session file.
-        OutputError: a file exists already, or cannot be written.
+        OutputError: a file exists already, or cannot be written; then none of the copies is left.
         UsageError: a source is an export, or ``to`` has no time zone.
     """
     to = _in_utc(to)
     files = session_files(sources, recursive=recursive, limits=limits, salvage=salvage)
-    names, renamed = _names(files.paths, files.directory)
+    names, renamed = _output_names(files.paths, files.directory)
     targets = {path: Path(directory, name) for path, name in names.items()}
     for target in targets.values():
         check_absent(target)
-    written: list[Path] = []
-    rejected: list[Rejected] = []
+    rejected: list[RejectedFile] = []
     unaligned, finer = [], []
-    for path, target in targets.items():
-        document = read_document(path, ("source", *STAMPS), files.contents.get(path))
-        if isinstance(document, Rejected):
-            rejected.append(document)
-            continue
-        try:
-            data, is_finer = _aligned(document, to)
-        except UsageError as error:
-            rejected.append(Rejected(document.source, error.what))
-            continue
-        make_folder(target.parent)
-        publish(target, [data])
-        written.append(target)
-        if document.entries and document.records["acquired_at"].count() == 0:
-            unaligned.append(document.source)
-        if is_finer:
-            finer.append(document.source)
+    with FileGroup(Path(directory)) as group:
+        for path, target in targets.items():
+            document = read_document(path, ("source", *STAMPS), files.contents.get(path))
+            if isinstance(document, RejectedFile):
+                rejected.append(document)
+                continue
+            try:
+                data, is_finer = _align_document(document, to)
+            except UsageError as error:
+                rejected.append(RejectedFile(document.source, error.what))
+                continue
+            group.add(target, data)
+            if document.entries and document.records["acquired_at"].count() == 0:
+                unaligned.append(document.source)
+            if is_finer:
+                finer.append(document.source)
+        written = group.publish()
     counts = Counts(len(written), len(rejected), files.skipped)
-    return Aligned(counts, written, rejected, renamed, unaligned, finer)
+    return AlignResult(counts, written, rejected, renamed, unaligned, finer)
 
 
-def _names(files: list[str], directory: str) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """A name below the new folder for each file, no two the same; and those that are not the file's own."""
+def _output_names(files: list[str], directory: str) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """A unique relative path for each file, and the files whose path had to change, with the new one."""
     names: dict[str, str] = {}
     taken: set[str] = set()
     renamed = []
     for path in files:
         own = STDIN_FILE if path == STDIN else os.path.relpath(os.path.abspath(path), directory)
-        # A glob such as `a/../../x.json` leaves the folder that its fixed part names.
+        # A glob such as `a/../../x.json` can leave the folder in its fixed part.
         wanted = Path(path).name if Path(own).parts[0] == os.pardir else own
         if wanted.endswith(COMPRESSED_ENDINGS):
-            # What is written is not compressed.
+            # The copy is not compressed.
             wanted = str(Path(wanted).with_suffix(""))
         name, number = wanted, 1
         while name in taken:
@@ -182,9 +181,9 @@ def _names(files: list[str], directory: str) -> tuple[dict[str, str], list[tuple
     return names, renamed
 
 
-def _aligned(document: Document, to: datetime) -> tuple[bytes, bool]:
-    """The bytes of a session with other texts for its usable timestamps, and whether one needs more digits."""
-    records = align(document.records, to)
+def _align_document(document: Document, to: datetime) -> tuple[bytes, bool]:
+    """The bytes of a session with shifted timestamps, and whether one of them needs more digits than before."""
+    records = align_records(document.records, to)
     if records["acquired_at"].count() == 0:
         return document.data, False
     texts = records.select("record_index", pl.col(STAMPS).dt.strftime(_FORM))
@@ -192,20 +191,21 @@ def _aligned(document: Document, to: datetime) -> tuple[bytes, bool]:
     for index, *values in texts.iter_rows():
         spans = sorted((*document.span(index, key), text) for key, text in zip(STAMPS, values, strict=True) if text)
         for start, end, text in spans:
-            new, more = _as_precise(text, data[start:end])
+            new, more = _keep_precision(text, data[start:end])
             pieces += [data[done:start], f'"{new}"'.encode()]
             finer |= more
             done = end
     return b"".join([*pieces, data[done:]]), finer
 
 
-def _as_precise(text: str, before: bytes) -> tuple[str, bool]:
-    """A timestamp with the digits that it had before the shift, or with microseconds where it needs more.
+def _keep_precision(text: str, before: bytes) -> tuple[str, bool]:
+    """A timestamp with as many decimals as before the shift, or with microseconds if it needs more.
 
-    Digits that were never measured would make the rules trust them, and durations contradict them.
+    The rules compare durations with timestamps at the precision that the text claims, so decimals that were not
+    measured would cause violations.
 
     Returns:
-        The text, and whether it needs more digits than it had.
+        The text, and whether it has more decimals than before.
     """
     seconds, _, fraction = text.removesuffix("Z").partition(".")
     digits = _FRACTION.search(before)

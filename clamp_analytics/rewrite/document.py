@@ -1,6 +1,6 @@
-"""A session file as its records and as its text, with the place of each record in it.
+"""A session file as records and as text, with the offsets of each record in the text.
 
-What a value is, and whether it is usable, is the reader's word. Only where it stands is looked up here.
+The reader decides what a value is and whether it is usable. This module only finds its bytes.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ from clamp_analytics.sources import (
 )
 
 
-class Rejected(NamedTuple):
-    """A source that no session could be made of, and why."""
+class RejectedFile(NamedTuple):
+    """A source that could not be read as a session, and why."""
 
     source: str
     why: str
 
 
 class Field(NamedTuple):
-    """A field of the top level, its texts as they stand: the key with its quotes, and the value."""
+    """A top-level field: its key, and the original texts of the quoted key and the value."""
 
     key: str
     key_text: bytes
@@ -60,10 +60,10 @@ class Document:
     Attributes:
         source: the name of the file.
         data: its bytes.
-        scanner: walks over them; its offsets are those of ``data``.
-        top: the fields of the top level but for ``records``, in order.
-        entries: start and end of each entry of ``records``, those that are no record included.
-        records: the records as the reader reads them; ``record_index`` counts ``entries``.
+        scanner: the scanner of ``data``.
+        top: the top-level fields except ``records``, in order.
+        entries: start and end of each entry of ``records``, including entries that are not records.
+        records: the records as read by the reader; ``record_index`` is an index into ``entries``.
     """
 
     source: str
@@ -74,33 +74,33 @@ class Document:
     records: pl.DataFrame
 
     def span(self, index: int, key: str) -> tuple[int, int]:
-        """Start and end of the string that an entry has under a key, which stands in it once."""
+        """Start and end of the string under a key that occurs once in an entry."""
         start, end = self.entries[index]
-        # Without an inner object and without an escape, what looks like the key is the key: ten times as fast.
+        # Without nested objects and escapes a search for the key finds the key, ten times faster than the scanner.
         if self.data.count(b"{", start, end) == 1 and self.data.find(b"\\", start, end) < 0:
-            match = _plain(key).search(self.data, start, end)
+            match = _field_pattern(key).search(self.data, start, end)
             if match:
                 return match.span(1)
         return next((member.start, member.end) for member in self.scanner.members(start) if member.key == key)
 
 
 @cache
-def _plain(key: str) -> re.Pattern[bytes]:
+def _field_pattern(key: str) -> re.Pattern[bytes]:
     return re.compile(rb'"%b"[ \t\n\r]*:[ \t\n\r]*("[^"]*")' % re.escape(key.encode()))
 
 
 class Files(NamedTuple):
-    """The session files to rewrite.
+    """Session files to rewrite.
 
     Attributes:
         paths: their names, in order.
-        contents: the bytes of those in containers, or why they cannot be had.
-        directory: the absolute folder that all sources have in common.
-        skipped: how many entries were passed over.
+        contents: the bytes of the members of containers, or the reason why a member could not be read.
+        directory: the absolute common folder of all sources.
+        skipped: number of skipped entries.
     """
 
     paths: list[str]
-    contents: Mapping[str, bytes | Rejected]
+    contents: Mapping[str, bytes | RejectedFile]
     directory: str
     skipped: int
 
@@ -112,17 +112,17 @@ def session_files(
     limits: ContainerLimits = DEFAULT_LIMITS,
     salvage: bool = False,
 ) -> Files:
-    """Find the session files that the sources name; those in containers are read at once.
+    """Find the session files of the sources, and read those in containers.
 
     Args:
-        sources: session files, containers, folders, globs or ``-``, listed already or not.
-        recursive: whether folders are searched below, too.
+        sources: session files, containers, folders, globs or ``-``, or their listing.
+        recursive: whether to search subfolders.
         limits: how much one container may hold.
-        salvage: whether the whole members of a damaged container are kept.
+        salvage: whether to keep the intact members of a damaged container.
 
     Raises:
         SourceError: a source does not exist, or there is no session file.
-        UsageError: a source is an export or archive, which has no text that could be kept.
+        UsageError: a source is an export or an archive, which does not contain the text of session files.
     """
     listing = sources if isinstance(sources, Listing) else list_sources(sources, recursive=recursive)
     if tables := listing.exports + listing.archives:
@@ -136,7 +136,7 @@ def session_files(
             f"there is no session file (skipped: {listing.skipped.total()})", where=display_name(listing.directory)
         )
     paths: list[str] = []
-    contents: dict[str, bytes | Rejected] = {}
+    contents: dict[str, bytes | RejectedFile] = {}
     skipped = Counter(listing.skipped)
     for path in listing.files:
         if not is_container(path) and split_member(path) is None:
@@ -151,19 +151,24 @@ def session_files(
                 contents[found.source] = found.data
             else:
                 why = f"{BY_ID[found.rule].sentence} ({found.why})"
-                contents[found.source] = Rejected(display_name(found.source), why)
+                contents[found.source] = RejectedFile(display_name(found.source), why)
     return Files(paths, contents, listing.directory, skipped.total())
 
 
-def read_document(path: str, columns: Collection[str], content: bytes | Rejected | None = None) -> Document | Rejected:
-    """Read one session file, or say why it is none.
+def read_document(
+    path: str, columns: Collection[str], content: bytes | RejectedFile | None = None
+) -> Document | RejectedFile:
+    """Read one session file.
 
     Args:
         path: the file, or ``-``.
-        columns: the columns of ``records`` that are wanted beside ``record_index``.
-        content: its bytes, where they are not at the path.
+        columns: the columns of ``records`` to read in addition to ``record_index``.
+        content: its bytes if they have been read, or the reason why they could not be.
+
+    Returns:
+        The session, or the reason why the file is not one.
     """
-    if isinstance(content, Rejected):
+    if isinstance(content, RejectedFile):
         return content
     source, data = display_name(path), b""
     builder = BatchBuilder({*columns, "record_index"}, LAYOUTS)
@@ -174,19 +179,19 @@ def read_document(path: str, columns: Collection[str], content: bytes | Rejected
         builder.add_unreadable(source, str(error))
     batch = builder.build()
     if batch.sessions["status"][0] == Status.REJECTED.value:
-        return Rejected(source, batch.violations["message"][0])
+        return RejectedFile(source, batch.violations["message"][0])
     try:
-        return _located(source, data, batch.records)
-    # The typed decoder does not look into fields that it does not know, and follows them to any depth.
+        return _locate(source, data, batch.records)
+    # The typed decoder skips unknown fields, so the scanner may be the first to find a fault in them.
     except MalformedError as error:
-        return Rejected(source, f"{BY_ID['not-json'].sentence} ({error.why} at byte {error.offset})")
+        return RejectedFile(source, f"{BY_ID['not-json'].sentence} ({error.why} at byte {error.offset})")
     except RecursionError:
-        return Rejected(source, BY_ID["too-deep"].sentence)
+        return RejectedFile(source, BY_ID["too-deep"].sentence)
 
 
-def _located(source: str, data: bytes, records: pl.DataFrame) -> Document:
+def _locate(source: str, data: bytes, records: pl.DataFrame) -> Document:
     mark = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
-    # Blanks in place of the mark keep every offset true.
+    # Blanks in place of the byte order mark keep the offsets unchanged.
     scanner = Scanner(b" " * mark + data[mark:])
     entries: list[tuple[int, int]] = []
     top: list[Field] = []

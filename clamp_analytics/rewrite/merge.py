@@ -1,7 +1,7 @@
-"""Merging: the session files that the processes of one run wrote, as one session.
+"""Merge the session files that the processes of one run wrote into one session.
 
-Records keep their text. Only thread ids that stand in several files get a suffix, because numbers that the
-system hands out anew in each process name different threads.
+Records keep their text. Systems reuse thread ids across processes, so an id that occurs in several files gets a suffix
+for its file.
 """
 
 from __future__ import annotations
@@ -17,34 +17,35 @@ import polars as pl
 from clamp_analytics.errors import SourceError
 from clamp_analytics.reading import Counts
 from clamp_analytics.reading.reader import Sources
-from clamp_analytics.rewrite.document import Document, Field, Rejected, read_document, session_files
+from clamp_analytics.rewrite.document import Document, Field, RejectedFile, read_document, session_files
 from clamp_analytics.sources import DEFAULT_LIMITS, ContainerLimits, Listing
+from clamp_analytics.wording import plural
 
 COLUMNS = ("seed", "thread_id", "acquired_at", "stability_score")
-"""The columns of ``records`` that merging looks at."""
+"""The columns of ``records`` that merging needs."""
 
 NAMES_SHOWN = 5
-"""Names that a note lists."""
+"""Number of names that a note lists."""
 
 _REPLACED = frozenset({"stability_score"})
 
 
 @dataclass(frozen=True, slots=True)
-class Merged:
-    """The one session, and what there is to say about it.
+class MergeResult:
+    """The merged session.
 
     Attributes:
-        data: the bytes of its file.
+        data: the content of its file.
         counts: files seen, loaded, rejected and skipped.
-        records: how many entries it has.
-        rejected: the sources that were left out, and why.
-        notes: sentences on what could not be kept as it stood.
+        records: number of its records.
+        rejected: the sources that were left out.
+        notes: sentences on values that could not be kept.
     """
 
     data: bytes
     counts: Counts
     records: int
-    rejected: list[Rejected]
+    rejected: list[RejectedFile]
     notes: list[str]
 
 
@@ -55,35 +56,35 @@ def merge(
     recursive: bool = True,
     limits: ContainerLimits = DEFAULT_LIMITS,
     salvage: bool = False,
-) -> Merged:
-    """Merge session files into one session, its records in order of acquisition.
+) -> MergeResult:
+    """Merge session files into one session with its records in order of acquisition.
 
-    Records of one instant stay in the order of their files, and those without a usable acquisition come last.
+    Records with equal acquisition times keep the order of their files; records without a usable one come last.
 
     Args:
-        sources: session files, containers, folders, globs or ``-``, listed already or not.
-        skip_rejected: whether to leave out a file that is no session, where it otherwise is an error.
-        recursive: whether folders are searched below, too.
+        sources: session files, containers, folders, globs or ``-``, or their listing.
+        skip_rejected: whether to leave out a file that is not a session, instead of raising an error.
+        recursive: whether to search subfolders.
         limits: how much one container may hold.
-        salvage: whether the whole members of a damaged container are kept.
+        salvage: whether to keep the intact members of a damaged container.
 
     Raises:
-        SourceError: a file is rejected, or there is none to merge.
-        UsageError: a source is an export.
+        SourceError: a file was rejected, or there is no file to merge.
+        UsageError: a source is an export or an archive.
     """
     files = session_files(sources, recursive=recursive, limits=limits, salvage=salvage)
-    rejected: list[Rejected] = []
+    rejected: list[RejectedFile] = []
     seen: dict[bytes, str] = {}
     documents: list[Document] = []
     notes: list[str] = []
     for path in files.paths:
         document = read_document(path, COLUMNS, files.contents.get(path))
-        if isinstance(document, Rejected):
+        if isinstance(document, RejectedFile):
             if not skip_rejected:
                 raise SourceError(
                     f"it cannot be merged: {document.why}",
                     where=document.source,
-                    hint="mend or remove it, or leave it out with --skip-rejected",
+                    hint="repair or remove it, or leave it out with --skip-rejected",
                 )
             rejected.append(document)
             continue
@@ -98,17 +99,17 @@ def merge(
     kept, dropped = _common_fields(documents)
     suffixes = _suffixes(documents)
     notes += [*_note_dropped(dropped), *_note_threads(documents, suffixes), *_note_seeds(documents)]
-    texts = _in_order(documents, suffixes)
+    texts = _ordered_texts(documents, suffixes)
     top = b"".join(b"%b:%b," % (field.key_text, field.text) for field in kept)
     mean = repr(_mean(documents)).encode()
     data = b'{%b"stability_score":%b,"records": [%b] }\n' % (top, mean, b", ".join(texts))
-    return Merged(data, counts, len(texts), rejected, notes)
+    return MergeResult(data, counts, len(texts), rejected, notes)
 
 
 def _mean(documents: Iterable[Document]) -> float:
-    """The mean of all usable scores, exact and rounded once; 0 of none, as producers write it.
+    """The exact mean of all usable scores, rounded once; 0 without any, as producers write it.
 
-    Fractions are exact, and adding them once for each distinct score makes them cheap enough.
+    Each distinct score is converted to a fraction once, which keeps exact arithmetic fast.
     """
     scores: Counter[float] = Counter()
     for document in documents:
@@ -120,9 +121,9 @@ def _mean(documents: Iterable[Document]) -> float:
 
 
 def _common_fields(documents: Sequence[Document]) -> tuple[list[Field], list[str]]:
-    """The top-level fields that all files have with the same text, and the keys of the others.
+    """The top-level fields that have the same text in all files, and the keys of all other fields.
 
-    A key that stands twice in a file has no value that others could agree with.
+    A key that occurs twice in a file has no single value, so it counts as different.
     """
     by_key: list[dict[str, bytes]] = []
     for document in documents:
@@ -138,7 +139,7 @@ def _common_fields(documents: Sequence[Document]) -> tuple[list[Field], list[str
 
 
 def _suffixes(documents: Sequence[Document]) -> list[dict[str, str]]:
-    """For each file the thread ids that it shares with others, with the suffix that tells its own apart."""
+    """For each file, the thread ids that also occur in other files, with the suffix for this file."""
     ids = [set(document.records["thread_id"].drop_nulls().to_list()) for document in documents]
     files_with = Counter(name for names in ids for name in names)
     taken = set(files_with)
@@ -155,8 +156,8 @@ def _suffixes(documents: Sequence[Document]) -> list[dict[str, str]]:
     return suffixes
 
 
-def _in_order(documents: Sequence[Document], suffixes: Sequence[dict[str, str]]) -> list[bytes]:
-    """The texts of all entries, by acquisition."""
+def _ordered_texts(documents: Sequence[Document], suffixes: Sequence[dict[str, str]]) -> list[bytes]:
+    """The texts of all entries in order of acquisition."""
     order: list[tuple[bool, int, int, int]] = []
     texts: list[list[bytes]] = []
     for number, (document, own) in enumerate(zip(documents, suffixes, strict=True)):
@@ -177,26 +178,28 @@ def _with_suffix(document: Document, index: int, suffix: str) -> bytes:
     return document.data[start:quote] + suffix.encode() + document.data[quote:end]
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     more = len(names) - NAMES_SHOWN
     return ", ".join(names[:NAMES_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _note_dropped(keys: Sequence[str]) -> Iterator[str]:
     if keys:
-        yield f"dropped from the top level, because the files do not agree on it: {_listed(keys)}"
+        yield f"dropped from the top level, because the files have different values: {_join_names(keys)}"
 
 
 def _note_threads(documents: Sequence[Document], suffixes: Sequence[dict[str, str]]) -> Iterator[str]:
     shared = {name for own in suffixes for name in own}
     if shared:
         files = [f"@{n} = {document.source}" for n, document in enumerate(documents, 1) if suffixes[n - 1]]
-        told = f"{len(shared):,}; each got the suffix of its file: {_listed(files)}"
-        yield f"thread ids that stand in more than one file: {told}"
+        yield (
+            f"{plural(len(shared), 'thread id')} in more than one file, "
+            f"so each got the suffix of its file: {_join_names(files)}"
+        )
 
 
 def _note_seeds(documents: Sequence[Document]) -> Iterator[str]:
     seeds = pl.concat([document.records["seed"].drop_nulls().unique() for document in documents])
     again = seeds.filter((seeds != 0) & seeds.is_duplicated()).n_unique()
     if again:
-        yield f"seeds that stand in more than one file: {again:,}; `validate` flags them in the merged session"
+        yield f"{plural(again, 'seed')} in more than one file; `validate` reports the repetition in the merged session"

@@ -403,6 +403,6 @@ def test_no_command_writes_over_a_session_that_it_reads(clamp, tmp_path, clean, 
 
     assert (done.code, done.err.splitlines()[-2:]) == (
         2,
-        [f"error: {session}: it is one of the sources", "  hint: choose another place with -o"],
+        [f"error: {session}: it is one of the sources", "  hint: choose another path with -o"],
     )
     assert session.read_bytes() == before

@@ -30,12 +30,12 @@ def test_align_ends_with_one_where_a_file_was_left_out(clamp, tmp_path):
     assert os.listdir(tmp_path / "out") == ["a.json"]
 
 
-def test_align_refuses_a_reference_that_is_no_timestamp(clamp, tmp_path):
+def test_align_refuses_a_reference_that_is_not_a_timestamp(clamp, tmp_path):
     write(tmp_path, {"a.json": GOOD})
 
     done = clamp("align", "a.json", "--to", "tomorrow", "-o", "out")
 
-    assert (done.code, done.err.splitlines()[0]) == (2, "error: --to: 'tomorrow' is no ISO 8601 date and time")
+    assert (done.code, done.err.splitlines()[0]) == (2, "error: --to: 'tomorrow' is not an ISO 8601 date and time")
 
 
 def test_align_never_replaces_a_file(clamp, tmp_path):
@@ -45,7 +45,7 @@ def test_align_never_replaces_a_file(clamp, tmp_path):
 
     assert (done.code, done.err) == (
         3,
-        "error: out/a.json: it exists already\n  hint: choose another place with -o\n",
+        "error: out/a.json: it exists already\n  hint: choose another path with -o\n",
     )
     assert (tmp_path / "out" / "a.json").read_bytes() == b"mine"
 
@@ -163,7 +163,7 @@ def test_trace_names_what_it_does_not_show(clamp, tmp_path):
     assert done.code == 0
     assert done.err.splitlines()[1:4] == [
         "not shown: in/a.json: 1 with no usable acquisition (records 0)",
-        "not shown: in/a.json: 1 with a time outside of 1970 to 2255, which viewers cannot hold (records 2)",
+        "not shown: in/a.json: 1 with a time outside of 1970 to 2255, which viewers cannot represent (records 2)",
         "1 with a negative duration are shown with none",
     ]
     assert done.err.startswith("rejected: in/cut.json: The file ends inside")
