@@ -92,7 +92,7 @@ def _for_a_person(figures: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     """The figures at a glance, all of them text."""
     import polars as pl
 
-    from clamp_analytics.render.verdicts import figure
+    from clamp_analytics.render.text import figure
 
     def caught(value: float | None, unit: str) -> str | None:
         return None if value is None else f"{figure(value)} {unit}" if unit == "ms" else figure(value)

@@ -176,7 +176,8 @@ def _show(
     limit: int,
     fail_from: shared.FailOnVerdict,
 ) -> None:
-    from clamp_analytics.render.verdicts import COMPARE, counts_of, group_name, in_words
+    from clamp_analytics.render.text import group_name
+    from clamp_analytics.render.verdicts import COMPARE, count_verdicts, list_counts
 
     counts: dict[str, Any] = {
         "baseline_sessions": found.baseline_sessions,
@@ -214,7 +215,7 @@ def _show(
         if groups:
             more = f" … and {len(groups) - NAMED:,} more" if len(groups) > NAMED else ""
             tell(f"{title.lower()}: {', '.join(groups[:NAMED])}{more}")
-    tell(f"{in_words(counts_of(found.verdicts)) or 'nothing to compare'}; {counts['tested']:,} tested; {told}")
+    tell(f"{list_counts(count_verdicts(found.verdicts)) or 'nothing to compare'}; {counts['tested']:,} tested; {told}")
     if names is None:
         tell(f"files: baseline {found.baseline_counts}; candidate {found.candidate_counts}")
     else:

@@ -135,9 +135,9 @@ def _told(found: Drift) -> str:
 
 def _closing(found: Drift, values: SessionValues) -> str:
     """What was looked at and what it came to, in one line."""
-    from clamp_analytics.render.verdicts import counts_of, in_words
+    from clamp_analytics.render.verdicts import count_verdicts, list_counts
 
-    words = in_words(counts_of(found.verdicts)) or "no series"
+    words = list_counts(count_verdicts(found.verdicts)) or "no series"
     return (
         f"{words}; {found.tested:,} tested; {found.sessions:,} session{'s' * (found.sessions != 1)}, "
         f"{found.untimed:,} untimed; "

@@ -131,35 +131,25 @@ def _collect(parts: Iterable[tuple[pl.DataFrame, list[str]]], wanted: set[str]) 
 
 
 def _junit(found: pl.DataFrame, names: Sequence[str], fail_from: options.FailOn, counts: Counts) -> str:
-    from clamp_analytics.render import violations
+    from clamp_analytics.render.ci.junit import report_violations
     from clamp_analytics.rules import Severity
 
     worst = None if fail_from is options.FailOn.NEVER else Severity(fail_from.value)
-    return violations.junit(found, names, fail_on=worst, counts=counts)
+    return report_violations(found, names, fail_on=worst, counts=counts)
 
 
 def _rendered(found: pl.DataFrame, output_format: ValidateFormat, limit: int) -> str | bytes:
     from clamp_analytics import render
-    from clamp_analytics.render import violations
+    from clamp_analytics.render.ci import github, sarif
+    from clamp_analytics.render.violations import worst_first
 
     if output_format is ValidateFormat.GITHUB:
-        return violations.github(found)
+        return github.annotate_violations(found)
     if output_format is ValidateFormat.SARIF:
-        return violations.sarif(found)
+        return sarif.log_violations(found)
     if output_format is ValidateFormat.TABLE:
-        return screen(_worst_first(found), limit)
+        return screen(worst_first(found), limit)
     return render.FORMATS[render.Format(output_format.value)](found)
-
-
-def _worst_first(found: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl
-
-    from clamp_analytics.rules import Severity
-
-    ranks = {severity.value: rank for rank, severity in enumerate(Severity)}
-    rank = pl.col("severity").replace_strict(ranks, return_dtype=pl.UInt8)
-    columns = ("severity", "rule", "source", "record_index", "field", "value", "count", "byte_offset")
-    return found.sort(rank, maintain_order=True).select(columns)
 
 
 def _rule_list(output_format: ValidateFormat) -> str | bytes:

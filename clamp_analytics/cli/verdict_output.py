@@ -15,7 +15,7 @@ from clamp_analytics.errors import OutputError
 if TYPE_CHECKING:
     import polars as pl
 
-    from clamp_analytics.render.verdicts import Layout
+    from clamp_analytics.render.verdicts import VerdictColumns
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 """The variable in which GitHub names the file of a job's summary."""
@@ -32,7 +32,7 @@ _TO_ASCII = str.maketrans({"─": "-", "…": "...", "→": "->"})
 def show(
     verdicts: pl.DataFrame,
     by: Sequence[str],
-    layout: Layout,
+    layout: VerdictColumns,
     output_format: VerdictFormat,
     output: str | None,
     *,
@@ -66,6 +66,7 @@ def show(
     from clamp_analytics import render
     from clamp_analytics.render import pull_request
     from clamp_analytics.render import verdicts as rendered
+    from clamp_analytics.render.ci import github, junit
 
     if output_format is VerdictFormat.TABLE:
         put(_table(verdicts, by, layout, series, limit, to_screen=output is None), output)
@@ -74,20 +75,20 @@ def show(
     elif output_format is VerdictFormat.CSV:
         put(render.as_csv(rendered.changes_first(verdicts)), output)
     elif output_format is VerdictFormat.MARKDOWN:
-        put(pull_request.markdown(verdicts, by, layout, told=told, lists=lists), output)
+        put(pull_request.markdown(verdicts, by, layout, summary=told, lists=lists), output)
     elif output_format is VerdictFormat.GITHUB:
-        put(rendered.github(verdicts, by, layout), output)
+        put(github.annotate_verdicts(verdicts, by, layout), output)
         if path := os.environ.get(STEP_SUMMARY):
-            _append(path, pull_request.markdown(verdicts, by, layout, told=told, lists=lists))
+            _append(path, pull_request.markdown(verdicts, by, layout, summary=told, lists=lists))
     else:
         failing = bad_verdicts(fail_from) or bad_verdicts(FailOnVerdict.REGRESSION)
-        put(rendered.junit(verdicts, by, layout, failing=failing, properties=counts), output)
+        put(junit.report_verdicts(verdicts, by, layout, failing=failing, properties=counts), output)
 
 
 def _table(
     verdicts: pl.DataFrame,
     by: Sequence[str],
-    layout: Layout,
+    layout: VerdictColumns,
     series: pl.DataFrame | None,
     limit: int,
     *,

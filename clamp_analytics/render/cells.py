@@ -1,8 +1,8 @@
-"""The values of a frame in the few kinds that every text format can write.
+"""The values of a frame, converted to the few types that every text format can write.
 
 Timestamps are ISO 8601 in UTC (``2026-11-22T17:17:56Z``; without ``Z`` where the column has no zone), with
-six decimals of a second only where they are not zero, nine where nanoseconds are not. What DuckDB calls infinity,
-and whatever else the calendar cannot tell (beyond the year 262142), is ``infinity`` or ``-infinity``. Durations are
+six decimals of a second only where they are not zero, nine where nanoseconds are not. DuckDB's infinity
+and every other time beyond the calendar (the year 262142) is ``infinity`` or ``-infinity``. Durations are
 ISO 8601 (``PT0.0015S``). Bytes are hexadecimal. A map is a list of entries with ``key`` and ``value``.
 """
 
@@ -18,31 +18,31 @@ if TYPE_CHECKING:
     import polars as pl
 
 _PER_SECOND = {"ms": 10**3, "us": 10**6, "ns": 10**9}
-# The engine panics at what lies beyond its calendar.
+# Polars panics at a time beyond its calendar.
 _FIRST_SECOND, _LAST_SECOND = -8_334_601_228_800, 8_210_266_876_799
-_SECONDS_A_DAY = 86_400
+_SECONDS_PER_DAY = 86_400
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
 def plain(frame: pl.DataFrame) -> list[pl.Series]:
-    """The columns with nothing but strings, booleans, numbers, lists and structs in them.
+    """Convert the columns to strings, booleans, numbers, lists and structs.
 
     Raises:
-        OutputError: a column has a type that no text can be made of.
+        OutputError: a column has a type that has no text form.
     """
     import polars as pl
 
-    # A name such as `^a$` would be taken for a pattern, so the columns go by their number.
-    numbered = pl.DataFrame([column.alias(str(at)) for at, column in enumerate(frame.get_columns())])
+    # A name such as `^a$` would be taken for a pattern, so the columns are selected by their number.
+    numbered = pl.DataFrame([column.alias(str(index)) for index, column in enumerate(frame.get_columns())])
     converted = numbered.select(
-        _plain(pl.col(column.name), column.dtype, name).alias(column.name)
+        _plain_expr(pl.col(column.name), column.dtype, name).alias(column.name)
         for column, name in zip(numbered.get_columns(), frame.columns, strict=True)
     )
     return [column.alias(name) for column, name in zip(converted.get_columns(), frame.columns, strict=True)]
 
 
 def _inner(kind: pl.DataType) -> list[pl.DataType]:
-    """The types within a nested type."""
+    """The types of the members of a nested type; none for any other type."""
     import polars as pl
 
     if isinstance(kind, pl.Struct):
@@ -65,7 +65,7 @@ def _is_plain(kind: pl.DataType) -> bool:
     return kind.is_integer() or isinstance(kind, (pl.String, pl.Boolean, pl.Float64, pl.Decimal, pl.Null))
 
 
-def _plain(expr: pl.Expr, kind: pl.DataType, name: str) -> pl.Expr:
+def _plain_expr(expr: pl.Expr, kind: pl.DataType, name: str) -> pl.Expr:
     import polars as pl
 
     if _is_plain(kind):
@@ -81,7 +81,7 @@ def _plain(expr: pl.Expr, kind: pl.DataType, name: str) -> pl.Expr:
         zoned = kind.time_zone is not None
         return _bounded(expr, _FIRST_SECOND * per_unit, last, lambda inside: _timestamp(inside, zoned=zoned))
     if isinstance(kind, pl.Date):
-        first, last = _FIRST_SECOND // _SECONDS_A_DAY, _LAST_SECOND // _SECONDS_A_DAY
+        first, last = _FIRST_SECOND // _SECONDS_PER_DAY, _LAST_SECOND // _SECONDS_PER_DAY
         return _bounded(expr, first, last, lambda inside: inside.dt.to_string("%Y-%m-%d"))
     if isinstance(kind, pl.Time):
         return expr.dt.to_string("%H:%M:%S%.f")
@@ -103,19 +103,19 @@ def _plain_nested(expr: pl.Expr, kind: pl.DataType, name: str) -> pl.Expr:
 
     inner = _inner(kind)
     if isinstance(kind, pl.Struct):
-        numbers = [str(at) for at in range(len(inner))]
+        numbers = [str(index) for index in range(len(inner))]
         fields = [
-            _plain(pl.field(at), part, f"{name}.{field.name}").alias(at)
-            for at, part, field in zip(numbers, inner, kind.fields, strict=True)
+            _plain_expr(pl.field(number), part, f"{name}.{field.name}").alias(number)
+            for number, part, field in zip(numbers, inner, kind.fields, strict=True)
         ]
         numbered = expr.struct.rename_fields(numbers).struct.with_fields(fields)
         return numbered.struct.rename_fields([field.name for field in kind.fields])
     if isinstance(kind, pl.Array):
-        return _plain(expr.arr.to_list(), pl.List(inner[0]), name)
+        return _plain_expr(expr.arr.to_list(), pl.List(inner[0]), name)
     if isinstance(kind, pl.List):
-        return expr.list.eval(_plain(pl.element(), inner[0], name))
+        return expr.list.eval(_plain_expr(pl.element(), inner[0], name))
     entries = pl.List(pl.Struct({"key": inner[0], "value": inner[1]}))
-    return _plain(expr.to_physical().cast(entries), entries, name)
+    return _plain_expr(expr.to_physical().cast(entries), entries, name)
 
 
 def _bounded(expr: pl.Expr, first: int, last: int, text: Callable[[pl.Expr], pl.Expr]) -> pl.Expr:
@@ -148,13 +148,13 @@ def _timestamp(expr: pl.Expr, *, zoned: bool) -> pl.Expr:
 
 
 def json_rows(frame: pl.DataFrame) -> Iterator[bytes]:
-    """Each row as a JSON object in UTF-8.
+    """Encode each row as a JSON object in UTF-8.
 
-    Numbers are exact: integers of any width, decimals with all their digits. NaN and the infinities, which JSON does
-    not know, are null.
+    Numbers are exact: integers of any width, decimals with all their digits. NaN and the infinities, which JSON
+    cannot express, are null.
 
     Raises:
-        OutputError: a column has a type that no text can be made of.
+        OutputError: a column has a type that has no text form.
     """
     import msgspec
 
@@ -173,14 +173,14 @@ def _json_values(column: pl.Series) -> list[Any]:
 
 
 def _digits(column: pl.Series) -> list[str | None]:
-    """Decimals as text; the engine writes all 39 digits of a 128-bit integer, and gives Python only 38."""
+    """Decimals as text: Polars writes all 39 digits of a 128-bit integer, but converts only 38 to Python."""
     import polars as pl
 
     return column.cast(pl.String).to_list()
 
 
 def _is_wide(kind: pl.DataType) -> bool:
-    """Whether numbers within may be more than an encoder takes as they are."""
+    """Whether a value of the type may hold a number that the JSON encoder does not accept as it is."""
     return kind.is_decimal() or kind.base_type().__name__ in {"Int128", "UInt128"} or any(map(_is_wide, _inner(kind)))
 
 
@@ -199,15 +199,15 @@ def _exact(value: Any) -> Any:
 
 
 def texts(frame: pl.DataFrame) -> list[list[str | None]]:
-    """Each column's values as text, with nothing escaped; null is None, and what is nested is JSON.
+    """The values of each column as text, not escaped; null is None, and a nested value is JSON.
 
     Raises:
-        OutputError: a column has a type that no text can be made of.
+        OutputError: a column has a type that has no text form.
     """
-    return [_texts(column) for column in plain(frame)]
+    return [_column_texts(column) for column in plain(frame)]
 
 
-def _texts(column: pl.Series) -> list[str | None]:
+def _column_texts(column: pl.Series) -> list[str | None]:
     if column.dtype.is_decimal():
         return _digits(column)
     values = _json_values(column) if column.dtype.is_nested() else column.to_list()

@@ -1,7 +1,7 @@
-"""Hostile text made harmless for the place where it is shown.
+r"""Escape untrusted text for its destination: a terminal, Markdown, or a command of a CI runner.
 
-What is escaped for a person is readable and cannot be told from text that held the escape itself; whoever
-needs the exact value takes JSON, CSV or Parquet.
+The escapes are for reading and are not reversible: text that contains the characters ``\x1b`` looks like an escape.
+JSON, CSV and Parquet have the exact value.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# Everything that steers a terminal or is not seen: C0 and C1 controls, format characters (bidirectional overrides,
+# Everything that steers a terminal or is invisible: C0 and C1 controls, format characters (bidirectional overrides,
 # isolates and marks, soft hyphens, tags, invisible operators), line and paragraph separators, halves of surrogate
 # pairs, and the two non-characters that XML forbids. Ranges, because the categories of `unicodedata` differ from
 # one Python to the next and the output must not.
@@ -18,7 +18,7 @@ _UNSEEN = (
     r"\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\ufffb\ufffe\uffff\U000110bd\U000110cd\U00013430-\U0001343f"
     r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e00ff\U000e01f0-\U000e0fff"
 )
-# CI runners take a line that begins with `::`, or has `##[` anywhere, for a command to them.
+# CI runners interpret a line that begins with `::`, or has `##[` anywhere, as a command.
 _HARMFUL = re.compile(rf"[{_UNSEEN}]|##\[")
 _COMMAND = re.compile(r"(\s*):(?=:)")
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
@@ -26,16 +26,16 @@ _JOINERS = "\u200c\u200d"
 _JOINED_BEFORE = frozenset({"So", "Sk", "Lo", "Mn", "Mc"})
 _JOINED_AFTER = frozenset({"So", "Lo", "Mn", "Mc"})
 
-# Sentences and identifiers in which no Markdown flavour finds anything: no address, reference, emphasis or mention.
+# Sentences and identifiers in which no flavour of Markdown recognizes an address, a reference, emphasis or a mention.
 _PLAIN_MARKDOWN = re.compile(r"[A-Za-z0-9]+(?:(?:[ _]|-(?=[A-Za-z])|[,;.] )[A-Za-z0-9]+)*\.?")
-# Hosts of repositories link what looks like a commit.
+# Hosts of repositories turn such a word into a link to a commit.
 _LIKE_A_COMMIT = re.compile(r"\b[0-9A-Fa-f]{7,}\b")
 _BACKTICKS = re.compile("`+")
 _NOT_A_WORD = re.compile(r"[!-/:-@\[-`{-~]")
 
 
 def for_terminal(text: str) -> str:
-    r"""Text whose every control and invisible character shows as an escape such as ``\x1b`` or ``\u202e``.
+    r"""Replace every control and invisible character by an escape such as ``\x1b`` or ``\u202e``.
 
     The result is one line, valid UTF-8 and valid in XML 1.0; letters of every script and emoji stay. A joiner stays
     where it joins two emoji or two letters of a script that needs it. The openings of a CI runner's commands
@@ -65,7 +65,7 @@ def _joins(text: str, at: int) -> bool:
 
 
 def for_markdown(text: str) -> str:
-    """Text as a cell of a GitHub-flavoured Markdown table, in which nothing of it takes effect.
+    """Escape text for a cell of a GitHub-flavoured Markdown table, so that no markup in it takes effect.
 
     Plain words stay as they are. Everything else is code, where links, images, HTML, entities, emphasis and
     mentions have no meaning. Text with a pipe is code as HTML with entities, because parsers disagree about a
@@ -89,7 +89,7 @@ def _entity(match: re.Match[str]) -> str:
 
 
 def for_github_annotation_message(text: str) -> str:
-    """Text as the message of a GitHub workflow command.
+    """Escape text for the message of a GitHub workflow command.
 
     Line ends become visible escapes and not ``%0A``: the runner would write them to its log as line ends, and
     telemetry could forge log lines.
@@ -98,5 +98,5 @@ def for_github_annotation_message(text: str) -> str:
 
 
 def for_github_annotation_property(text: str) -> str:
-    """Text as a property (``file``, ``title``) of a GitHub workflow command."""
+    """Escape text for a property (``file``, ``title``) of a GitHub workflow command."""
     return for_github_annotation_message(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,7 +1,7 @@
-"""Verdicts as Markdown that fits a comment on a pull request, or a job's summary: what changed first, the rest folded.
+"""Verdicts as Markdown for a comment on a pull request, or for the summary of a CI job: changes first, the rest folded.
 
-Everything that stands in telemetry is escaped. A table that would take more than the hosts of repositories accept is
-cut, and its last line says how many rows are left out.
+Text from telemetry is escaped. A table that is longer than the hosts of repositories accept is cut, and its last line
+says how many rows are left out.
 """
 
 from __future__ import annotations
@@ -12,28 +12,26 @@ import polars as pl
 
 from clamp_analytics.analysis.verdicts import Verdict
 from clamp_analytics.render.escape import for_markdown
+from clamp_analytics.render.text import MISSING, Row, day, figure
 from clamp_analytics.render.verdicts import (
     CHANGES,
-    Layout,
-    Row,
+    VerdictColumns,
     certainty,
     change,
     changes_first,
-    counts_of,
-    figure,
-    in_words,
+    count_verdicts,
     interval,
-    moment,
+    list_counts,
 )
 
 COMMENT_CHARACTERS = 60_000
-"""A comment on a pull request takes 65,536 characters; what frames the tables needs some of them."""
+"""Characters of all tables together. GitHub accepts 65,536 per comment, and the text around the tables needs some."""
 
 LONGEST_NAME = 200
-"""Names are cut beyond this, so that a hostile one leaves room for the others."""
+"""Characters at which a name is cut, so that a hostile one leaves room for the others."""
 
-LISTED = 100
-"""Contexts that are listed by name where they appeared or vanished."""
+MOST_LISTED_NAMES = 100
+"""How many groups are listed by name that appeared or vanished."""
 
 HOW_TO_READ = (
     "A regression or an improvement takes all three: enough sessions on both sides, an effect that is large enough to "
@@ -48,75 +46,75 @@ HOW_TO_READ = (
 def markdown(
     verdicts: pl.DataFrame,
     by: Sequence[str],
-    layout: Layout,
+    columns: VerdictColumns,
     *,
-    told: str = "",
+    summary: str = "",
     lists: Mapping[str, Sequence[str | None]] | None = None,
 ) -> str:
-    """A headline, the changes, and everything else where one can unfold it.
+    """Write a headline, the changes, and everything else in sections that unfold.
 
     Args:
-        verdicts: one row a group and metric.
+        verdicts: one row per group and metric.
         by: the columns that name a group.
-        layout: whose verdicts they are.
-        told: what was looked at, in our own words; it is not escaped.
-        lists: names by what to say of them, such as the contexts that vanished; empty ones are left out.
+        columns: which analysis the verdicts are of.
+        summary: what was compared, in one sentence of ours; it is not escaped.
+        lists: names of groups by their title, such as "Only in the baseline"; empty lists are left out.
     """
-    counts = counts_of(verdicts)
+    counts = count_verdicts(verdicts)
     ranked = changes_first(verdicts)
     changed = pl.col("verdict").is_in([verdict.value for verdict in CHANGES])
-    headline = in_words(counts, CHANGES) or "no change"
-    parts = [f"### {layout.title}: {headline}", told]
+    headline = list_counts(counts, CHANGES) or "no change"
+    parts = [f"### {columns.title}: {headline}", summary]
     room = COMMENT_CHARACTERS
     if changes := ranked.filter(changed).rows(named=True):
-        parts.append(_table(changes, by, layout, room))
+        parts.append(_table(changes, by, columns, room))
     for title, names in (lists or {}).items():
         if names:
-            parts.append(_listed(title, names))
+            parts.append(_name_list(title, names))
     room -= sum(map(len, parts))
     if rest := ranked.filter(~changed).rows(named=True):
-        title = in_words(counts, [verdict for verdict in Verdict if verdict not in CHANGES])
-        parts.append(_folded(title, _table(rest, by, layout, room)))
-    parts.append(_folded("How to read this", "\n".join(f"- {sentence}" for sentence in HOW_TO_READ)))
+        title = list_counts(counts, [verdict for verdict in Verdict if verdict not in CHANGES])
+        parts.append(_details(title, _table(rest, by, columns, room)))
+    parts.append(_details("How to read this", "\n".join(f"- {sentence}" for sentence in HOW_TO_READ)))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _folded(title: str, body: str) -> str:
+def _details(title: str, body: str) -> str:
     return f"<details>\n<summary>{title}</summary>\n\n{body}\n\n</details>"
 
 
-def _listed(title: str, names: Sequence[str | None]) -> str:
-    shown = ", ".join(map(_name, names[:LISTED]))
-    more = f" … and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
+def _name_list(title: str, names: Sequence[str | None]) -> str:
+    shown = ", ".join(map(_escape_name, names[:MOST_LISTED_NAMES]))
+    more = f" … and {len(names) - MOST_LISTED_NAMES:,} more" if len(names) > MOST_LISTED_NAMES else ""
     return f"{title}: {shown}{more}"
 
 
-def _table(rows: Sequence[Row], by: Sequence[str], layout: Layout, room: int) -> str:
-    """As many rows as there is room for, in characters; at least one."""
-    heads = ["verdict", *by, "metric", layout.before, layout.after, "change"]
+def _table(rows: Sequence[Row], by: Sequence[str], columns: VerdictColumns, room: int) -> str:
+    """A table of as many rows as fit into ``room`` characters; at least one."""
+    heads = ["verdict", *by, "metric", columns.before, columns.after, "change"]
     rulers = ["---"] * (len(by) + 2) + ["---:"] * 3
-    if layout.interval:
+    if columns.interval:
         heads.append("interval")
         rulers.append("---:")
-    if layout.when:
+    if columns.changed_at:
         heads.append("since")
         rulers.append("---")
     heads.append("p")
     rulers.append("---:")
     lines = [_line(map(for_markdown, heads)), _line(rulers)]
     used = sum(map(len, lines))
-    for at, row in enumerate(rows):
-        line = _line(_cells(row, by, layout))
+    for index, row in enumerate(rows):
+        line = _line(_cells(row, by, columns))
         used += len(line) + 1
-        if at and used > room:
-            return "\n".join(lines) + f"\n\n… and {len(rows) - at:,} more"
+        if index and used > room:
+            return "\n".join(lines) + f"\n\n… and {len(rows) - index:,} more"
         lines.append(line)
     return "\n".join(lines)
 
 
-def _name(text: str | None) -> str:
+def _escape_name(text: str | None) -> str:
     if text is None:
-        return "-"
+        return MISSING
     return for_markdown(text if len(text) <= LONGEST_NAME else text[:LONGEST_NAME] + "…")
 
 
@@ -124,11 +122,11 @@ def _line(cells: Sequence[str] | map[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _cells(row: Row, by: Sequence[str], layout: Layout) -> list[str]:
+def _cells(row: Row, by: Sequence[str], columns: VerdictColumns) -> list[str]:
     verdict = f"**{row['verdict']}**" if row["verdict"] == Verdict.REGRESSED else row["verdict"]
-    groups = [_name(row[column]) for column in by]
-    figures = [figure(row[layout.before]), figure(row[layout.after]), change(row, layout)]
-    figures += [interval(row, layout)] if layout.interval else []
-    when = [moment(row[layout.when])] if layout.when else []
+    groups = [_escape_name(row[column]) for column in by]
+    figures = [figure(row[columns.before]), figure(row[columns.after]), change(row, columns)]
+    figures += [interval(row, columns)] if columns.interval else []
+    when = [day(row[columns.changed_at])] if columns.changed_at else []
     p = certainty(row).replace("<", "&lt;")
     return [verdict, *groups, for_markdown(row["metric"]), *figures, *when, p]

@@ -1,4 +1,4 @@
-"""A series in one line of text."""
+"""Draw a series as one line of text."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ ASCII = ".:-=+*#@"
 """The same eight heights where a terminal's encoding has no blocks."""
 
 GAP = " "
-"""Where a series has no value."""
+"""The mark where a series has no value."""
 
 
 def sparkline(values: Sequence[float | None], width: int, marks: str = BLOCKS) -> str:
-    """A series as one character for each value, from its least to its greatest.
+    """Draw a series with one character per value, scaled from its least to its greatest value.
 
-    A series of more values than there is room for is cut into equal stretches, and each shows its median, so that a
-    shift stays visible and an outlier does not hide it. The scale is that of what is shown: a series without
-    any difference is a line of middle height, and two series cannot be compared by their heights.
+    A series of more values than ``width`` is divided into equal parts, and each shows its median, so that a shift stays
+    visible and an outlier does not hide it. The scale is that of the shown values: a constant series is a line of
+    middle height, and two series cannot be compared by their heights.
 
     Args:
-        values: in order of time; null and what is not finite is a gap.
+        values: in order of time; null and a value that is not finite is a gap.
         width: the most characters.
         marks: the characters, from the lowest to the highest.
 

@@ -10,7 +10,8 @@ from clamp_analytics.analysis.series import METRICS, series
 from clamp_analytics.analysis.verdicts import Evidence, judge
 from clamp_analytics.errors import UsageError
 from clamp_analytics.reading import load
-from clamp_analytics.render.verdicts import COMPARE, figure, interval
+from clamp_analytics.render.text import figure
+from clamp_analytics.render.verdicts import COMPARE, interval
 from tests.cli.conftest import clamp  # noqa: F401  # a fixture
 from tests.cli.histories import history, moment
 from tests.conftest import Raw, record, session, write

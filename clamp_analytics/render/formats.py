@@ -1,7 +1,7 @@
-"""A frame in every format, and the registry of formats.
+"""Write a frame in each format, and the registry of formats.
 
-JSON, CSV and Parquet are exact: what is read back is what stood in the frame. Tables and Markdown are for reading;
-their text is escaped. How values look is told in ``cells``.
+JSON, CSV and Parquet are exact: reading them back gives the values of the frame. Tables and Markdown are for reading;
+their text is escaped. ``cells`` describes how values of each type are written.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from clamp_analytics.render.cells import json_rows, texts
 from clamp_analytics.render.escape import for_markdown
-from clamp_analytics.render.layout import table
+from clamp_analytics.render.table import table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,7 +23,7 @@ _QUOTED_IN_CSV = re.compile('[,"\r\n]|^$')
 
 
 class Format(StrEnum):
-    """What a frame can be written as."""
+    """The formats that a frame can be written in."""
 
     TABLE = "table"
     JSON = "json"
@@ -34,12 +34,12 @@ class Format(StrEnum):
 
 
 def as_json(frame: pl.DataFrame) -> str:
-    """An array of row objects, one row a line, so that two outputs can be compared line by line.
+    """Write an array of row objects, one per line, so that two outputs can be compared line by line.
 
     Integers of any width and decimals are exact numbers, NaN and the infinities null.
 
     Raises:
-        OutputError: a column has a type that no text can be made of.
+        OutputError: a column has a type that has no text form.
     """
     return (
         b"[" + b",".join(b"\n" + row for row in json_rows(frame)) + (b"]\n" if frame.is_empty() else b"\n]\n")
@@ -47,24 +47,24 @@ def as_json(frame: pl.DataFrame) -> str:
 
 
 def as_jsonl(frame: pl.DataFrame) -> str:
-    """A JSON object a line; nothing at all where there is no row.
+    """Write a JSON object per line; an empty text where there is no row.
 
     Raises:
-        OutputError: a column has a type that no text can be made of.
+        OutputError: a column has a type that has no text form.
     """
     return b"".join(row + b"\n" for row in json_rows(frame)).decode()
 
 
 def as_csv(frame: pl.DataFrame) -> str:
-    """Comma-separated values quoted after RFC 4180, with a line of names; lines end with a line feed.
+    """Write comma-separated values, quoted as in RFC 4180, after a line of names; lines end with a line feed.
 
-    Null is empty and an empty text is ``""``; what is nested is JSON. A text that a spreadsheet would take for a
-    formula is left as it stands: the data is for programs, and a changed value would be a wrong one.
+    Null is empty and an empty text is ``""``; a nested value is JSON. A text that a spreadsheet would
+    interpret as a formula is not changed: the data is for programs, and a changed value would be a wrong one.
 
     Raises:
-        OutputError: a column has a type that no text can be made of.
+        OutputError: a column has a type that has no text form.
     """
-    # A reader passes over an empty line, so the only column of a frame has its nulls quoted.
+    # CSV readers skip an empty line, so a null in the only column of a frame is quoted.
     null = '""' if frame.width == 1 else ""
     columns = [[null if cell is None else _csv_field(cell) for cell in column] for column in texts(frame)]
     lines = [",".join(map(_csv_field, frame.columns)), *map(",".join, zip(*columns, strict=True))]
@@ -76,18 +76,18 @@ def _csv_field(text: str) -> str:
 
 
 def as_markdown(frame: pl.DataFrame, *, limit: int | None = None) -> str:
-    """A GitHub-flavoured Markdown table; null is an empty cell.
+    """Write a GitHub-flavoured Markdown table; null is an empty cell.
 
     Args:
         frame: what to show.
         limit: how many rows to show; a last line then says exactly how many more there are.
 
     Raises:
-        OutputError: a column has a type that no text can be made of.
+        OutputError: a column has a type that has no text form.
     """
     shown = frame if limit is None else frame.head(limit)
     columns = [
-        # Numbers and moments are made of digits and marks that mean nothing to Markdown.
+        # Numbers and times consist of characters that mean nothing to Markdown.
         [(cell or "") if kind.is_numeric() or kind.is_temporal() else for_markdown(cell or "") for cell in column]
         for kind, column in zip(shown.dtypes, texts(shown), strict=True)
     ]
@@ -100,7 +100,7 @@ def as_markdown(frame: pl.DataFrame, *, limit: int | None = None) -> str:
 
 
 def as_parquet(frame: pl.DataFrame) -> bytes:
-    """A Parquet file, compressed with zstd; types stay as they are."""
+    """Write a Parquet file, compressed with zstd; types are kept."""
     buffer = io.BytesIO()
     frame.write_parquet(buffer, compression="zstd")
     return buffer.getvalue()
@@ -114,4 +114,4 @@ FORMATS: Mapping[Format, Callable[[pl.DataFrame], str | bytes]] = {
     Format.MARKDOWN: as_markdown,
     Format.PARQUET: as_parquet,
 }
-"""The function of each format; all but Parquet give text."""
+"""The function that writes each format; all but Parquet return text."""

@@ -1,7 +1,7 @@
-"""A frame as a table for a person at a terminal.
+"""Write a frame as a table for a person at a terminal.
 
-No value is ever cut. Where the table is wider than the terminal, text folds; numbers and moments stay whole; and
-where even that does not fit, each row becomes a block of its own with one column a line.
+No value is ever cut. Where the table is wider than the terminal, text wraps; numbers and times stay whole; and where
+even that does not fit, each row becomes a block of its own with one column per line.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     import polars as pl
 
 NULL = "-"
-"""What stands for null; an empty text is two quotation marks."""
+"""How null is shown; an empty text is two quotation marks."""
 
 _GAP = "  "
 _NARROWEST_TEXT = 12
-"""Text does not fold into columns narrower than this."""
+"""Text does not wrap into columns narrower than this."""
 _LONGEST_WORD = 20
 """A word in a column's name breaks beyond this."""
 _NARROWEST_VALUE = 20
@@ -37,16 +37,16 @@ _WORDS = re.compile(r"[^ _]*[ _]?")
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A column ready to be laid out.
+    """A column with what the layout needs to know.
 
     Attributes:
         head: its name, escaped.
         cells: its values as escaped text, null as None.
         right: whether it is aligned to the right.
-        folds: whether its values may take several lines.
-        natural: the width in which nothing folds.
-        whole: the width in which nothing but the name folds.
-        least: the width below which it must not go.
+        folds: whether its values may wrap into several lines.
+        natural: the width in which nothing wraps.
+        whole: the width in which only the name wraps.
+        least: the smallest width that it may have.
     """
 
     head: str
@@ -58,7 +58,7 @@ class _Column:
     least: int
 
     def style(self, cell: str | None) -> str:
-        """How a cell is coloured: an escape sequence, or nothing."""
+        """The escape sequence that colours a cell; empty for none."""
         if cell is None:
             return _DIM
         return _SEVERITY_STYLES.get(cell, "") if self.head == "severity" else ""
@@ -72,22 +72,21 @@ def table(
     limit: int | None = None,
     color: bool = False,
 ) -> str:
-    """A frame as aligned columns, for reading.
+    """Write a frame as aligned columns.
 
     Args:
         frame: what to show.
         title: a line above it.
-        width: the columns of the terminal; None where the output is no terminal, which leaves lines as long as they
-            are.
+        width: the columns of the terminal; None where the output is not a terminal, so that no line wraps.
         limit: how many rows to show; the last line then says exactly how many more there are.
-        color: whether to use bold, dim and colours. Nothing is told by colour alone.
+        color: whether to use bold, dim and colours. No information is in the colour alone.
 
     Returns:
         Lines, each ended by a line feed. Text is escaped (``escape.for_terminal``), null is ``-`` and an empty
         text ``""``.
 
     Raises:
-        OutputError: a column has a type that no text can be made of.
+        OutputError: a column has a type that has no text form.
     """
     shown = frame if limit is None else frame.head(limit)
     columns = _columns(shown)
@@ -116,11 +115,11 @@ def _paint(text: str, style: str) -> str:
 def _columns(frame: pl.DataFrame) -> list[_Column]:
     columns = []
     for name, kind, raw in zip(frame.columns, frame.dtypes, texts(frame), strict=True):
-        head = _seen(name)
-        cells = [None if cell is None else _seen(cell) for cell in raw]
+        head = _visible_text(name)
+        cells = [None if cell is None else _visible_text(cell) for cell in raw]
         right = kind.is_numeric()
         if right:
-            cells = _aligned_at_the_point(cells)
+            cells = _align_decimal_points(cells)
         folds = not right and not kind.is_temporal()
         widest = max((_width(cell) for cell in cells if cell is not None), default=0)
         word = max(_width(part.rstrip()) for part in _WORDS.findall(head))
@@ -130,14 +129,14 @@ def _columns(frame: pl.DataFrame) -> list[_Column]:
     return columns
 
 
-def _seen(text: str) -> str:
-    """A text escaped; quoted where there would be nothing to see."""
+def _visible_text(text: str) -> str:
+    """A text escaped, and quoted where it would be invisible."""
     shown = for_terminal(text)
     return shown if shown.strip() else f'"{shown}"'
 
 
-def _aligned_at_the_point(cells: Sequence[str | None]) -> list[str | None]:
-    """Numbers with spaces behind them, so that their decimal points stand in one line."""
+def _align_decimal_points(cells: Sequence[str | None]) -> list[str | None]:
+    """Pad numbers on the right so that their decimal points are aligned."""
     behind = [len(cell) - at if cell is not None and (at := cell.find(".")) >= 0 else 0 for cell in cells]
     widest = max(behind, default=0)
     return [
@@ -146,7 +145,7 @@ def _aligned_at_the_point(cells: Sequence[str | None]) -> list[str | None]:
 
 
 def _fit(columns: Sequence[_Column], width: int | None) -> list[int] | None:
-    """The columns' widths; None where they do not fit side by side."""
+    """Choose the widths of the columns; None where they do not fit side by side."""
     widths = [column.natural for column in columns]
     if width is None:
         return widths
@@ -154,7 +153,7 @@ def _fit(columns: Sequence[_Column], width: int | None) -> list[int] | None:
     if sum(column.least for column in columns) > room:
         return None
     widths = [min(natural, max(room, column.least)) for natural, column in zip(widths, columns, strict=True)]
-    # Names fold before values do, and the widest first, so that short columns stay as they are.
+    # Names wrap before values do, and the widest column first, so that short columns keep their width.
     for floors in ([column.whole for column in columns], [column.least for column in columns]):
         above = [at for at, floor in enumerate(floors) if widths[at] > floor]
         while above and sum(widths) > room:
@@ -167,7 +166,7 @@ def _fit(columns: Sequence[_Column], width: int | None) -> list[int] | None:
 
 def _grid(columns: Sequence[_Column], height: int, widths: Sequence[int], paint: _Painter) -> list[str]:
     heads = [_fold(column.head, width) for column, width in zip(columns, widths, strict=True)]
-    # The words of a folded name stand on the line, not under the ceiling.
+    # The lines of a wrapped name are aligned at the bottom.
     tall = max(map(len, heads), default=0)
     heads = [[""] * (tall - len(head)) + head for head in heads]
     lines = _side_by_side(heads, columns, widths, [_BOLD] * len(columns), paint)
@@ -181,7 +180,7 @@ def _grid(columns: Sequence[_Column], height: int, widths: Sequence[int], paint:
         ]
         styles = [column.style(cell) for cell, column in zip(cells, columns, strict=True)]
         rows.append(_side_by_side(folded, columns, widths, styles, paint))
-    # Where rows take several lines, an empty one tells where the next begins.
+    # Where rows take several lines, an empty line separates them.
     apart = [""] if any(len(row) > 1 for row in rows) else []
     for at, row in enumerate(rows):
         lines += [*apart, *row] if at else row
@@ -224,7 +223,7 @@ def _blocks(columns: Sequence[_Column], height: int, width: int, paint: _Painter
 
 
 def _width(text: str) -> int:
-    """The cells that a text takes on a terminal: wide characters take two, combining ones none."""
+    """The cells of a terminal that a text takes: wide characters take two, combining ones none."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len
@@ -233,7 +232,7 @@ def _width(text: str) -> int:
 
 
 def _fold(text: str, width: int) -> list[str]:
-    """A text as lines of a width, broken behind a space or a mark where there is one."""
+    """Wrap a text into lines of a width, after a space or a punctuation mark where there is one."""
     if _width(text) <= width:
         return [text]
     lines = []

@@ -1,0 +1,1 @@
+"""Reports for the tools of CI: annotations of GitHub, JUnit XML and SARIF."""

@@ -1,0 +1,160 @@
+"""SARIF from violations."""
+
+import json
+from urllib.parse import unquote, urlsplit
+
+import jsonschema
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clamp_analytics import __version__
+from clamp_analytics.render.ci.sarif import log_violations
+from clamp_analytics.rules import RULES
+from clamp_analytics.schema import VIOLATIONS, empty_frame
+from tests.render.builders import FAULTS, fault, golden, violations
+
+# What SARIF 2.1.0 (OASIS, sections 3.13 to 3.52) demands of the parts that are written here.
+_MESSAGE = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string"}}}
+
+_LEVEL = {"enum": ["none", "note", "warning", "error"]}
+
+_RULE = {
+    "type": "object",
+    "required": ["id"],
+    "properties": {
+        "id": {"type": "string"},
+        "shortDescription": _MESSAGE,
+        "defaultConfiguration": {"type": "object", "properties": {"level": _LEVEL}},
+    },
+}
+
+_PHYSICAL = {
+    "type": "object",
+    "required": ["artifactLocation"],
+    "additionalProperties": False,
+    "properties": {
+        "artifactLocation": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {"uri": {"type": "string", "pattern": r"^([A-Za-z0-9_.~/-]|%[0-9A-F]{2}|^file:)*$"}},
+        },
+        "region": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {"byteOffset": {"type": "integer", "minimum": 0}},
+        },
+    },
+}
+
+_RESULT = {
+    "type": "object",
+    "required": ["message"],
+    "additionalProperties": False,
+    "properties": {
+        "ruleId": {"type": "string"},
+        "ruleIndex": {"type": "integer", "minimum": 0},
+        "level": _LEVEL,
+        "message": _MESSAGE,
+        "locations": {"type": "array", "items": {"type": "object", "properties": {"physicalLocation": _PHYSICAL}}},
+        "partialFingerprints": {"type": "object", "additionalProperties": {"type": "string"}},
+        "properties": {"type": "object"},
+    },
+}
+
+SARIF_SCHEMA = {
+    "type": "object",
+    "required": ["version", "runs"],
+    "additionalProperties": False,
+    "properties": {
+        "$schema": {"type": "string", "format": "uri"},
+        "version": {"const": "2.1.0"},
+        "runs": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["tool"],
+                "additionalProperties": False,
+                "properties": {
+                    "tool": {
+                        "type": "object",
+                        "required": ["driver"],
+                        "properties": {
+                            "driver": {
+                                "type": "object",
+                                "required": ["name"],
+                                "properties": {
+                                    "name": {"type": "string"},
+                                    "version": {"type": "string"},
+                                    "rules": {"type": "array", "items": _RULE, "uniqueItems": True},
+                                },
+                            }
+                        },
+                    },
+                    "results": {"type": "array", "items": _RESULT},
+                },
+            },
+        },
+    },
+}
+
+
+def test_sarif_has_each_violation_with_its_rule_place_and_exact_values():
+    log = json.loads(log_violations(violations([FAULTS[0], FAULTS[2]])))
+    results = log["runs"][0]["results"]
+    prints = [result.pop("partialFingerprints") for result in results]
+
+    assert json.dumps(results, indent=2, ensure_ascii=False) + "\n" == golden("sarif_results.json")
+    assert len({json.dumps(each) for each in prints}) == 2
+
+
+def test_a_sarif_fingerprint_does_not_depend_on_what_else_is_found():
+    def fingerprint(rows):
+        return json.loads(log_violations(violations(rows)))["runs"][0]["results"][-1]["partialFingerprints"]
+
+    assert fingerprint(FAULTS[:2]) == fingerprint(FAULTS[1:2])
+
+
+def test_sarif_names_the_tool_and_declares_every_rule():
+    driver = json.loads(log_violations(empty_frame(VIOLATIONS)))["runs"][0]["tool"]["driver"]
+
+    assert (driver["name"], driver["version"]) == ("clamp-analytics", __version__)
+    assert [(rule["id"], rule["shortDescription"]["text"]) for rule in driver["rules"]] == [
+        (rule.id, rule.sentence) for rule in RULES
+    ]
+    assert driver["rules"][0]["defaultConfiguration"] == {"level": "error"}
+    assert driver["rules"][-1]["defaultConfiguration"] == {"level": "note"}
+
+
+@pytest.mark.parametrize(
+    "path, uri",
+    [
+        ("b/ü #1.json", "b/%C3%BC%20%231.json"),
+        ("./b/a.json", "b/a.json"),
+        ("x:y.json", "x%3Ay.json"),
+        ("/tmp/a b.json", "file:///tmp/a%20b.json"),
+    ],
+)
+def test_sarif_gives_a_path_as_a_percent_encoded_reference(path, uri):
+    result = json.loads(log_violations(violations([fault(source=path)])))["runs"][0]["results"][0]
+
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == uri
+
+
+def test_sarif_text_makes_no_link_and_no_placeholder():
+    result = json.loads(log_violations(violations([fault(text="[here](https://e.vil) {0}")])))["runs"][0]["results"][0]
+
+    assert result["message"]["text"].startswith("[here] (https://e.vil) { 0}")
+    assert result["properties"]["value"] == "[here](https://e.vil) {0}"
+
+
+@settings(deadline=None)
+@given(st.text(min_size=1), st.text(), st.text())
+def test_any_text_is_valid_sarif_that_reads_back(source, rule, text):
+    log = json.loads(log_violations(violations([fault(source=source, rule=rule, text=text)])))
+
+    jsonschema.validate(log, SARIF_SCHEMA)
+    result = log["runs"][0]["results"][0]
+    uri = urlsplit(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"])
+    assert unquote(uri.path) == source.removeprefix("./")
+    assert (result["ruleId"], result["properties"]["value"]) == (rule, text)
