@@ -20,7 +20,7 @@ def _summary(source: str, jobs: int | None, executor: Executor | None = None) ->
 
     begin = perf_counter()
     fold = Fold()
-    summary = summarize(Reader(source, columns=fold.columns, jobs=jobs, executor=executor), fold)
+    summary = summarize(Reader(source, columns=fold.columns, jobs=jobs, executor=executor))
     seconds = perf_counter() - begin
     total = summary.total
     answer = {

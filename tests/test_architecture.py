@@ -26,6 +26,7 @@ LAYERS: list[set[str]] = [
     {"render"},
     {"plots"},
     {"html_report"},
+    {"api"},
     {"cli"},
     {"__main__"},
 ]

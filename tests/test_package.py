@@ -1,19 +1,66 @@
 """The names that the package hands out."""
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-import clamp_analytics
+import clamp_analytics as clamp
 
 CLEAN = Path(__file__).parent.parent / "data" / "samples" / "clean"
+HEAVY = ["polars", "pyarrow", "duckdb", "typer", "rich", "numpy", "scipy", "pandas", "altair"]
+FUNCTIONS = [
+    *("load", "iter_batches", "summarize", "score", "validate", "drift", "compare", "reproducibility", "calibrate"),
+    *("export", "ingest", "connect", "query", "report", "plot"),
+]
+RECORDING = ["EntropyTelemetry", "ClampAnchor", "anchored", "AnchoredLock", "AnchoredRLock", "AnchoredAsyncLock"]
 
 
-@pytest.mark.parametrize("name", clamp_analytics.__all__)
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", clamp.__all__)
 def test_every_name_is_there(name):
-    assert getattr(clamp_analytics, name) is not None
+    assert getattr(clamp, name) is not None
+
+
+def test_a_wrong_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'drifts'"):
+        clamp.drifts  # noqa: B018
+
+
+def test_the_names_are_listed_for_completion():
+    assert set(FUNCTIONS + RECORDING) <= set(dir(clamp))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_has_a_signature_and_a_documented_argument(name):
+    function = getattr(clamp, name)
+
+    parameters = inspect.signature(function).parameters
+    assert inspect.isfunction(function)
+    assert all(parameter.annotation is not inspect.Parameter.empty for parameter in parameters.values())
+    assert not {"args", "kwargs"} & set(parameters)
+    assert function.__doc__
+
+
+def test_help_shows_the_arguments_of_load():
+    shown = run("import clamp_analytics as clamp; help(clamp.load)").stdout
+
+    assert "load(sources: " in shown
+    assert "columns: " in shown
+
+
+@pytest.mark.parametrize("name", RECORDING)
+def test_a_name_of_the_recorder_loads_no_engine(name):
+    code = f"import sys, clamp_analytics as clamp; clamp.{name}; print([n for n in {HEAVY} if n in sys.modules])"
+
+    done = run(code)
+
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 @pytest.mark.parametrize(
@@ -26,8 +73,6 @@ def test_every_name_is_there(name):
     ],
 )
 def test_load_can_be_called_however_it_is_imported(code):
-    done = subprocess.run(
-        [sys.executable, "-c", f"p = {str(CLEAN)!r}\n{code}"], capture_output=True, text=True, check=False
-    )
+    done = run(f"p = {str(CLEAN)!r}\n{code}")
 
     assert (done.stdout, done.stderr) == ("10 seen = 10 loaded + 0 rejected + 0 skipped\n", "")

@@ -19,9 +19,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from clamp_analytics.analysis.result import Result
 from clamp_analytics.batch import Batch
-from clamp_analytics.reading import Reader
+from clamp_analytics.reading.open_source import Source, open_source
 from clamp_analytics.schema import Status
+from clamp_analytics.wording import plural
 
 COLUMNS = frozenset({"source", "seed", "duration_ms", "acquired_at"})
 """The columns of ``records`` that scoring needs."""
@@ -32,17 +34,27 @@ _FULL_DRIFT_MS = 1000
 _DEFAULTS = {"entropy_variance": 0.0, "duration_variance": 0.0, "drift_ms": 0.0, "samples": 0}
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
+@dataclass(frozen=True, slots=True, repr=False)
+class Scores(Result):
     """The scores of sessions.
 
     Attributes:
-        sessions: one row a loaded session, by name: ``source`` and ``FIGURES`` (drift in milliseconds).
+        sessions: one row per loaded session, by name: ``source`` and ``FIGURES`` (drift in milliseconds).
         aggregated: the same figures over all sessions.
     """
 
     sessions: pl.DataFrame
     aggregated: dict[str, float | int]
+
+    def describe(self) -> list[str]:
+        """The mean of every figure over all sessions."""
+        headline = f"mean score {self.aggregated['stability_score']:.6g} of {plural(self.sessions.height, 'session')}"
+        figures = (f"{name} {value:.6g}" for name, value in self.aggregated.items() if name != "stability_score")
+        return [headline, ", ".join(figures)]
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row per session: ``sessions``."""
+        return self.sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +66,19 @@ class _Partial:
     open_records: pl.DataFrame
 
 
-def score(reader: Reader) -> Scores:
-    """Score every session that a reader gives.
+def score(source: Source, *, jobs: int | None = None, recursive: bool = True) -> Scores:
+    """Score every session as the producer's ``TemporalScoring`` does.
 
     Args:
-        reader: the sources; its columns must include ``COLUMNS``.
+        source: paths, loaded telemetry, or a DuckDB connection; see ``open_source``.
+        jobs: how many batches of files are read at once; the usable cores by default.
+        recursive: whether folders are searched recursively.
 
     Raises:
-        SourceError: no usable session was met.
+        UsageError: the source was read without a column that is needed.
+        SourceError: there is no usable session.
     """
+    reader = open_source(source, columns=COLUMNS, jobs=jobs, recursive=recursive)
     partials = list(reader.fold(_reduce))
     reader.require_sessions()
     open_records = pl.concat([partial.open_records for partial in partials])

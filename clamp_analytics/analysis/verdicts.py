@@ -6,9 +6,13 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 from clamp_analytics.analysis.metrics import Metric, Scale
 from clamp_analytics.analysis.options import MOST_SESSIONS
+
+if TYPE_CHECKING:
+    import polars as pl
 
 RANK_TEST_COST = math.pi / 3
 """How many times the sessions of a t test a rank test needs on normal noise (its asymptotic relative efficiency).
@@ -40,6 +44,28 @@ class Verdict(StrEnum):
 
 RANK: dict[str, int] = {verdict.value: place for place, verdict in enumerate(Verdict)}
 """The place of each verdict in a report."""
+
+
+SHOWN = 5
+"""Verdicts that the representation of a result lists."""
+
+
+def verdict_lines(verdicts: pl.DataFrame, by: tuple[str, ...]) -> list[str]:
+    """How often each verdict was reached, then the worst of them in one line each.
+
+    Args:
+        verdicts: one row per group and metric, the worst first.
+        by: the columns that tell groups apart.
+    """
+    counts = {verdict.value: int((verdicts["verdict"] == verdict.value).sum()) for verdict in Verdict}
+    lines = [", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "nothing to judge"]
+    notable = verdicts.filter(~verdicts["verdict"].is_in([Verdict.UNCHANGED.value, Verdict.NOT_ENOUGH_DATA.value]))
+    for row in notable.head(SHOWN).iter_rows(named=True):
+        group = ", ".join(repr(row[name]) for name in by)
+        lines.append(f"{row['verdict']}: {' '.join(filter(None, [group, row['metric']]))}: {row['reason']}")
+    if notable.height > SHOWN:
+        lines.append(f"… and {notable.height - SHOWN:,} more")
+    return lines
 
 
 @dataclass(frozen=True, slots=True)

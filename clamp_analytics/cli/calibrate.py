@@ -71,7 +71,7 @@ def calibrate(
         given = drift_command.spans(since, until, last) | shared.judging(alpha, min_sessions, floor)
         chosen = layered("drift", analysis.DriftOptions, given | {"replays": replays})
         values = shared.read_values(sources, metric, shared.grouping(by), recursive=not no_recursive, jobs=jobs)
-        found = analysis.calibrate(values, chosen)
+        found = analysis.calibrate(values, options=chosen)
     put(_rendered(found, values.by, output_format, limit), output)
     for sentence in _sentences(found):
         tell(sentence)

@@ -98,13 +98,15 @@ def compare(
             ]
             for source, side in zip(sources, sides, strict=True):
                 _check_timed(source, side)
-            found = analysis.compare(sides[0], sides[1], chosen, sides[0].by)
+            found = analysis.compare(sides[0], sides[1], by=sides[0].by, options=chosen)
             names = None
         else:
             groups = (across, *(name for name in shared.grouping(by) if name != across))
             values = shared.read_values(sources, metric, groups, recursive=not no_recursive, jobs=jobs)
             names = _two_values(values, across, baseline, candidate)
-            found = analysis.compare_groups(values, across, *names, chosen, groups[1:])
+            found = analysis.compare_groups(
+                values, split=across, baseline=names[0], candidate=names[1], by=groups[1:], options=chosen
+            )
     _show(found, names, output_format, output, limit, fail_from)
     shared.fail_on_verdicts(fail_from, found.verdicts)
 

@@ -80,7 +80,7 @@ def drift(
             "drift", analysis.DriftOptions, spans(since, until, last) | shared.judging(alpha, min_sessions, floor)
         )
         values = shared.read_values(sources, metric, shared.grouping(by), recursive=not no_recursive, jobs=jobs)
-        found = analysis.drift(values, chosen)
+        found = analysis.drift(values, options=chosen)
     from clamp_analytics.render.verdicts import DRIFT
 
     show(

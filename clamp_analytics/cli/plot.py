@@ -68,7 +68,7 @@ def plot(
             "drift", analysis.DriftOptions, spans(since, until, last) | shared.judging(alpha, min_sessions, floor)
         )
         values = shared.read_values(sources, metric, shared.grouping(by), recursive=not no_recursive, jobs=jobs)
-        found = analysis.drift(values, chosen)
+        found = analysis.drift(values, options=chosen)
         check_output(output)
     shelves = plots.shelves(found, values.by, values.metrics if metric else None, at_most=limit)
     if not shelves:

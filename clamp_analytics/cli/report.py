@@ -61,6 +61,7 @@ def report(
         from clamp_analytics.analysis.compare import CompareOptions
         from clamp_analytics.analysis.drift import DriftOptions
         from clamp_analytics.analysis.series import checked_metrics
+        from clamp_analytics.reading import Reader
 
         judging = shared.judging(alpha, min_sessions, floor)
         chosen = reporting.ReportOptions(
@@ -74,9 +75,9 @@ def report(
         if baseline:
             base = shared.read_values(baseline, metric, chosen.by, recursive=not no_recursive, jobs=jobs)
         with reading(sources, jobs, recursive=not no_recursive) as given:
-            reader = reporting.WitnessReader(**given, columns=columns)
+            reader = Reader(**given, columns=columns)
             build_info = provenance(snapshot, reader)
             check_output(output)
-            page = reporting.report(reader, chosen, baseline=base, build_info=build_info)
-    put(page, output)
+            made = reporting.report(reader, options=chosen, baseline=base, build_info=build_info)
+    put(made.html, output)
     tell(f"files: {reader.counts}")

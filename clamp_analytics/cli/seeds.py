@@ -60,7 +60,7 @@ def seeds(
         from clamp_analytics.reading import Reader
 
         reader = Reader(**given, columns=COLUMNS)
-        found = reproducibility(reader, chosen)
+        found = reproducibility(reader, options=chosen)
     put(_rendered(found, output_format, limit, details=details), output)
     tell(f"{_closing(found)}; files: {reader.counts}")
 

@@ -85,7 +85,7 @@ def summarize(
         fold = Fold(by.value if by else None, released_only)
         reader = Reader(**given, columns=fold.columns)
         build_info = provenance(snapshot, reader)
-        summary = summary_of(reader, fold)
+        summary = summary_of(reader, by=fold.by, released_only=fold.released_only)
     text = artifact(summary.total, summary.directory, build_info)
     if output == STDOUT:
         put(text)

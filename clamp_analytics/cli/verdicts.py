@@ -146,7 +146,7 @@ def read_values(
         from clamp_analytics.analysis.series import session_values
         from clamp_analytics.reading import Reader
 
-        return session_values(Reader(**given, columns=fold.columns), fold.by, fold.metrics)
+        return session_values(Reader(**given, columns=fold.columns), by=fold.by, metrics=fold.metrics)
 
 
 @contextmanager

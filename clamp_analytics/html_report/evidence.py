@@ -12,7 +12,8 @@ from clamp_analytics.analysis.summary import Fold
 from clamp_analytics.analysis.summary.fold import Partial, merge, percentiles
 from clamp_analytics.batch import Batch
 from clamp_analytics.decode.validate import in_order
-from clamp_analytics.reading import Reader
+from clamp_analytics.reading import Counts
+from clamp_analytics.reading.open_source import BatchReader
 from clamp_analytics.rules import Severity
 
 Result = TypeVar("Result")
@@ -179,20 +180,46 @@ class Together(Generic[Result]):
         return self.other(batch), self.own(batch)
 
 
-class WitnessReader(Reader):
-    """A reader that gathers a report's evidence while somebody else folds over it.
+class EvidenceReader:
+    """Wraps a reader and gathers a report's evidence while something else folds over its batches.
+
+    Args:
+        reader: the reader; its columns must include ``COLUMNS``.
 
     Attributes:
+        directory: see ``BatchReader``.
+        skipped: see ``BatchReader``.
+        build_info: see ``BatchReader``.
         evidence: what was gathered, complete when the fold has ended.
     """
 
     evidence: Evidence
 
+    def __init__(self, reader: BatchReader) -> None:
+        self._reader = reader
+        self.directory = reader.directory
+        self.skipped = reader.skipped
+        self.build_info = reader.build_info
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of ``records`` that are read."""
+        return self._reader.columns
+
+    @property
+    def counts(self) -> Counts:
+        """The files read so far."""
+        return self._reader.counts
+
+    def require_sessions(self) -> None:
+        """Raise a ``SourceError`` where no usable session was read."""
+        self._reader.require_sessions()
+
     def fold(self, reduce: Callable[[Batch], Result]) -> Iterator[Result]:
-        """As the reader's own; see ``Reader.fold``."""
+        """Apply a function to every batch and yield its results in a fixed order."""
         own = EvidenceFold()
         parts = [own(Batch.empty(COLUMNS))]
-        for result, part in super().fold(Together(reduce, own)):
+        for result, part in self._reader.fold(Together(reduce, own)):
             parts.append(part)
             if len(parts) > COMPACT_ABOVE_PARTS:
                 parts = [added(parts)]

@@ -17,8 +17,8 @@ from clamp_analytics.parquet.options import ExportOptions
 from clamp_analytics.parquet.partitions import Cut, Pieces
 from clamp_analytics.parquet.target import Workplace, check_target, workplace
 from clamp_analytics.parquet.writer import Writer
-from clamp_analytics.reading import Reader
 from clamp_analytics.reading.export import FORMAT, VERSION, ExportedFile, Manifest
+from clamp_analytics.reading.open_source import BatchReader
 from clamp_analytics.sources import MANIFEST
 
 DEFAULTS = ExportOptions()
@@ -32,7 +32,7 @@ _HINTS = {
 }
 
 
-def export(reader: Reader, directory: str | os.PathLike[str], options: ExportOptions = DEFAULTS) -> Manifest:
+def export(reader: BatchReader, directory: str | os.PathLike[str], options: ExportOptions = DEFAULTS) -> Manifest:
     """Write all that a reader gives into a folder of Parquet files.
 
     The folder holds ``sessions``, ``records`` and ``violations``, each a folder of Parquet files, and a manifest.
@@ -66,7 +66,7 @@ def export(reader: Reader, directory: str | os.PathLike[str], options: ExportOpt
     return manifest
 
 
-def _write(reader: Reader, place: Workplace, options: ExportOptions) -> list[ExportedFile]:
+def _write(reader: BatchReader, place: Workplace, options: ExportOptions) -> list[ExportedFile]:
     writer = Writer(place.new, options)
     batches = reader.fold(Cut(options.partitions))
     try:
@@ -92,7 +92,7 @@ def _add(writer: Writer, pieces: Pieces) -> None:
         writer.add(piece)
 
 
-def _manifest(reader: Reader, options: ExportOptions, files: list[ExportedFile]) -> Manifest:
+def _manifest(reader: BatchReader, options: ExportOptions, files: list[ExportedFile]) -> Manifest:
     return Manifest(
         format=FORMAT,
         version=VERSION,

@@ -4,6 +4,7 @@ from clamp_analytics.plots.charts import DURATIONS, durations, metric_title, ove
 from clamp_analytics.plots.image import KINDS, overview, picture, require_charts, specification
 from clamp_analytics.plots.names import distinct, end_of, group_name, shown
 from clamp_analytics.plots.panels import CHANGED, MOST_PANELS, Panel, Shelf, binned, shelves
+from clamp_analytics.plots.series_plot import Plot, plot
 from clamp_analytics.plots.theme import PAGE, PICTURE, Look, config
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "PICTURE",
     "Look",
     "Panel",
+    "Plot",
     "Shelf",
     "binned",
     "config",
@@ -26,6 +28,7 @@ __all__ = [
     "over_time",
     "overview",
     "picture",
+    "plot",
     "require_charts",
     "shelves",
     "shown",

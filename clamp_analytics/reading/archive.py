@@ -225,13 +225,24 @@ def read_state(path: str | os.PathLike[str]) -> State:
     connection, version = open_archive(path)
     try:
         with explained(path):
-            ingests = connection.execute("SELECT directory, skipped_reasons FROM ingests ORDER BY number").fetchall()
-            query = "SELECT DISTINCT build_info FROM ingests WHERE build_info IS NOT NULL"
-            infos = connection.execute(query).fetchall()
-            sessions = connection.execute("SELECT count(*) FROM sessions").fetchall()[0][0]
+            return state_of(connection, version)
     finally:
         connection.close()
-    # What was passed over in a folder is told by the last look at it.
+
+
+def state_of(connection: duckdb.DuckDBPyConnection, version: int, schema: str = "main") -> State:
+    """What an open archive says of itself.
+
+    Args:
+        connection: the connection that the archive is open on.
+        version: the version of its layout.
+        schema: the quoted name of the schema that holds its tables.
+    """
+    ingests = connection.execute(f"SELECT directory, skipped_reasons FROM {schema}.ingests ORDER BY number").fetchall()
+    query = f"SELECT DISTINCT build_info FROM {schema}.ingests WHERE build_info IS NOT NULL"
+    infos = connection.execute(query).fetchall()
+    sessions = connection.execute(f"SELECT count(*) FROM {schema}.sessions").fetchall()[0][0]
+    # The latest ingest of a folder says what was passed over there.
     latest: dict[str, str] = dict(ingests)
     skipped: Counter[str] = Counter()
     for reasons in latest.values():

@@ -147,19 +147,18 @@ class Reader:
         """What was seen so far."""
         return Counts(self._loaded, self._rejected, self.skipped.total())
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of ``records`` that are read."""
+        return self._request.columns
+
     def require_sessions(self) -> None:
-        """Check, after the pass, that it met at least one usable session.
+        """Check, after the pass, that it found at least one usable session.
 
         Raises:
-            SourceError: it met none.
+            SourceError: it found none.
         """
-        if self._loaded == 0:
-            counts = self.counts
-            raise SourceError(
-                f"no usable session among {counts}",
-                where=self.directory,
-                hint="`clamp-analytics validate` says what is wrong with each file",
-            )
+        require_sessions(self.counts, self.directory)
 
     def fold(self, reduce: Callable[[Batch], Result]) -> Iterator[Result]:
         """Reduce every batch where it is read, and yield the results in a fixed order.
@@ -201,6 +200,20 @@ class Reader:
         if self._progress:
             files = len(self._files) - self._containers.opened + self._containers.found
             self._progress(self._loaded + self._rejected, files)
+
+
+def require_sessions(counts: Counts, directory: str) -> None:
+    """Check that at least one usable session was read.
+
+    Raises:
+        SourceError: none was.
+    """
+    if counts.loaded == 0:
+        raise SourceError(
+            f"no usable session among {counts}",
+            where=directory,
+            hint="`clamp-analytics validate` says what is wrong with each file",
+        )
 
 
 def _known_columns(columns: Collection[str]) -> frozenset[str]:

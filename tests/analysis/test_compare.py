@@ -51,7 +51,9 @@ def side(
 
 def one(before: Any, after: Any, metric: str = P50, **options: Any) -> dict[str, Any]:
     """The only row of a comparison of one metric in one context."""
-    found = compare(side({"a": before}, metric), side({"a": after}, metric, name="t"), CompareOptions(**options))
+    found = compare(
+        side({"a": before}, metric), side({"a": after}, metric, name="t"), options=CompareOptions(**options)
+    )
     return only(found.verdicts)
 
 
@@ -298,7 +300,7 @@ def test_backends_are_compared_within_the_same_sessions():
         ("CUDA", "a"): noise(20, 4, 9),
     }
 
-    found = compare_groups(side(groups, by=("backend", "context")), "backend", "CPU", "HIP")
+    found = compare_groups(side(groups, by=("backend", "context")), split="backend", baseline="CPU", candidate="HIP")
 
     assert verdicts(found) == [("a", "improved")]
     assert found.appeared["context"].to_list() == ["b"]
@@ -309,14 +311,14 @@ def test_a_backend_that_no_record_has_is_an_error_with_the_near_name():
     values = side({("CPU", "a"): [1], ("HIP", "a"): [1]}, by=("backend", "context"))
 
     with pytest.raises(UsageError, match="did you mean CPU"):
-        compare_groups(values, "backend", "cpu", "HIP")
+        compare_groups(values, split="backend", baseline="cpu", candidate="HIP")
 
 
 def test_a_backend_is_not_compared_with_itself():
     values = side({("CPU", "a"): [1]}, by=("backend", "context"))
 
     with pytest.raises(UsageError, match="both sides"):
-        compare_groups(values, "backend", "CPU", "CPU")
+        compare_groups(values, split="backend", baseline="CPU", candidate="CPU")
 
 
 # Sides
@@ -389,12 +391,12 @@ def test_a_side_without_a_session_is_an_error(tmp_path):
         compare(load(runs(tmp_path / "a", 1, 1)), load(write(tmp_path / "b", {"bad.json": b"{"})))
 
 
-def test_values_that_were_made_by_other_columns_are_an_error():
-    with pytest.raises(UsageError, match="made by context"):
+def test_values_that_were_computed_by_other_columns_are_an_error():
+    with pytest.raises(UsageError, match="computed by context"):
         compare(side({"a": [1]}), side({"a": [1]}), by="backend")
 
 
-def test_values_that_were_made_without_a_metric_are_an_error():
+def test_values_that_were_computed_without_a_metric_are_an_error():
     with pytest.raises(UsageError, match="without in_flight"):
         compare(side({"a": [1]}), side({"a": [1]}), metrics="in_flight")
 
@@ -461,7 +463,7 @@ def test_fifty_contexts_of_noise_together_raise_no_more_alarms_than_alpha():
         contexts = [f"c{place:02}" for place in range(50)]
         before = side({name: generator.lognormal(0, 0.5, 20) for name in contexts})
         after = side({name: generator.lognormal(0, 0.5, 20) for name in contexts}, name="t")
-        found = compare(before, after, CompareOptions(resamples=100, floors=ANY_EFFECT))
+        found = compare(before, after, options=CompareOptions(resamples=100, floors=ANY_EFFECT))
         alarms += found.worst in {"regressed", "warning"}
 
     # 5 % of 40 is 2; more than 5 would happen once in a hundred times.

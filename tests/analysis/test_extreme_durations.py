@@ -45,13 +45,13 @@ def days(folder, durations, **changes):
 def test_a_sum_of_durations_that_is_beyond_every_number_is_no_value(tmp_path):
     days(tmp_path / "runs", ["1e308", "1e308"])
 
-    assert series(load([tmp_path / "runs"]), "hold_total_ms").is_empty()
+    assert series(load([tmp_path / "runs"]), metric="hold_total_ms").is_empty()
 
 
 def test_a_percentile_between_durations_that_no_number_spans_is_no_value(tmp_path):
     days(tmp_path / "runs", ["-1.7e308", "1.7e308"])
 
-    assert series(load([tmp_path / "runs"]), "duration_p95_ms").is_empty()
+    assert series(load([tmp_path / "runs"]), metric="duration_p95_ms").is_empty()
 
 
 @pytest.mark.parametrize("durations", [["1e308", "1e308"], ["-1e308", "-1.7e308", "1e308", "1.7e308", "1.5e308"]])

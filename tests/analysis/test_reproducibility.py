@@ -45,7 +45,7 @@ def run(*seeds: int, day: int = 1) -> bytes:
 def judged(folder: Path, *documents: bytes, **options: float) -> Reproducibility:
     """What sessions named 0.json, 1.json and so on come to."""
     write(folder, {f"{number}.json": data for number, data in enumerate(documents)})
-    return reproducibility(Reader(folder, columns=COLUMNS), SeedOptions(**options))
+    return reproducibility(Reader(folder, columns=COLUMNS), options=SeedOptions(**options))
 
 
 def names(column: pl.Series) -> list[str | None]:

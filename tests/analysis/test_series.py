@@ -33,7 +33,7 @@ from tests.conftest import INTEROP, SHARED, Raw, decode, record, session, write
 
 def values_of(source: Path | list[Path], by: Any = ("context",), metrics: Any = None) -> SessionValues:
     fold = SessionFold(checked_by(by), checked_metrics(metrics))
-    return session_values(Reader(source, columns=fold.columns, jobs=1), by, metrics)
+    return session_values(Reader(source, columns=fold.columns, jobs=1), by=by, metrics=metrics)
 
 
 def one_session(folder: Path, *records: dict[str, Any]) -> dict[str, Any]:
@@ -237,7 +237,7 @@ def test_no_usable_session_is_an_error(tmp_path):
 def test_a_series_leaves_out_sessions_without_a_value(tmp_path):
     folder = write(tmp_path, {"a.json": session(timed(3)), "b.json": session(in_flight())})
 
-    found = series(load(folder), "duration_p50_ms")
+    found = series(load(folder), metric="duration_p50_ms")
 
     assert found.columns == ["context", "source", "started_at", "value"]
     assert found["value"].to_list() == [3.0]
@@ -381,7 +381,7 @@ def test_a_large_file_in_parts_gives_the_same_values(tmp_path, monkeypatch, by):
 
 @pytest.mark.parametrize("by", [(), ("context",), BY])
 def test_loaded_telemetry_gives_the_same_values_as_a_reader(by):
-    assert_frame_equal(session_values(load(INTEROP), by).values, values_of(INTEROP, by).values, check_exact=True)
+    assert_frame_equal(session_values(load(INTEROP), by=by).values, values_of(INTEROP, by).values, check_exact=True)
 
 
 def test_many_batches_give_the_same_values_as_one(tmp_path, monkeypatch):

@@ -12,10 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clamp_analytics.analysis.summary import artifact, read_snapshot, summarize
-from clamp_analytics.analysis.summary.fold import Fold, Group, percentiles
+from clamp_analytics.analysis.summary.fold import Group, percentiles
 from clamp_analytics.analysis.summary.moments import SUM_NAMES, Moments, from_sums, limb_sums, limbs
 from clamp_analytics.errors import SourceError, UsageError
-from clamp_analytics.reading import Reader
 
 INTEROP = Path(__file__).parents[1] / "data" / "interop"
 SCORES = st.floats(min_value=0, max_value=1, allow_subnormal=True)
@@ -31,8 +30,7 @@ def moments_of(values: list[float]) -> Moments:
 
 
 def summary_of(source: Path | list[Path], **options: object):
-    fold = Fold(**options)  # type: ignore[arg-type]
-    return summarize(Reader(source, columns=fold.columns), fold)
+    return summarize(source, **options)  # type: ignore[arg-type]
 
 
 def write(folder: Path, name: str, *records: dict[str, object]) -> Path:

@@ -36,7 +36,7 @@ def test_it_gives_the_artifact_of_its_files_byte_for_byte(archive):
     texts = []
     for source in (sessions, archive):
         reader = Reader(source, columns=Fold().columns)
-        summary = summarize(reader, Fold())
+        summary = summarize(reader)
         texts.append(
             artifact(summary.total, summary.directory, reader.build_info or '{"image": "rocm",  "digest": 1.50}')
         )

@@ -10,11 +10,10 @@ import polars as pl
 import pytest
 
 from clamp_analytics.analysis.summary import summarize
-from clamp_analytics.analysis.summary.fold import Fold
 from clamp_analytics.database import connect, library, named, run_query
 from clamp_analytics.database.library import TYPES, parse
 from clamp_analytics.errors import QueryError, UsageError
-from clamp_analytics.reading import Counts, Reader, Telemetry, load
+from clamp_analytics.reading import Counts, Telemetry, load
 from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, polars_schema
 
 INTEROP = Path(__file__).parents[2].parent / "shared" / "interop" / "sessions"
@@ -336,8 +335,7 @@ def test_drift_by_day_compares_with_the_previous_day_that_has_records() -> None:
 
 @pytest.mark.skipif(not INTEROP.is_dir(), reason="the real sessions are not beside this checkout")
 def test_the_sql_statistics_agree_with_the_summary() -> None:
-    fold = Fold(by="context", released_only=True)
-    groups = summarize(Reader(INTEROP, columns=fold.columns), fold).groups
+    groups = summarize(INTEROP, by="context", released_only=True).groups
     assert groups is not None
     tables = load(INTEROP)
     released = tables.records.filter(pl.col("released_at").is_not_null())

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from clamp_analytics.html_report import ReportOptions, WitnessReader, columns, report
+from clamp_analytics.html_report import ReportOptions, report
 from tests.conftest import Raw, record, session
 
 START = datetime(2026, 3, 1, 6, tzinfo=UTC)
@@ -51,8 +51,7 @@ def history(folder: Path, contexts: Mapping[str, float], sessions: int = 30, shi
 
 
 def report_on(folder: Path, options: ReportOptions | None = None, **more: Any) -> bytes:
-    chosen = options or ReportOptions()
-    return report(WitnessReader(str(folder), columns=columns(chosen), jobs=1), chosen, **more)
+    return report(str(folder), options=options, jobs=1, **more).html
 
 
 HOSTILE = (

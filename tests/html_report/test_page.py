@@ -21,15 +21,13 @@ pytest.importorskip("scipy", reason="the drift extra is not installed")
 
 from clamp_analytics import plots
 from clamp_analytics.analysis.compare import CompareOptions
-from clamp_analytics.analysis.drift import DriftOptions
 from clamp_analytics.analysis.series import METRICS, SessionValues
 from clamp_analytics.errors import SourceError
-from clamp_analytics.html_report import ReportOptions, WitnessReader, columns, report
+from clamp_analytics.html_report import ReportOptions, report
 from clamp_analytics.html_report.evidence import EvidenceFold, added
 from clamp_analytics.html_report.figures import Figures
 from clamp_analytics.html_report.markup import Column, Html, changed_by, measured, number, table
 from clamp_analytics.html_report.page import in_script, page
-from clamp_analytics.reading import Reader
 from tests.conftest import Raw, decode, record, session, write
 from tests.html_report.conftest import HOSTILE, SAMPLES, START, anchor, history, report_on
 
@@ -66,11 +64,8 @@ def test_the_same_sources_give_the_same_bytes(tmp_path):
 
 def test_the_order_in_which_sources_are_named_changes_nothing(tmp_path):
     folders = [str(history(tmp_path / name, {name: 1.0}, sessions=12)) for name in ("a", "b")]
-    options = ReportOptions()
 
-    made = {
-        report(WitnessReader(named, columns=columns(options), jobs=1), options) for named in (folders, folders[::-1])
-    }
+    made = {report(named, jobs=1).html for named in (folders, folders[::-1])}
 
     assert len(made) == 1
 
@@ -158,9 +153,8 @@ def test_a_report_against_a_baseline_says_what_differs_and_what_appeared(tmp_pat
     before = history(tmp_path / "before", {"a": 0.0, "gone": 0.0}, sessions=24)
     after = history(tmp_path / "after", {"a": 0.0, "new": 0.0}, sessions=24)
     options = ReportOptions(metrics=("duration_p50_ms",), compare=CompareOptions(resamples=200))
-    baseline = Reader(str(before), columns=columns(options), jobs=1)
 
-    shown = section_of(report_on(after, options, baseline=baseline), "baseline")
+    shown = section_of(report_on(after, options, baseline=str(before)), "baseline")
 
     assert "Baseline: 24 sessions; these sources: 24 sessions." in shown
     assert re.search(r"Only in these sources .* new 24 144", shown)
@@ -301,7 +295,7 @@ def test_a_page_on_5000_sessions_of_50_contexts_stays_below_3_mb():
     from clamp_analytics.reading import Counts
 
     given = SessionValues(values, ("context",), tuple(METRICS), sessions, 0, Counts(sessions, 0, 0))
-    found = drift(given, DriftOptions())
+    found = drift(given)
     figures = Figures()
     drawn = "".join(figures.over_time(shelf) for shelf in plots.shelves(found, ("context",), METRICS))
 

@@ -92,7 +92,7 @@ def test_the_summary_artifact_of_an_export_has_the_bytes_of_the_one_of_its_sourc
 ) -> None:
     def artifact_of(source: Path) -> str:
         reader = Reader(source, columns=Fold().columns)
-        return artifact(summarize(reader, Fold()).total, reader.directory, reader.build_info)
+        return artifact(summarize(reader).total, reader.directory, reader.build_info)
 
     out = exported(interop, tmp_path / "out", partition_by=partition_by, **TINY)
 
@@ -792,9 +792,8 @@ def test_a_file_that_does_not_hold_its_table_is_refused(days: Path, tmp_path: Pa
 def test_a_summary_of_an_export_names_the_rejected_files_as_that_of_the_files_does(tmp_path: Path) -> None:
     write(tmp_path / "in", {"good.json": session(record()), "bad.json": b"not JSON"})
     target = exported(tmp_path / "in", tmp_path / "out")
-    fold = Fold()
 
-    of_files, of_export = (summarize(Reader(place, columns=fold.columns), fold) for place in (tmp_path / "in", target))
+    of_files, of_export = (summarize(place) for place in (tmp_path / "in", target))
 
     assert [source for source, _ in of_export.rejected] == [str(tmp_path / "in" / "bad.json")]
     assert of_export.rejected == of_files.rejected

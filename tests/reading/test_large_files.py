@@ -7,8 +7,7 @@ import polars as pl
 import pytest
 
 from clamp_analytics.analysis.summary import summarize
-from clamp_analytics.analysis.summary.fold import Fold
-from clamp_analytics.reading import Reader, Telemetry, large_file, load, tasks
+from clamp_analytics.reading import Telemetry, large_file, load, tasks
 
 
 def records(count: int, **changes: dict[str, object]) -> list[dict[str, object]]:
@@ -165,12 +164,11 @@ def test_a_context_that_looks_like_a_cut_does_no_harm(read_both):
 def test_a_summary_is_the_same_from_parts(tmp_path, monkeypatch):
     path = tmp_path / "large.json"
     path.write_text(json.dumps(document(records(100))))
-    fold = Fold(by="context")
-    whole = summarize(Reader(path, columns=fold.columns), fold)
+    whole = summarize(path, by="context")
     monkeypatch.setattr(tasks, "LARGE_BYTES", 1)
     monkeypatch.setattr(large_file, "PART_BYTES", 1000)
 
-    parts = summarize(Reader(path, columns=fold.columns), fold)
+    parts = summarize(path, by="context")
 
     assert parts.total == whole.total
     assert parts.groups is not None

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clamp_analytics.analysis.summary import Fold, artifact, summarize
+from clamp_analytics.analysis.summary import artifact, summarize
 from clamp_analytics.errors import SourceError
 from clamp_analytics.reading import Counts, Reader, executors, load, tasks
 from clamp_analytics.sources import Member, Skipped, identity, list_sources, read_container
@@ -65,7 +65,7 @@ def test_the_artifact_of_a_container_is_that_of_its_folder(kind: str, interop: P
     packed = container(interop, f"x.{kind}", build(kind, dict(reversed(files.items()))))
 
     def written(source: str) -> str:
-        summary = summarize(Reader(source), Fold())
+        summary = summarize(source)
         return artifact(summary.total, summary.directory, None)
 
     assert written(str(packed)) == written(f"{interop}/*.json")

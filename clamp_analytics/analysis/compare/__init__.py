@@ -22,19 +22,19 @@ import polars as pl
 
 from clamp_analytics.analysis.compare.measure import VERDICT_COLUMNS, measure_all
 from clamp_analytics.analysis.options import CompareOptions
+from clamp_analytics.analysis.result import Result
 from clamp_analytics.analysis.series import SessionValues, checked_by, checked_metrics, session_values
-from clamp_analytics.analysis.verdicts import Verdict
+from clamp_analytics.analysis.verdicts import Verdict, verdict_lines
 from clamp_analytics.errors import UsageError, did_you_mean
-from clamp_analytics.reading import Counts, Reader, Telemetry
+from clamp_analytics.reading import Counts
+from clamp_analytics.reading.open_source import Source
+from clamp_analytics.wording import plural
 
-__all__ = ["VERDICT_COLUMNS", "CompareOptions", "Comparison", "Side", "compare", "compare_groups"]
-
-Side = Reader | Telemetry | SessionValues
-"""What can be compared: sources, tables, or the values of sessions that were made of either."""
+__all__ = ["VERDICT_COLUMNS", "CompareOptions", "Comparison", "compare", "compare_groups"]
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+@dataclass(frozen=True, slots=True, repr=False)
+class Comparison(Result):
     """A candidate against a baseline.
 
     Attributes:
@@ -64,6 +64,18 @@ class Comparison:
     baseline_counts: Counts
     candidate_counts: Counts
 
+    def describe(self) -> list[str]:
+        """The sessions of both sides, how many metrics got which verdict, and the worst of them."""
+        sides = (
+            f"{plural(self.candidate_sessions, 'session')} of the candidate against "
+            f"{plural(self.baseline_sessions, 'session')} of the baseline"
+        )
+        return [sides, *verdict_lines(self.verdicts, self.by)]
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row per group and metric: ``verdicts``."""
+        return self.verdicts
+
     @property
     def worst(self) -> Verdict | None:
         """The worst verdict; None where nothing is on both sides."""
@@ -71,29 +83,37 @@ class Comparison:
 
 
 def compare(
-    baseline: Side,
-    candidate: Side,
-    options: CompareOptions | None = None,
+    baseline: Source | SessionValues,
+    candidate: Source | SessionValues,
+    *,
     by: Iterable[str] | str | None = ("context",),
     metrics: Iterable[str] | str | None = None,
+    options: CompareOptions | None = None,
+    jobs: int | None = None,
+    recursive: bool = True,
 ) -> Comparison:
-    """Compare two sides.
+    """Compare a candidate with a baseline.
 
     Args:
-        baseline: what the candidate is measured against.
-        candidate: what is judged.
-        options: how they are compared.
-        by: the columns of ``BY`` that tell groups apart; none for one group of everything. Values of sessions must
-            have been made by the same ones.
-        metrics: names of ``METRICS``; by default all that the sides have.
+        baseline: paths, loaded telemetry, or a DuckDB connection (see ``open_source``); or values of sessions.
+        candidate: the sessions to judge, likewise.
+        by: the columns of ``BY`` that tell groups apart; none for one group of all records. Values of sessions must
+            have been computed by the same columns.
+        metrics: names of ``METRICS``; by default all that both sides have.
+        options: how the sides are compared.
+        jobs: how many batches of files are read at once; the usable cores by default.
+        recursive: whether folders are searched recursively.
 
     Raises:
         SourceError: a side has no usable session.
-        UsageError: there is no such column or metric, or values of sessions were made without it.
+        UsageError: there is no such column or metric, or values of sessions were computed without it.
     """
     keys = checked_by(by)
     wanted = checked_metrics(metrics)
-    one, other = (_values(side, keys, wanted, asked=metrics is not None) for side in (baseline, candidate))
+    one, other = (
+        _values(side, keys, wanted, required=metrics is not None, jobs=jobs, recursive=recursive)
+        for side in (baseline, candidate)
+    )
     common = tuple(name for name in wanted if name in one.metrics and name in other.metrics)
     return _compare(
         (one, other),
@@ -106,35 +126,41 @@ def compare(
 
 
 def compare_groups(
-    given: Side,
+    source: Source | SessionValues,
+    *,
     split: str,
     baseline: str,
     candidate: str,
-    options: CompareOptions | None = None,
     by: Iterable[str] | str | None = ("context",),
     metrics: Iterable[str] | str | None = None,
+    options: CompareOptions | None = None,
+    jobs: int | None = None,
+    recursive: bool = True,
 ) -> Comparison:
     """Compare two backends, devices, threads or contexts within the same sessions.
 
     Args:
-        given: sources, tables, or values of sessions, which must have been made by ``split`` and ``by``.
+        source: paths, loaded telemetry, or a DuckDB connection (see ``open_source``); or values of sessions, which
+            must have been computed by ``split`` and ``by``.
         split: the column of ``BY`` that tells the sides apart, such as ``backend``.
-        baseline: its value on the baseline's side.
+        baseline: the value of that column on the baseline's side.
         candidate: its value on the candidate's side.
-        options: how they are compared.
         by: the columns that tell groups apart, without ``split``.
-        metrics: names of ``METRICS``; by default all there are.
+        metrics: names of ``METRICS``; all by default.
+        options: how the sides are compared.
+        jobs: how many batches of files are read at once; the usable cores by default.
+        recursive: whether folders are searched recursively.
 
     Raises:
         SourceError: there is no usable session.
-        UsageError: there is no such column, metric or value, or the two values are one.
+        UsageError: there is no such column, metric or value, or the two values are the same.
     """
     (column,) = checked_by(split)
     keys = tuple(name for name in checked_by(by) if name != column)
     if baseline == candidate:
         raise UsageError(f"both sides are {column} {baseline!r}", hint="name two different ones")
     wanted = checked_metrics(metrics)
-    found = _values(given, (column, *keys), wanted, asked=metrics is not None)
+    found = _values(source, (column, *keys), wanted, required=metrics is not None, jobs=jobs, recursive=recursive)
     present = found.values[column].drop_nulls().unique().sort().to_list()
     for value in (baseline, candidate):
         if value not in present:
@@ -147,17 +173,25 @@ def compare_groups(
     return _compare((one, other), options or CompareOptions(), keys, common, untimed=found.untimed)
 
 
-def _values(side: Side, by: tuple[str, ...], metrics: tuple[str, ...], *, asked: bool) -> SessionValues:
-    """The values of a side's sessions."""
+def _values(
+    side: Source | SessionValues,
+    by: tuple[str, ...],
+    metrics: tuple[str, ...],
+    *,
+    required: bool,
+    jobs: int | None,
+    recursive: bool,
+) -> SessionValues:
+    """The values of a side's sessions; ``required`` says whether it must have all of the metrics."""
     if not isinstance(side, SessionValues):
-        return session_values(side, by, metrics)
+        return session_values(side, by=by, metrics=metrics, jobs=jobs, recursive=recursive)
     if set(side.by) != set(by):
         raise UsageError(
-            f"the values of sessions were made by {', '.join(side.by) or 'nothing'}",
-            hint=f"make them by {', '.join(by) or 'nothing'}, or compare by the former",
+            f"the values of sessions were computed by {', '.join(side.by) or 'no column'}",
+            hint=f"compute them by {', '.join(by) or 'no column'}, or compare by the former",
         )
-    if asked and (missing := [name for name in metrics if name not in side.metrics]):
-        raise UsageError(f"the values of sessions were made without {', '.join(missing)}")
+    if required and (missing := [name for name in metrics if name not in side.metrics]):
+        raise UsageError(f"the values of sessions were computed without {', '.join(missing)}")
     return side
 
 

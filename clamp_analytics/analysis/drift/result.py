@@ -11,7 +11,9 @@ import polars as pl
 from clamp_analytics.analysis.drift.findings import Finding, levels_of
 from clamp_analytics.analysis.drift.trend import NO_SLOPE, kendall_tau, theil_sen
 from clamp_analytics.analysis.options import DriftOptions
-from clamp_analytics.analysis.verdicts import RANK
+from clamp_analytics.analysis.result import Result
+from clamp_analytics.analysis.verdicts import RANK, verdict_lines
+from clamp_analytics.wording import plural
 
 _TIME = pl.Datetime("us", "UTC")
 _FLOAT, _COUNT, _TEXT = pl.Float64(), pl.Int64(), pl.String()
@@ -57,9 +59,9 @@ CHANGE_COLUMNS: dict[str, pl.DataType] = {
 """The columns of ``Drift.changes`` behind those of ``by``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """What became of every metric of every group.
+@dataclass(frozen=True, slots=True, repr=False)
+class Drift(Result):
+    """The verdict on every metric of every group.
 
     Attributes:
         verdicts: one row a group and metric, changes first. ``change_at`` and ``change_source`` are the first session
@@ -84,6 +86,14 @@ class Drift:
     untimed: int
     tested: int
     options: DriftOptions
+
+    def describe(self) -> list[str]:
+        """The sessions, how many series got which verdict, and the worst of them."""
+        return [f"{plural(self.sessions, 'session')} examined", *verdict_lines(self.verdicts, self.by)]
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row per group and metric: ``verdicts``."""
+        return self.verdicts
 
 
 def verdict_frame(findings: list[Finding], table: pl.DataFrame, by: tuple[str, ...], confidence: float) -> pl.DataFrame:

@@ -26,14 +26,16 @@ import polars as pl
 
 from clamp_analytics.analysis.options import SeedOptions
 from clamp_analytics.analysis.reproducibility.cycle_table import CYCLE, contexts, cycles, orders, placed, table
-from clamp_analytics.analysis.reproducibility.fold import COLUMNS, SeedFold, SeedPartial, partial_of
-from clamp_analytics.reading import Reader, Telemetry
+from clamp_analytics.analysis.reproducibility.fold import COLUMNS, SeedFold, SeedPartial
+from clamp_analytics.analysis.result import Result
+from clamp_analytics.reading.open_source import Source, open_source
+from clamp_analytics.wording import plural
 
 __all__ = ["COLUMNS", "Reproducibility", "SeedFold", "SeedOptions", "reproducibility"]
 
 
-@dataclass(frozen=True, slots=True)
-class Reproducibility:
+@dataclass(frozen=True, slots=True, repr=False)
+class Reproducibility(Result):
     """Which seeds came again, and whether they gave the same.
 
     Attributes:
@@ -58,29 +60,45 @@ class Reproducibility:
     zero_seeds: int
     unusable_seeds: int
 
+    def describe(self) -> list[str]:
+        """How many seeds were repeated, how many of those differ, and what was left out."""
+        differing = int(self.seeds["differing_source"].is_not_null().sum())
+        return [
+            f"{plural(self.seeds.height, 'repeated seed')} in {plural(self.sessions, 'session')}, "
+            f"{differing:,} with another score or order",
+            f"left out: {plural(self.copies, 'repeated session')}, {plural(self.zero_seeds, 'zero seed')}, "
+            f"{plural(self.unusable_seeds, 'unusable seed')}",
+        ]
 
-def reproducibility(source: Reader | Telemetry, options: SeedOptions | None = None) -> Reproducibility:
-    """Compare what the same seed and context gave in different sessions; the module says how.
+    def to_polars(self) -> pl.DataFrame:
+        """One row per repeated seed and context: ``seeds``."""
+        return self.seeds
 
-    All cycles are held at once, because any of them may come again.
+
+def reproducibility(
+    source: Source, *, options: SeedOptions | None = None, jobs: int | None = None, recursive: bool = True
+) -> Reproducibility:
+    """Check whether the same seed and context gave the same score and order in every session that holds them.
+
+    All cycles are held in memory, because any of them may be repeated.
 
     Args:
-        source: the sessions; the columns of its records must include ``COLUMNS``.
+        source: paths, loaded telemetry, or a DuckDB connection; see ``open_source``.
         options: how cycles are compared.
+        jobs: how many batches of files are read at once; the usable cores by default.
+        recursive: whether folders are searched recursively.
 
     Raises:
-        SourceError: a reader met no usable session.
-        UsageError: the records were read without a column that is needed.
+        SourceError: there is no usable session.
+        UsageError: the source was read without a column that is needed.
     """
-    options = options or SeedOptions()
-    if isinstance(source, Telemetry):
-        return _judge([partial_of(source.sessions, source.records, source.violations)], options)
-    partials = list(source.fold(SeedFold()))
-    source.require_sessions()
-    return _judge(partials, options)
+    reader = open_source(source, columns=COLUMNS, jobs=jobs, recursive=recursive)
+    partials = list(reader.fold(SeedFold()))
+    reader.require_sessions()
+    return _compare_cycles(partials, options or SeedOptions())
 
 
-def _judge(partials: Sequence[SeedPartial], options: SeedOptions) -> Reproducibility:
+def _compare_cycles(partials: Sequence[SeedPartial], options: SeedOptions) -> Reproducibility:
     copies = sorted({name for partial in partials for name in partial.copies})
     sessions = (
         pl.concat([partial.sessions for partial in partials])

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import polars as pl
 
 from clamp_analytics.batch import Batch
-from clamp_analytics.errors import UsageError
 from clamp_analytics.rules import BY_ID
 from clamp_analytics.schema import Status
 
@@ -48,38 +47,25 @@ class SeedFold:
         return COLUMNS
 
     def __call__(self, batch: Batch) -> SeedPartial:
-        """The batch's share."""
-        return partial_of(batch.sessions, batch.records, batch.violations)
-
-
-def partial_of(sessions: pl.DataFrame, records: pl.DataFrame, violations: pl.DataFrame) -> SeedPartial:
-    """What three tables add.
-
-    Raises:
-        UsageError: the records lack a column that is needed.
-    """
-    if missing := COLUMNS - set(records.columns):
-        raise UsageError(
-            f"the records were read without {', '.join(sorted(missing))}",
-            hint="name these columns, too, where the sources are read; or name none to read all",
+        """The cycles of a batch."""
+        seed = batch.records["seed"]
+        usable = batch.records.filter(pl.col("seed") != 0)
+        files = usable["source"].unique(maintain_order=True)
+        numbers = pl.DataFrame({"source": files}).with_row_index("file")
+        cycles = usable.join(numbers, on="source", how="left", maintain_order="left").select(
+            "file",
+            "seed",
+            "context",
+            "record_index",
+            "acquired_at",
+            score=pl.when(pl.col("released_at").is_not_null()).then("stability_score"),
         )
-    seed = records["seed"]
-    usable = records.filter(pl.col("seed") != 0)
-    files = usable["source"].unique(maintain_order=True)
-    places = pl.DataFrame({"source": files}).with_row_index("file")
-    cycles = usable.join(places, on="source", how="left", maintain_order="left").select(
-        "file",
-        "seed",
-        "context",
-        "record_index",
-        "acquired_at",
-        score=pl.when(pl.col("released_at").is_not_null()).then("stability_score"),
-    )
-    return SeedPartial(
-        cycles=cycles,
-        files=files,
-        sessions=sessions.filter(pl.col("status") == Status.LOADED.value).select("source", "first_acquired_at"),
-        copies=violations.filter(pl.col("rule") == _COPIES)["source"].to_list(),
-        zero_seeds=int((seed == 0).sum()),
-        unusable_seeds=seed.null_count(),
-    )
+        loaded = batch.sessions.filter(pl.col("status") == Status.LOADED.value)
+        return SeedPartial(
+            cycles=cycles,
+            files=files,
+            sessions=loaded.select("source", "first_acquired_at"),
+            copies=batch.violations.filter(pl.col("rule") == _COPIES)["source"].to_list(),
+            zero_seeds=int((seed == 0).sum()),
+            unusable_seeds=seed.null_count(),
+        )

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from clamp_analytics.analysis.metrics import BY, METRICS, Metric, Scale, checked_by, checked_metrics
+from clamp_analytics.analysis.result import Result
 from clamp_analytics.analysis.series.fold import SessionFold, merge
-from clamp_analytics.batch import Batch
-from clamp_analytics.errors import SourceError
-from clamp_analytics.reading import Counts, Reader, Telemetry
+from clamp_analytics.reading import Counts
+from clamp_analytics.reading.open_source import Source, open_source
+from clamp_analytics.wording import plural
 
 __all__ = [
     "BY",
@@ -30,18 +31,19 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class SessionValues:
+@dataclass(frozen=True, slots=True, repr=False)
+class SessionValues(Result):
     """The values of sessions.
 
     Attributes:
-        values: one row a session and group, by time: ``source``, ``started_at`` (the first usable acquisition of the
+        values: one row per session and group, by time: ``source``, ``started_at`` (the first usable acquisition of the
             whole session), the columns of ``by``, ``records``, and a column for each metric, null where the
-            session gives no value of it.
+            session has no value of it.
         by: the columns that tell series apart.
         metrics: the names of the metrics.
-        sessions: usable sessions with a usable timestamp.
-        untimed: usable sessions without one: they have no place in time and are left out of ``values``.
+        sessions: the number of usable sessions with a usable timestamp.
+        untimed: the number of usable sessions without one: they have no position in time and are left out of
+            ``values``.
         counts: files seen, loaded, rejected and skipped.
     """
 
@@ -52,61 +54,81 @@ class SessionValues:
     untimed: int
     counts: Counts
 
+    def describe(self) -> list[str]:
+        """The size of the table, its metrics, and the files."""
+        groups = f"by {', '.join(self.by)}" if self.by else "of all records together"
+        headline = f"values of {plural(len(self.metrics), 'metric')} {groups} in {plural(self.sessions, 'session')}"
+        return [headline, f"metrics: {', '.join(self.metrics)}", f"files: {self.counts}"]
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row per session and group: ``values``."""
+        return self.values
+
 
 def session_values(
-    given: Reader | Telemetry, by: Iterable[str] | str = ("context",), metrics: Iterable[str] | str | None = None
+    source: Source,
+    *,
+    by: Iterable[str] | str | None = ("context",),
+    metrics: Iterable[str] | str | None = None,
+    jobs: int | None = None,
+    recursive: bool = True,
 ) -> SessionValues:
-    """One value per session, group and metric.
+    """Compute one value per session, group and metric.
 
     Violations of a whole file belong to no group and count only where ``by`` is empty.
 
     Args:
-        given: what reads the sources (its columns must include ``SessionFold(by, metrics).columns``), or
-            telemetry that was loaded.
-        by: the columns of ``BY`` that tell series apart; none for one series of everything.
+        source: paths, loaded telemetry, or a DuckDB connection; see ``open_source``.
+        by: the columns of ``BY`` that tell series apart; none for one series of all records.
         metrics: names of ``METRICS``; all by default.
+        jobs: how many batches of files are read at once; the usable cores by default.
+        recursive: whether folders are searched recursively.
 
     Raises:
-        UsageError: there is no such column or metric, or the records were read without a column that is needed.
-        SourceError: no usable session was met.
+        UsageError: there is no such column or metric, or the source was read without a column that is needed.
+        SourceError: there is no usable session.
     """
     fold = SessionFold(checked_by(by), checked_metrics(metrics))
-    if isinstance(given, Telemetry):
-        no_sums = pl.Series("seed_sum", [None] * given.sessions.height, dtype=pl.UInt64)
-        sessions, values = merge(fold, [fold(Batch(given.sessions, given.records, given.violations, no_sums))])
-        if sessions.is_empty():
-            raise SourceError(f"no usable session among {given.counts}", where=given.directory)
-    else:
-        sessions, values = merge(fold, given.fold(fold))
-        given.require_sessions()
+    reader = open_source(source, columns=fold.columns, jobs=jobs, recursive=recursive)
+    sessions, values = merge(fold, reader.fold(fold))
+    reader.require_sessions()
     timed = sessions.drop_nulls("started_at")
-    placed = values.join(timed, on="source", how="inner").select(
+    joined = values.join(timed, on="source", how="inner").select(
         "source", "started_at", *fold.by, "records", *fold.metrics
     )
     return SessionValues(
-        values=placed.sort("started_at", "source", *fold.by, nulls_last=True),
+        values=joined.sort("started_at", "source", *fold.by, nulls_last=True),
         by=fold.by,
         metrics=fold.metrics,
         sessions=timed.height,
         untimed=sessions.height - timed.height,
-        counts=given.counts,
+        counts=reader.counts,
     )
 
 
-def series(given: Reader | Telemetry, metric: str, by: Iterable[str] | str = "context") -> pl.DataFrame:
-    """The series of one metric: one value per session and group, ordered by the session's first acquisition.
+def series(
+    source: Source,
+    *,
+    metric: str,
+    by: Iterable[str] | str | None = ("context",),
+    jobs: int | None = None,
+    recursive: bool = True,
+) -> pl.DataFrame:
+    """Compute the series of one metric: one value per session and group, ordered by the start of the session.
 
     Args:
-        given: what reads the sources, or telemetry that was loaded.
+        source: paths, loaded telemetry, or a DuckDB connection; see ``open_source``.
         metric: a name of ``METRICS``.
-        by: the columns of ``BY`` that tell series apart; none for one series of everything.
+        by: the columns of ``BY`` that tell series apart; none for one series of all records.
+        jobs: how many batches of files are read at once; the usable cores by default.
+        recursive: whether folders are searched recursively.
 
     Returns:
         The columns of ``by``, ``source``, ``started_at`` and ``value``; a session without a value has no row.
 
     Raises:
         UsageError: there is no such column or metric.
-        SourceError: no usable session was met.
+        SourceError: there is no usable session.
     """
-    found = session_values(given, by, metric)
+    found = session_values(source, by=by, metrics=metric, jobs=jobs, recursive=recursive)
     return found.values.select(*found.by, "source", "started_at", pl.col(metric).alias("value")).drop_nulls("value")

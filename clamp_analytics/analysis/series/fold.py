@@ -13,7 +13,6 @@ import polars as pl
 
 from clamp_analytics.analysis.metrics import METRICS, PERCENTILES, checked_by, checked_metrics
 from clamp_analytics.batch import Batch
-from clamp_analytics.errors import UsageError
 from clamp_analytics.rules import Severity
 from clamp_analytics.schema import Status
 
@@ -109,17 +108,7 @@ class SessionFold:
         return not (self.by and "violations" in self.metrics)
 
     def __call__(self, batch: Batch) -> Partial:
-        """The batch's share.
-
-        Raises:
-            UsageError: the batch lacks a column that is needed.
-        """
-        missing = sorted(self.columns - set(batch.records.columns))
-        if missing:
-            raise UsageError(
-                f"the records were read without {', '.join(missing)}",
-                hint="name these columns, too, where the sources are read; or name none to read all",
-            )
+        """The values and counts of a batch."""
         loaded = batch.sessions.filter(pl.col("status") == Status.LOADED.value)
         sessions = loaded.select("source", started_at="first_acquired_at")
         # The batch that a large file's session comes with has none of its records.

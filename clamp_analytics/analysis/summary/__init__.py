@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
-from clamp_analytics.analysis.summary.artifact import artifact, read_snapshot
+from clamp_analytics.analysis.result import Result
+from clamp_analytics.analysis.summary.artifact_json import artifact, read_snapshot
 from clamp_analytics.analysis.summary.fold import GROUPINGS, Fold, Group, merge, percentiles
-from clamp_analytics.errors import UsageError
-from clamp_analytics.reading import Counts, Reader
+from clamp_analytics.reading import Counts
+from clamp_analytics.reading.open_source import Source, open_source
 from clamp_analytics.rules import Severity
+from clamp_analytics.wording import plural
 
 __all__ = ["GROUPINGS", "PERCENTILES", "Fold", "Group", "Summary", "artifact", "read_snapshot", "summarize"]
 
@@ -18,15 +21,15 @@ PERCENTILES = (0.5, 0.95, 0.99)
 """The duration percentiles that a grouped summary gives."""
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+@dataclass(frozen=True, slots=True, repr=False)
+class Summary(Result):
     """The statistics of all sources.
 
     Attributes:
         total: the statistics of all records.
         counts: files seen, loaded, rejected and skipped.
         severities: violations by severity, worst first.
-        rejected: name and reason of each file that is no session, by name.
+        rejected: name and reason of each file that could not be read as a session, by name.
         groups: by group, with percentiles; None where nothing was grouped.
         directory: the absolute folder that the sources have in common.
     """
@@ -37,6 +40,34 @@ class Summary:
     rejected: list[tuple[str, str]]
     groups: pl.DataFrame | None
     directory: str
+
+    def describe(self) -> list[str]:
+        """The statistics of all records, the violations, and the files."""
+        total = self.total
+        headline = f"{plural(self.counts.loaded, 'session')}, {plural(total.records, 'record')}"
+        if self.groups is not None:
+            headline += f", grouped by {self.groups.columns[0]}"
+        mean, variance = total.scores.mean, total.scores.sample_variance
+        return [
+            headline,
+            f"mean stability {_figure(mean)}, sample variance {_figure(variance)}, "
+            f"drift index {total.drift_index_ms:,.3f} ms",
+            "violations: " + ", ".join(f"{count:,} {name}" for name, count in self.severities.items()),
+            f"files: {self.counts}",
+        ]
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row per group; without groups the single row of ``frame``."""
+        return self.frame() if self.groups is None else self.groups
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures of all records, the rejected files, the groups, and the folder."""
+        return {
+            **self.frame().row(0, named=True),
+            "rejected_files": [{"source": source, "reason": reason} for source, reason in self.rejected],
+            "groups": None if self.groups is None else self.groups.to_dicts(),
+            "directory": self.directory,
+        }
 
     def frame(self) -> pl.DataFrame:
         """One row with every figure: counts, mean, sample variance (null of fewer than two), drift index in ms."""
@@ -67,19 +98,34 @@ def _figures(group: Group) -> dict[str, float | int | None]:
     }
 
 
-def summarize(reader: Reader, fold: Fold) -> Summary:
-    """Summarize what a reader gives.
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.6f}"
+
+
+def summarize(
+    source: Source,
+    *,
+    by: str | None = None,
+    released_only: bool = False,
+    jobs: int | None = None,
+    recursive: bool = True,
+) -> Summary:
+    """Compute counts, mean, sample variance, drift index and violations, exactly.
 
     Args:
-        reader: the sources; its columns must include ``fold.columns``.
-        fold: how to group, and what to leave out.
+        source: paths, loaded telemetry, or a DuckDB connection; see ``open_source``.
+        by: one of ``GROUPINGS`` for the statistics and duration percentiles of each group; None for all records
+            together.
+        released_only: whether anchors without a usable release are left out.
+        jobs: how many batches of files are read at once; the usable cores by default.
+        recursive: whether folders are searched recursively.
 
     Raises:
-        UsageError: the grouping is unknown.
-        SourceError: no usable session was met.
+        UsageError: the grouping is unknown, or the source was read without a column that is needed.
+        SourceError: there is no usable session.
     """
-    if fold.by is not None and fold.by not in GROUPINGS:
-        raise UsageError(f"records cannot be grouped by {fold.by}", hint=f"one of {', '.join(GROUPINGS)}")
+    fold = Fold(by, released_only)
+    reader = open_source(source, columns=fold.columns, jobs=jobs, recursive=recursive)
     merged = merge(reader.fold(fold))
     reader.require_sessions()
     total = sum(merged.groups.values(), Group())

@@ -11,6 +11,7 @@ import polars as pl
 
 from clamp_analytics.analysis.summary.moments import ROWS_AT_ONCE, SUM_NAMES, Moments, from_sums, limb_sums, limbs
 from clamp_analytics.batch import Batch
+from clamp_analytics.errors import UsageError, did_you_mean
 from clamp_analytics.rules import Severity
 from clamp_analytics.schema import Status
 
@@ -89,10 +90,18 @@ class Fold:
     Attributes:
         by: one of ``GROUPINGS``; None for all records together.
         released_only: whether anchors without a usable release are left out.
+
+    Raises:
+        UsageError: the grouping is unknown.
     """
 
     by: str | None = None
     released_only: bool = False
+
+    def __post_init__(self) -> None:
+        if self.by is not None and self.by not in GROUPINGS:
+            hint = did_you_mean(self.by, GROUPINGS, f"one of {', '.join(GROUPINGS)}")
+            raise UsageError(f"records cannot be grouped by {self.by}", hint=hint)
 
     @property
     def columns(self) -> frozenset[str]:

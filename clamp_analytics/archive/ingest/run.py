@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from clamp_analytics.analysis.result import Result
 from clamp_analytics.archive.ingest.plan import Ledger, no_ledger, plan, read_ledger
 from clamp_analytics.archive.ingest.reader import Desk
 from clamp_analytics.archive.ingest.reconcile import LOADED, REJECTED, without_change
@@ -65,8 +66,8 @@ class IngestOptions:
     salvage: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Ingested:
+@dataclass(frozen=True, slots=True, repr=False)
+class Ingested(Result):
     """What an ingest came to: ``seen = new + known + rejected + skipped``.
 
     Attributes:
@@ -89,6 +90,15 @@ class Ingested:
     def seen(self) -> int:
         """All entries that the sources came to."""
         return self.new + self.known + self.rejected + self.skipped.total()
+
+    def describe(self) -> list[str]:
+        """The files by outcome, and the first that were rejected."""
+        return [str(self), *(f"rejected: {path}: {reason}" for path, reason in self.rejections)]
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row with the number of files by outcome."""
+        counts = {"new": self.new, "known": self.known, "rejected": self.rejected, "skipped": self.skipped.total()}
+        return pl.DataFrame({"seen": self.seen, **counts, "changed": self.changed})
 
     def __str__(self) -> str:
         return (

@@ -37,7 +37,7 @@ FASTER = wobble(10, 30) + wobble(6, 30)
 
 def verdict_of(values: list[float | None], metric: str = "duration_p50_ms", **options: Any) -> dict[str, Any]:
     """The only row of verdicts of one context."""
-    found = drift(session_frame({"alpha": values}, metric), DriftOptions(**options))
+    found = drift(session_frame({"alpha": values}, metric), options=DriftOptions(**options))
     (row,) = found.verdicts.iter_rows(named=True)
     return row
 
@@ -202,7 +202,7 @@ def test_the_series_are_long_and_by_time():
 
 
 def test_the_last_sessions_are_the_latest_ones():
-    found = drift(session_frame({"alpha": SLOWER, "beta": SLOWER}), DriftOptions(last=25))
+    found = drift(session_frame({"alpha": SLOWER, "beta": SLOWER}), options=DriftOptions(last=25))
 
     assert (found.sessions, found.verdicts["sessions"].to_list()) == (25, [25, 25])
     assert found.series["source"].min() == "run_00035.json"
@@ -211,7 +211,7 @@ def test_the_last_sessions_are_the_latest_ones():
 def test_since_is_kept_and_until_is_not():
     options = DriftOptions(since=START + 2 * HOUR, until=START + 5 * HOUR)
 
-    assert drift(session_frame({"alpha": STEADY}), options).series["source"].to_list() == [
+    assert drift(session_frame({"alpha": STEADY}), options=options).series["source"].to_list() == [
         "run_00002.json",
         "run_00003.json",
         "run_00004.json",
@@ -222,15 +222,15 @@ def test_a_time_without_a_zone_is_utc_and_one_with_a_zone_keeps_it():
     values = session_frame({"alpha": STEADY})
     zone = timezone(timedelta(hours=2))
 
-    naive = drift(values, DriftOptions(since=datetime(2026, 1, 1, 20)))
-    zoned = drift(values, DriftOptions(since=datetime(2026, 1, 1, 22, tzinfo=zone)))
+    naive = drift(values, options=DriftOptions(since=datetime(2026, 1, 1, 20)))
+    zoned = drift(values, options=DriftOptions(since=datetime(2026, 1, 1, 22, tzinfo=zone)))
 
     assert naive.sessions == zoned.sessions == 10
 
 
 def test_a_time_in_which_nothing_happened_is_an_error_that_says_what_there_is():
     with pytest.raises(SourceError, match="no session lies in the time") as caught:
-        drift(session_frame({"alpha": STEADY}), DriftOptions(since=datetime(2030, 1, 1, tzinfo=UTC)))
+        drift(session_frame({"alpha": STEADY}), options=DriftOptions(since=datetime(2030, 1, 1, tzinfo=UTC)))
 
     assert caught.value.hint == "they reach from 2026-01-01 00:00:00+00:00 to 2026-01-02 05:00:00+00:00"
 

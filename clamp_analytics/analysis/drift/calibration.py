@@ -15,8 +15,10 @@ from clamp_analytics.analysis.drift.findings import Finding, judge_all
 from clamp_analytics.analysis.drift.selection import Series
 from clamp_analytics.analysis.drift.shift import find_shift
 from clamp_analytics.analysis.options import DriftOptions
+from clamp_analytics.analysis.result import Result
 from clamp_analytics.analysis.stats import Floats, block_length, robust_sd
 from clamp_analytics.analysis.verdicts import Verdict
+from clamp_analytics.wording import plural
 
 GATES = 30
 """How many times, at most, the gate is asked again while the history grows."""
@@ -49,8 +51,8 @@ CALIBRATION_COLUMNS: dict[str, pl.DataType] = {
 """The columns of ``Calibration.figures`` behind those of ``by``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
+@dataclass(frozen=True, slots=True, repr=False)
+class Calibration(Result):
     """What the gate would have done.
 
     Attributes:
@@ -77,6 +79,20 @@ class Calibration:
     alarms: int
     unfounded: int
     untested: int
+
+    def describe(self) -> list[str]:
+        """The false alarm rates, and what the gate said while the history grew."""
+        return [
+            f"{self.false_alarms:.1%} of {plural(self.replays, 'history', 'histories')} without a change raised a "
+            f"false alarm, {self.false_changes:.1%} gave any change",
+            f"the growing history was judged {self.gates:,} times: {plural(self.alarms, 'alarm')}, "
+            f"{self.unfounded:,} of them unfounded",
+            f"{plural(self.untested, 'series', 'series')} with too few sessions",
+        ]
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row per group and metric: ``figures``."""
+        return self.figures
 
 
 def replayed(table: pl.DataFrame, by: tuple[str, ...], every: Sequence[Series], options: DriftOptions) -> Calibration:
