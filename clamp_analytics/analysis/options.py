@@ -150,3 +150,35 @@ def _check_floors(floors: Mapping[str, float]) -> None:
     checked_metrics(floors or None)
     for name, floor in floors.items():
         _check(f"the floor of {name}", floor, ok=floor >= 0 and math.isfinite(floor), must="be 0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeOptions:
+    """How a series is judged.
+
+    Attributes:
+        alpha: the false discovery rate over everything that is judged together; for one series, its false alarm rate.
+        suspect_alpha: the p-value, if sessions were independent, at which a change that correlated noise explains is
+            a suspect. It is smaller than ``alpha``, because most such suspects come to nothing.
+        smallest_effect: a shift from the first to the latest level below this is unchanged. It is relative for the
+            scale ``log``, and in the unit of the values otherwise.
+        outlier_sds: a session is an outlier beyond this many robust standard deviations from its level.
+
+    Raises:
+        UsageError: a value is out of its range.
+    """
+
+    alpha: float = 0.05
+    suspect_alpha: float = 0.01
+    smallest_effect: float = 0.0
+    outlier_sds: float = 5.0
+
+    def __post_init__(self) -> None:
+        for name in ("alpha", "suspect_alpha"):
+            value = getattr(self, name)
+            if not 0 < value < 1:
+                raise UsageError(f"{name} must be between 0 and 1, and it is {value}")
+        if not self.smallest_effect >= 0:
+            raise UsageError(f"smallest_effect must be 0 or more, and it is {self.smallest_effect}")
+        if not self.outlier_sds > 0:
+            raise UsageError(f"outlier_sds must be above 0, and it is {self.outlier_sds}")

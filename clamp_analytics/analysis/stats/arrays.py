@@ -15,8 +15,9 @@ except ImportError as error:
         hint="pip install 'clamp-analytics[drift]'",
     ) from error
 
-__all__ = ["ArrayLike", "Floats", "Integers", "np"]
+__all__ = ["ArrayLike", "Bools", "Floats", "Integers", "np"]
 
 ArrayLike: TypeAlias = npt.ArrayLike
+Bools: TypeAlias = npt.NDArray[np.bool_]
 Floats: TypeAlias = npt.NDArray[np.float64]
 Integers: TypeAlias = npt.NDArray[np.int64]

@@ -1,0 +1,211 @@
+"""The cells of the table of error rates: what is simulated, what is counted, and the target."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from benchmarks.verdicts.noise import NOISE, Floats, Noise, autoregressive, normal, wander_and_white
+from clamp_analytics.analysis.judgement import Direction, SeriesJudgement, Shape, Verdict, judge_many
+
+Changes = Sequence[tuple[int, float]]
+Count = Callable[[np.random.Generator, int], int]
+
+STEP_20_PERCENT = math.log(1.2) / 0.05
+"""A shift of 20 % in standard deviations, where those are 5 %."""
+
+UP = ((25, 2.0), (50, 2.0), (75, 2.0))
+UP_DOWN_UP = ((25, 2.0), (50, -2.0), (75, 2.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of the table.
+
+    Attributes:
+        row: the row of the table.
+        name: what is simulated.
+        target: the share that is to be reached.
+        at_most: whether the share must not exceed the target; it must not fall below it otherwise.
+        count: how many of a number of simulated series, or runs, are counted.
+        cost: series that are judged for each of them.
+    """
+
+    row: str
+    name: str
+    target: float
+    at_most: bool
+    count: Count
+    cost: int = 1
+
+
+def cells() -> list[Cell]:
+    """Return all cells of the table."""
+    return [*_false_alarms(), *_contexts(), *_gates(), *_power(), *_newest()]
+
+
+def judge_each(series: Floats) -> list[SeriesJudgement]:
+    """Judge each row on its own; higher is worse."""
+    return judge_many(list(series), scale="linear", families=range(len(series)))
+
+
+def is_changed(judgement: SeriesJudgement) -> bool:
+    """Return whether a verdict is that of a change."""
+    return judgement.verdict in (Verdict.REGRESSED, Verdict.IMPROVED)
+
+
+def is_alarm(judgement: SeriesJudgement, *, suspects: bool) -> bool:
+    """Return whether a gate fails, with or without suspects."""
+    verdicts = (Verdict.REGRESSED, Verdict.SUSPECT) if suspects else (Verdict.REGRESSED,)
+    return judgement.verdict in verdicts and judgement.direction is Direction.WORSE
+
+
+def are_placed(judgement: SeriesJudgement, changes: Changes, distance: int) -> bool:
+    """Return whether every change has one that was found near it."""
+    found = [change.index for change in judgement.changes]
+    return all(any(abs(one - index) <= distance for one in found) for index, _ in changes)
+
+
+def shifted(series: Floats, changes: Changes) -> Floats:
+    """Add a lasting shift at each index."""
+    result = series.copy()
+    for index, size in changes:
+        result[:, index:] += size
+    return result
+
+
+def contexts_of(generator: np.random.Generator, noise: Noise, contexts: int, metrics: int) -> Floats:
+    """Draw metrics that share four fifths of their variance with the others of their context."""
+    shared = np.repeat(noise(generator, contexts, 100), metrics, axis=0)
+    result: Floats = np.sqrt(0.8) * shared + np.sqrt(0.2) * noise(generator, contexts * metrics, 100)
+    return result
+
+
+def _false_alarms() -> Iterator[Cell]:
+    for name, (noise, target) in NOISE.items():
+        for n in (30, 50, 100, 300):
+            if not (n == 30 and target == 0.10):
+                count = partial(_count_changed, noise=noise, n=n)
+                yield Cell("false regressed or improved", f"{name}, n = {n}", target, True, count)
+
+
+def _count_changed(generator: np.random.Generator, rows: int, *, noise: Noise, n: int) -> int:
+    return sum(map(is_changed, judge_each(noise(generator, rows, n))))
+
+
+def _contexts() -> Iterator[Cell]:
+    row = "50 contexts of 8 metrics: any false regression"
+    for name in ("normal", "AR .5", "AR .7"):
+        yield Cell(row, name, 0.05, True, partial(_count_false_runs, noise=NOISE[name][0]), cost=400)
+    row = "12 contexts of 8 metrics: an innocent one gets a verdict"
+    for changed in (1, 3, 6):
+        yield Cell(row, f"{changed} changed by 3 sd", 0.05, True, partial(_count_blamed, changed=changed), cost=96)
+
+
+def _count_false_runs(generator: np.random.Generator, runs: int, *, noise: Noise) -> int:
+    groups = np.repeat(np.arange(50), 8).tolist()
+    hits = 0
+    for _ in range(runs):
+        judged = judge_many(list(contexts_of(generator, noise, 50, 8)), groups=groups, scale="linear")
+        hits += any(one.verdict is Verdict.REGRESSED for one in judged)
+    return hits
+
+
+def _count_blamed(generator: np.random.Generator, runs: int, *, changed: int) -> int:
+    groups = np.repeat(np.arange(12), 8).tolist()
+    hits = 0
+    for _ in range(runs):
+        series = contexts_of(generator, normal, 12, 8)
+        series[: 8 * changed, 60:] += 3
+        hits += any(map(is_changed, judge_many(list(series), groups=groups, scale="linear")[8 * changed :]))
+    return hits
+
+
+def _gates() -> Iterator[Cell]:
+    row = "gate after each of 100 sessions fails at least once"
+    for name, noise, target in (("normal", normal, 0.10), ("AR .9 plus white", wander_and_white, 0.20)):
+        yield Cell(row, name, target, True, partial(_count_gated, noise=noise), cost=88)
+
+
+def _count_gated(generator: np.random.Generator, rows: int, *, noise: Noise) -> int:
+    return _count_fired(noise(generator, rows, 100), first=13, suspects=False)
+
+
+def _count_fired(series: Floats, *, first: int, suspects: bool) -> int:
+    """Return in how many series a gate fails when it is asked after each session from a first one."""
+    fired = np.zeros(len(series), dtype=bool)
+    for n in range(first, series.shape[1] + 1):
+        fired |= [is_alarm(one, suspects=suspects) for one in judge_each(series[:, :n])]
+    return int(fired.sum())
+
+
+def _power() -> Iterator[Cell]:
+    row = "step at 50 of 100, regressed and within 2"
+    for name, noise, size, target in (
+        ("2 sd, normal", normal, 2.0, 0.90),
+        ("5 sd, AR .5", autoregressive(0.5), 5.0, 0.95),
+        ("5 sd, AR .7", autoregressive(0.7), 5.0, 0.90),
+    ):
+        yield Cell(row, name, target, False, partial(_count_regressed, noise=noise, changes=((50, size),)))
+    yield Cell("outage of 10 sessions, 4 sd, recovered", "n = 100", 0.70, False, _count_outages)
+    changes = ((33, 3.0), (67, -3.0))
+    row = "up and down by 3 sd at thirds, both within 2"
+    yield Cell(row, "n = 100", 0.95, False, partial(_count_placed, n=100, changes=changes, distance=2))
+    for n in (100, 200):
+        for distance in (2, 5):
+            for name, quarters in (("up", UP), ("up, down, up", UP_DOWN_UP)):
+                changes3 = [(index * n // 100, size) for index, size in quarters]
+                count = partial(_count_placed, n=n, changes=changes3, distance=distance)
+                row = f"three changes of 2 sd, all within {distance}"
+                yield Cell(row, f"{name}, n = {n}", 0.75, False, count)
+    yield Cell("trend of 6 sd over 100 sessions, called a trend", "normal", 0.90, False, _count_trends)
+
+
+def _count_regressed(generator: np.random.Generator, rows: int, *, noise: Noise, changes: Changes) -> int:
+    judged = judge_each(shifted(noise(generator, rows, 100), changes))
+    return sum(one.verdict is Verdict.REGRESSED and are_placed(one, changes, 2) for one in judged)
+
+
+def _count_placed(generator: np.random.Generator, rows: int, *, n: int, changes: Changes, distance: int) -> int:
+    judged = judge_each(shifted(normal(generator, rows, n), changes))
+    return sum(are_placed(one, changes, distance) for one in judged)
+
+
+def _count_outages(generator: np.random.Generator, rows: int) -> int:
+    judged = judge_each(shifted(normal(generator, rows, 100), ((60, 4.0), (70, -4.0))))
+    return sum(one.verdict is Verdict.RECOVERED and one.shape is Shape.OUTAGE for one in judged)
+
+
+def _count_trends(generator: np.random.Generator, rows: int) -> int:
+    judged = judge_each(normal(generator, rows, 100) + np.linspace(0, 6, 100))
+    return sum(one.shape is Shape.TREND for one in judged)
+
+
+def _newest() -> Iterator[Cell]:
+    row = "+20 % at 5 % noise in the last 5 of 100, suspect or worse and within 2"
+    yield Cell(row, "normal", 0.95, False, _count_last_five)
+    for suspects, gate in ((True, "suspect"), (False, "regression")):
+        row = f"the same shift from session 100, --fail-on {gate}"
+        for name, noise, limit, target in (
+            ("normal, fails within 3 sessions", normal, 3, 0.50),
+            ("AR .5, fails within 30 sessions", autoregressive(0.5), 30, 0.90),
+        ):
+            count = partial(_count_caught, noise=noise, limit=limit, suspects=suspects)
+            yield Cell(row, name, target, False, count, cost=limit)
+
+
+def _count_last_five(generator: np.random.Generator, rows: int) -> int:
+    hits = 0
+    for one in judge_each(shifted(normal(generator, rows, 100), ((95, STEP_20_PERCENT),))):
+        named = [*(change.index for change in one.changes), *one.outliers]
+        hits += is_alarm(one, suspects=True) and any(abs(index - 95) <= 2 for index in named)
+    return hits
+
+
+def _count_caught(generator: np.random.Generator, rows: int, *, noise: Noise, limit: int, suspects: bool) -> int:
+    series = shifted(noise(generator, rows, 100 + limit), ((100, STEP_20_PERCENT),))
+    return _count_fired(series, first=101, suspects=suspects)

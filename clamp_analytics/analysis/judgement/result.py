@@ -1,0 +1,108 @@
+"""What the judgement of a series consists of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """The answer to whether a series changed."""
+
+    REGRESSED = "regressed"
+    """Its latest level is worse than the first one, and neither independent nor correlated noise explains that."""
+    IMPROVED = "improved"
+    """Its latest level is better than the first one, and neither independent nor correlated noise explains that."""
+    SUSPECT = "suspect"
+    """Only independent noise is ruled out, or the newest sessions are outside the range of the history, or the series
+    is back at a level that it has left before. Look at the direction, too."""
+    RECOVERED = "recovered"
+    """It was worse for a while and is back at its first level."""
+    UNCHANGED = "unchanged"
+    """No change, and a shift of the size ``detectable`` would have been found."""
+    NOT_ENOUGH_DATA = "not enough data"
+    """There are too few sessions to find a change of any size."""
+
+
+class Direction(StrEnum):
+    """Whether the latest level is better or worse than the first one."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    NONE = "none"
+
+
+class Shape(StrEnum):
+    """The form of a change."""
+
+    STEP = "step"
+    TREND = "trend"
+    OUTAGE = "outage"
+    OUTLIER = "outlier"
+    SEVERAL = "several"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change from one level to the next.
+
+    Attributes:
+        index: the index of the first session after the change.
+        earliest: the smallest index at which the change may have happened, given the noise.
+        latest: the largest such index.
+        before: the level before, in the unit of the values.
+        after: the level after.
+        direction: whether the level after is better or worse than the one before.
+        p_value: of this change, given the others.
+    """
+
+    index: int
+    earliest: int
+    latest: int
+    before: float
+    after: float
+    direction: Direction
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesJudgement:
+    """The judgement of one series.
+
+    Attributes:
+        verdict: whether it changed.
+        direction: whether the latest level is better or worse than the first one. Gates fail for ``worse`` only.
+        shape: the form of the change.
+        reason: one sentence that explains the verdict.
+        sessions: the number of values.
+        first: the first level, in the unit of the values; nan without values.
+        latest: the latest level.
+        changes: every change, in the order of time.
+        outliers: the indices of single sessions that are far from their level.
+        detectable: the smallest lasting shift to the worse, in the middle of the series, that would have been found in
+            about four of five cases; relative for the scale ``log``, else in the unit of the values. nan where there is
+            not enough data.
+        p_value: of the series, before any correction for the number of series; nan where there is not enough data.
+        adjusted_p: the p-value corrected for everything that is judged together.
+        slope: the change per session of a trend; relative for the scale ``log``. None where there is none.
+        total_change: the change from the first to the last session of a trend; relative for the scale ``log``.
+        sessions_to_confirm: the number of further sessions that would confirm a suspect; None where it is unknown or
+            there is no suspect.
+    """
+
+    verdict: Verdict
+    direction: Direction
+    shape: Shape
+    reason: str
+    sessions: int
+    first: float
+    latest: float
+    changes: tuple[Change, ...] = ()
+    outliers: tuple[int, ...] = ()
+    detectable: float = float("nan")
+    p_value: float = float("nan")
+    adjusted_p: float = float("nan")
+    slope: float | None = None
+    total_change: float | None = None
+    sessions_to_confirm: int | None = None

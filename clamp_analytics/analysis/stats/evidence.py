@@ -1,0 +1,207 @@
+"""How much a series speaks for a change: p-values of changes and trends, and the shift that would have been found."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from clamp_analytics.analysis.stats.arrays import Bools, Floats, Integers, np
+from clamp_analytics.analysis.stats.calibration import p_if_independent, p_value, threshold
+from clamp_analytics.analysis.stats.change_points import (
+    Segmentations,
+    allowed_indices,
+    find_changes,
+    fit_segments,
+    residuals,
+    smallest_variances,
+)
+from clamp_analytics.analysis.stats.noise_model import NoiseFit, cosine_transform, fit_noise, spectra
+from clamp_analytics.analysis.stats.step_scan import inner_products, layout, step_gains
+from clamp_analytics.analysis.stats.trend_fit import fit_trend
+
+PERMUTATIONS = 200
+"""Orders of a series with many equal values that its evidence is compared with."""
+
+MARGIN = 2.0
+"""Evidence beyond the threshold that a shift needs to be found in about four of five series instead of in half."""
+
+
+EXTENSIONS = (3, 5, 10, 20, 30, 50, 100)
+"""Numbers of further sessions that are tried to confirm a step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The evidence for a change in series of one length, one row per series.
+
+    Attributes:
+        segmentations: the best segmentation of each series.
+        trend: the gain in log-likelihood by a straight line.
+        p_values: of a change or trend, against a wander plus white noise.
+        p_independent: of a single step, against independent noise.
+        independent_step: the index of that step.
+    """
+
+    segmentations: Segmentations
+    trend: Floats
+    p_values: Floats
+    p_independent: Floats
+    independent_step: Integers
+
+
+def weigh(scores: Floats) -> Evidence:
+    """Weigh the evidence for changes and for a trend in each series.
+
+    Args:
+        scores: robust scores, one series per row, of at least ``MIN_BEFORE + MIN_AFTER`` values.
+    """
+    segmentations, trend = _fit(scores)
+    n = scores.shape[1]
+    p_values = p_value(np.maximum(segmentations.evidence, trend), n)
+    # Gaussian likelihoods overrate rare events among equal values. Any order of such values is equally likely if they
+    # are independent, so their own permutations show what evidence means.
+    for row in np.flatnonzero((p_values <= 0.1) & _mostly_equal(scores)):
+        strongest = max(segmentations.evidence[row], trend[row])
+        p_values[row] = max(p_values[row], _permutation_p(scores[row], float(strongest)))
+    p_independent, step = _independent_step(scores)
+    return Evidence(segmentations, trend, p_values, p_independent, step)
+
+
+def _fit(scores: Floats) -> tuple[Segmentations, Floats]:
+    without = fit_noise(cosine_transform(scores), smallest_variances(scores))
+    trend: Floats = without.losses - fit_trend(scores).losses
+    return find_changes(scores, without), trend
+
+
+def _mostly_equal(scores: Floats) -> Bools:
+    """Return whether at least half of the values of each series equal its median."""
+    middle = np.median(scores, axis=1, keepdims=True)
+    result: Bools = np.mean(scores == middle, axis=1) >= 0.5
+    return result
+
+
+def _permutation_p(scores: Floats, strongest: float) -> float:
+    """Return the p-value of the evidence among permutations of the series.
+
+    Beyond the largest tenth of the permutations an exponential tail is fitted. The m values that differ from the median
+    can be arranged in C(n, m) ways, of which about n m have them close together, so that no p-value is below n m /
+    C(n, m).
+    """
+    generator = np.random.default_rng(scores.size)
+    permuted = generator.permuted(np.tile(scores, (PERMUTATIONS, 1)), axis=1)
+    segmentations, trend = _fit(permuted)
+    null = np.sort(np.maximum(segmentations.evidence, trend))
+    tail = null[int(0.9 * PERMUTATIONS) :]
+    if strongest <= tail[0]:
+        return float(np.mean(null >= strongest))
+    fitted = 0.1 * math.exp(-(strongest - tail[0]) / max(float(tail.mean() - tail[0]), 1.0))
+    n, m = scores.size, int(np.sum(scores != np.median(scores)))
+    return min(max(fitted, n * m / math.comb(n, m)), 1.0)
+
+
+def _independent_step(scores: Floats) -> tuple[Floats, Integers]:
+    """Return the p-value of the best single step if values are independent, and its index."""
+    rows, n = scores.shape
+    cells = np.zeros(rows, dtype=np.int64)
+    transformed = cosine_transform(scores)
+    gains = step_gains(inner_products(transformed, cells), cells)
+    gains = np.where(allowed_indices(np.zeros((rows, n), dtype=bool)), gains, -1.0)
+    index = gains.argmax(axis=1)
+    total = np.maximum(np.sum(transformed**2, axis=1), 1e-300)
+    explained = np.clip(gains.max(axis=1) / total, 0.0, 1 - 1e-4)
+    return p_if_independent(-0.5 * (n - 1) * np.log(1 - explained), n), index
+
+
+def detectable_shift(scores: Floats, alphas: Floats) -> Floats:
+    """Return the smallest step in the middle of each series that would have been found, in units of the scores.
+
+    Evidence must exceed the threshold by ``MARGIN``, so that the step would have been found in about four of five
+    series with this noise.
+
+    Args:
+        scores: robust scores without the changes that were found.
+        alphas: the p-value that the step in each series must reach.
+    """
+    rows, n = scores.shape
+    smallest = smallest_variances(scores)
+    middle = np.zeros((rows, n), dtype=bool)
+    middle[:, n // 2] = True
+    left = residuals(scores, middle)
+    loss = fit_noise(cosine_transform(left), smallest).losses
+    table = spectra(n)
+    frequency = np.arange(1, n)
+    step = layout(n).amplitudes * np.sin(np.pi * (n // 2) * frequency / n)
+    transformed = cosine_transform(left)
+    constant = transformed**2 @ table.inverse.T
+    linear = 2 * (transformed * step) @ table.inverse.T
+    square = step**2 @ table.inverse.T
+    needed = threshold(alphas, n) + MARGIN
+    result = np.full(rows, np.nan)
+    for size in np.geomspace(0.1, 100, 80):
+        variances = np.maximum((constant + size * linear + size**2 * square) / (n - 1), smallest[:, None])
+        evidence = (0.5 * (n - 1) * np.log(variances) + table.offset).min(axis=1) - loss
+        found = np.isnan(result) & (evidence >= needed)
+        result[found] = size
+    return result
+
+
+def change_p_values(scores: Floats, is_change: Bools) -> Floats:
+    """Return the p-value of each change of one series, given the others."""
+    indices = np.flatnonzero(is_change)
+    if not indices.size:
+        return np.zeros(0)
+    smallest = smallest_variances(scores[None])
+    loss = fit_segments(scores[None], is_change[None], smallest).losses
+    without = np.repeat(is_change[None], indices.size, axis=0)
+    without[np.arange(indices.size), indices] = False
+    fits = fit_segments(np.repeat(scores[None], indices.size, axis=0), without, np.repeat(smallest, indices.size))
+    return p_value(fits.losses - loss, scores.size)
+
+
+def change_intervals(scores: Floats, is_change: Bools, noise: NoiseFit) -> list[tuple[int, int]]:
+    """Return the smallest and largest plausible index of each change of one series.
+
+    They are the indices whose log-likelihood, given the other changes, is within 2 of the best: for a smooth parameter
+    that is a 95 % interval.
+    """
+    n = scores.size
+    result = []
+    indices = np.flatnonzero(is_change)
+    edges = [0, *indices.tolist(), n]
+    for number, index in enumerate(indices.tolist(), start=1):
+        others = is_change.copy()
+        others[index] = False
+        products = inner_products(cosine_transform(residuals(scores[None], others[None])), noise.cells)
+        gains = step_gains(products, noise.cells)[0] / (2 * noise.variances[0])
+        plausible = np.flatnonzero(gains >= gains[index] - 2)
+        plausible = plausible[(plausible > edges[number - 1]) & (plausible < edges[number + 1])]
+        result.append((int(plausible.min()), int(plausible.max())))
+    return result
+
+
+def sessions_until_found(scores: Floats, index: int, alpha: float) -> int | None:
+    """Return how many further sessions at its latest level would make a step in one series significant.
+
+    The sessions after the step are repeated in reverse order, so that they keep their correlation.
+
+    Args:
+        scores: the robust scores of the series.
+        index: the first session after the step.
+        alpha: the p-value that the step must reach.
+
+    Returns:
+        The smallest of ``EXTENSIONS`` that suffices; None where none does.
+    """
+    after = scores[index:]
+    mirrored = np.concatenate([after[::-1], after])
+    for count in EXTENSIONS:
+        extended = np.concatenate([scores, np.resize(mirrored, count)])[None]
+        is_change = np.zeros(extended.shape, dtype=bool)
+        is_change[0, index] = True
+        smallest = smallest_variances(extended)
+        without = fit_noise(cosine_transform(extended), smallest).losses[0]
+        if without - fit_segments(extended, is_change, smallest).losses[0] >= float(
+            threshold(np.array(alpha), extended.size)
+        ):
+            return count
+    return None

@@ -1,0 +1,52 @@
+"""Corrections for the number of tests in groups."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from clamp_analytics.analysis.stats.multiplicity import adjust_in_groups, simes
+
+
+def test_simes_takes_the_smallest_corrected_p_value() -> None:
+    # 3 * 0.02 / 1 = 0.06, 3 * 0.03 / 2 = 0.045, 3 * 0.9 / 3 = 0.9
+    assert simes(np.array([0.9, 0.02, 0.03])) == pytest.approx(0.045)
+
+
+def test_simes_without_a_test_is_nan() -> None:
+    assert math.isnan(simes(np.array([math.nan])))
+
+
+def test_copies_within_a_group_do_not_make_other_groups_pay() -> None:
+    p_values = np.array([0.004] * 8 + [0.5] * 8)
+
+    adjusted = adjust_in_groups(p_values, ["a"] * 8 + ["b"] * 8, 0.05)
+
+    # Two groups, one of them selected: 0.004 for the group and its members, times 2 / 1.
+    assert adjusted[:8] == pytest.approx([0.008] * 8)
+    assert (adjusted[8:] >= 0.5).all()
+
+
+def test_a_member_is_no_more_significant_than_its_group() -> None:
+    adjusted = adjust_in_groups(np.array([0.02, 0.04, 0.9]), ["a", "b", "c"], 0.05)
+
+    # The second one fails among three groups, 0.04 * 3 / 2, although 0.04 alone would pass.
+    assert adjusted[0] == pytest.approx(0.06)
+    assert adjusted[1] >= 0.06
+
+
+def test_one_series_is_not_corrected() -> None:
+    assert adjust_in_groups(np.array([0.03]), ["a"], 0.05).tolist() == [0.03]
+
+
+def test_what_was_not_tested_is_not_counted() -> None:
+    adjusted = adjust_in_groups(np.array([0.03, math.nan, math.nan]), ["a", "a", "b"], 0.05)
+
+    assert adjusted[0] == 0.03
+    assert np.isnan(adjusted[1:]).all()
+
+
+def test_nothing_is_corrected_to_nothing() -> None:
+    assert adjust_in_groups(np.zeros(0), [], 0.05).size == 0
