@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import ParamSpec, Self, TypeVar
 
-    from clamp_analytics.recorder.buffer import Buffer
+    from clamp_analytics.recorder.buffer import Buffer, Row
     from clamp_analytics.recorder.telemetry import EntropyTelemetry
 
     P = ParamSpec("P")
@@ -175,13 +175,21 @@ class ClampAnchor(Cycle):
                 hint=f"its state is {self._state.value}; call lock() first, then release() once",
             )
         self._state = _RELEASED
-        self._end(stop, self._score if stability_score is None else stability_score)
-
-    def _end(self, stop: int, score: float) -> None:
         buffer = self._buffer
-        if buffer is not None:
-            buffer.finish((*self.token, stop, score))
-            buffer.opened.discard(self)
+        if buffer is None:
+            return
+        row = (*self.token, stop, self._score if stability_score is None else stability_score)
+        # The `finally` clauses end the cycle even if a signal handler raises an exception meanwhile.
+        has_room = True
+        try:
+            if buffer.overflow is not None:
+                has_room = buffer.overflow.has_room()
+        finally:
+            try:
+                if has_room:
+                    buffer.finish(row)
+            finally:
+                buffer.opened.discard(self)
 
     __enter__ = lock
 
@@ -192,10 +200,22 @@ class ClampAnchor(Cycle):
             return
         self._state = _RELEASED if kind is None else _ERROR
         buffer = self._buffer
-        if buffer is not None:
-            # `_end`, inlined; `+` is faster than unpacking the token, which creates a list.
-            buffer.finish(self.token + (monotonic_ns(), self._score if kind is None else 0.0))  # noqa: RUF005
-            buffer.opened.discard(self)
+        if buffer is None:
+            return
+        # As in `release`; here the clock is read after the state has changed. `+` is faster than unpacking the
+        # token, which creates a list.
+        row: Row | None = None
+        has_room = True
+        try:
+            row = self.token + (monotonic_ns(), self._score if kind is None else 0.0)  # noqa: RUF005
+            if buffer.overflow is not None:
+                has_room = buffer.overflow.has_room()
+        finally:
+            try:
+                if has_room:
+                    buffer.finish(row or (*self.token, monotonic_ns(), self._score if kind is None else 0.0))
+            finally:
+                buffer.opened.discard(self)
 
     async def __aenter__(self) -> Self:
         return self.lock()

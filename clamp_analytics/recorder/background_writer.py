@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import _thread
 import queue
-from time import monotonic
+from time import monotonic, thread_time
 from typing import TYPE_CHECKING
 
 from clamp_analytics.recorder.warning import warn
@@ -33,7 +33,7 @@ class BackgroundWriter:
     Args:
         session: the session to write.
         checkpoint: seconds between checkpoints; None for no checkpoints.
-        timeout: seconds that a caller waits for the thread at most.
+        timeout: seconds without progress after which a caller stops waiting for the thread.
     """
 
     def __init__(self, session: Session, checkpoint: float | None, timeout: float) -> None:
@@ -74,7 +74,8 @@ class BackgroundWriter:
         Returns:
             False if the batch before them is still not written after the timeout.
         """
-        acquired = self._session.batch_slot.acquire(timeout=0 if self._disk_stalled else self._timeout)
+        slot = self._session.batch_slot
+        acquired = slot.acquire(blocking=False) if self._disk_stalled else self._wait(slot)
         self._disk_stalled = not acquired
         if not acquired:
             return False
@@ -96,7 +97,7 @@ class BackgroundWriter:
         """Wait until the pending batch is written, and with ``everything`` all other unwritten records too.
 
         Returns:
-            Whether that was done before the timeout; if not, a warning says so.
+            Whether that was done; if the thread made no progress for the timeout, a warning says so.
         """
         if not self.started:
             return True  # nothing was recorded in this process
@@ -105,10 +106,23 @@ class BackgroundWriter:
             self._process(request)
             return True
         self._requests.put(request)
-        done = request.done.acquire(timeout=self._timeout)
+        done = self._wait(request.done)
         if not done:
             warn(f"telemetry was not written within {self._timeout:g} s: {self._session.folder}")
         return done
+
+    def _wait(self, lock: _thread.LockType) -> bool:
+        """Acquire a lock that the thread releases; give up when the timeout passes without progress.
+
+        Busy threads of the program can slow the writer down to a fraction of its speed, so the time that it
+        takes says little about the disk.
+        """
+        while True:
+            progress = self._session.progress
+            if lock.acquire(timeout=self._timeout):
+                return True
+            if self._session.progress == progress:
+                return False
 
     def stop(self) -> None:
         """Let the thread end; later calls of ``flush`` write in the calling thread."""
@@ -127,12 +141,12 @@ class BackgroundWriter:
                 request = None
             self._process(request)
             if self._checkpoint is not None and monotonic() >= due:
-                began = monotonic()
+                began, worked = monotonic(), thread_time()
                 self._attempt(self._session.write_checkpoint)
-                cost = monotonic() - began
+                elapsed, worked = monotonic() - began, thread_time() - worked
                 # The file gets as old as the pause plus two writes, its own and that of its successor. Where a
-                # write takes long, half of the time is still left to others.
-                due = monotonic() + max(0.9 * self._checkpoint - 2 * cost, cost)
+                # write takes long, the pause is at least as long as the processor time of the write.
+                due = monotonic() + max(0.9 * self._checkpoint - 2 * elapsed, worked)
 
     def _pause(self, due: float) -> float | None:
         retry = _RETRY_PAUSE if self._session.has_batch else None

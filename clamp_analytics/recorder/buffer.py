@@ -8,8 +8,10 @@ signal handler or a finalizer may record while the thread that it interrupts is 
 from __future__ import annotations
 
 import operator
+from bisect import bisect_left, bisect_right
+from itertools import chain
 from math import fsum
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
 
 from clamp_analytics.recorder import seeds
 
@@ -23,9 +25,13 @@ Token: TypeAlias = "tuple[str, str, int, int, int]"
 Row: TypeAlias = "tuple[str, str, int, int, int, int | None, float]"
 
 WIDTH = 7  # number of values in a row
-# Indexes of the two clocks, in a row as in a token.
-_ACQUIRED = 3
+# Indexes of the two clocks, in a row as in a token, and of the score.
+_ACQUIRED: Final = 3
 _START = 4
+_SCORE = 6
+# Rows that one C call processes. No other thread runs during such a call, so it must be short.
+_PIECE = 10_000
+_PIECE_VALUES = _PIECE * WIDTH
 
 
 class Record(NamedTuple):
@@ -66,15 +72,40 @@ class SingleCycle(Cycle):
     def __init__(self, buffer: Buffer) -> None:
         self._buffer = buffer
 
-    def begin(self, token: Token) -> None:
-        """Add the cycle to the open ones."""
-        self.token = token
+    def begin(self) -> None:
+        """Add the cycle to the open ones; it has its token."""
         self._buffer.begin(self)
 
-    def finish(self, stop: int, score: float) -> None:
-        """Add the finished row, then remove the cycle from the open ones, in this order."""
-        self._buffer.finish((*self.token, stop, score))
+    def cancel(self) -> None:
+        """Remove the cycle from the open ones without a row."""
         self._buffer.opened.discard(self)
+
+    def finish(self, stop: int, score: float) -> None:
+        """End the cycle, even if a signal handler raises an exception meanwhile."""
+        buffer = self._buffer
+        row = (*self.token, stop, score)
+        has_room = True
+        try:
+            if buffer.overflow is not None:
+                has_room = buffer.overflow.has_room()
+        finally:
+            try:
+                if has_room:
+                    buffer.finish(row)
+            finally:
+                buffer.opened.discard(self)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the cycle has not ended yet."""
+        return self in self._buffer.opened
+
+
+class Overflow(Protocol):
+    """Decides what happens when a buffer is full."""
+
+    def has_room(self) -> bool:
+        """Return whether another row may be added; if not, it is counted as dropped."""
 
 
 class Buffer:
@@ -87,7 +118,7 @@ class Buffer:
         seed_indexes: yields a seed index for each cycle.
     """
 
-    __slots__ = ("begin", "finish", "opened", "rows", "seed_indexes", "seed_key")
+    __slots__ = ("begin", "finish", "opened", "overflow", "rows", "seed_indexes", "seed_key")
 
     def __init__(self, seed_indexes: Iterator[int]) -> None:
         self.seed_indexes = seed_indexes
@@ -96,6 +127,7 @@ class Buffer:
         self.opened: set[Any] = set()
         self.begin: Callable[[Any], None] = self.opened.add
         self.finish: Callable[[Row], None] = self.rows.extend
+        self.overflow: Overflow | None = None
 
     def open_tokens(self) -> list[Token]:
         """Return the tokens of the open cycles.
@@ -114,49 +146,110 @@ def without_finished(tokens: list[Token], rows: list[Any]) -> list[Token]:
     """
     if not tokens:
         return tokens
-    finished = {id(token[_START]) for token in tokens}.intersection(map(id, rows[_START::WIDTH]))
+    starts = {id(token[_START]) for token in tokens}
+    finished: set[int] = set()
+    for piece in _column_pieces(rows, _START):
+        finished |= starts.intersection(map(id, piece))
     return [token for token in tokens if id(token[_START]) not in finished]
 
 
+def copy_rows(rows: list[Any], begin: int) -> list[Any]:
+    """Return a copy of the values from an index on; the caller prevents that rows are removed meanwhile."""
+    copied: list[Any] = []
+    end = len(rows)
+    for index in range(begin, end, _PIECE_VALUES):
+        copied += rows[index : min(index + _PIECE_VALUES, end)]
+    return copied
+
+
+def _column_pieces(rows: list[Any], column: int) -> Iterator[list[Any]]:
+    for begin in range(0, len(rows), _PIECE_VALUES):
+        yield rows[begin + column : begin + _PIECE_VALUES : WIDTH]
+
+
 class Snapshot:
-    """An immutable copy of rows and open cycles, as columns in order of acquisition.
+    """An immutable copy of rows and open cycles, in order of acquisition.
+
+    It is built and read in pieces: on a million records, a single call of ``sorted`` or ``fsum`` would stop all
+    other threads for a noticeable time.
 
     Args:
-        rows: values of the finished rows.
+        rows: values of the finished rows; the snapshot takes ownership of the list.
         tokens: the open cycles.
         seed_key: key of the session's seeds.
         shift: nanoseconds to add to each timestamp.
     """
 
-    __slots__ = ("columns", "count", "seed_key", "shift")
+    __slots__ = ("_order", "_values", "count", "seed_key", "shift")
 
     def __init__(self, rows: list[Any], tokens: Iterable[Token], seed_key: bytes, shift: int) -> None:
-        self.columns: list[list[Any]] = [rows[index::WIDTH] for index in range(WIDTH)]
         for token in tokens:
-            for column, value in zip(self.columns, (*token, None, 0.0), strict=True):
-                column.append(value)
+            rows += (*token, None, 0.0)
+        self._values = rows
         self.seed_key = seed_key
         self.shift = shift
-        acquired = self.columns[_ACQUIRED]
-        self.count = len(acquired)
-        if not all(map(operator.le, acquired, acquired[1:])):
-            order = sorted(range(self.count), key=acquired.__getitem__)
-            self.columns = [list(map(column.__getitem__, order)) for column in self.columns]
+        self.count = len(rows) // WIDTH
+        acquired: list[int] = []
+        for piece in _column_pieces(rows, _ACQUIRED):
+            acquired += piece
+        self._order = None if _is_sorted(acquired) else _sorted_indexes(acquired)
 
     def rows(self) -> Iterator[Row]:
-        """Yield the rows in order of acquisition."""
-        return zip(*self.columns, strict=True)
+        """Return an iterator over the rows in order of acquisition."""
+        if self._order is None:
+            values = iter(self._values)
+            return zip(*[values] * WIDTH, strict=True)
+        return self._ordered_rows(self._order)
+
+    def _ordered_rows(self, order: list[list[int]]) -> Iterator[Row]:
+        values = self._values
+        for piece in order:
+            for index in piece:
+                yield tuple(values[index * WIDTH : (index + 1) * WIDTH])
 
     def mean_score(self) -> float:
         """Return the mean score; anchors in flight count as 0, and the mean of no records is 0."""
-        return fsum(self.columns[-1]) / self.count if self.count else 0.0
+        if self.count == 0:
+            return 0.0
+        return fsum(chain.from_iterable(_column_pieces(self._values, _SCORE))) / self.count
 
     def first_acquired(self) -> int | None:
         """Return the earliest acquisition in nanoseconds since 1970, before any alignment; None without records."""
-        return self.columns[_ACQUIRED][0] if self.count else None
+        first = next(self.rows(), None)
+        return None if first is None else first[_ACQUIRED]
 
     def last_released(self) -> int:
         """Return the latest release in nanoseconds since 1970, before any alignment; 0 without records."""
-        acquired, start, stop = self.columns[_ACQUIRED], self.columns[_START], self.columns[_START + 1]
-        ends = (a if z is None else a + z - s for a, s, z in zip(acquired, start, stop, strict=True))
+        ends = (
+            acquired if stop is None else acquired + stop - start
+            for _context, _thread_id, _seed_index, acquired, start, stop, _score in self.rows()
+        )
         return max(ends, default=0)
+
+
+def _is_sorted(numbers: list[int]) -> bool:
+    pieces = (numbers[begin : begin + _PIECE + 1] for begin in range(0, len(numbers), _PIECE))
+    return all(all(map(operator.le, piece, piece[1:])) for piece in pieces)
+
+
+def _sorted_indexes(numbers: list[int]) -> list[list[int]]:
+    """Return the indexes in ascending order of their numbers, in pieces that follow one another.
+
+    Rows are added in order of release, which is close to the order of acquisition. So every ``_PIECE``-th number
+    is a suitable boundary between pieces, and each piece is sorted by itself.
+    """
+    boundaries = sorted(numbers[_PIECE::_PIECE])
+    pieces: list[list[int]] = [[] for _ in range(len(boundaries) + 1)]
+    for begin in range(0, len(numbers), _PIECE):
+        indexes = sorted(range(begin, min(begin + _PIECE, len(numbers))), key=numbers.__getitem__)
+        first = 0
+        while first < len(indexes):
+            target = bisect_right(boundaries, numbers[indexes[first]])
+            last = len(indexes)
+            if target < len(boundaries):
+                last = bisect_left(indexes, boundaries[target], first, key=numbers.__getitem__)
+            pieces[target] += indexes[first:last]
+            first = last
+    for piece in pieces:
+        piece.sort(key=numbers.__getitem__)
+    return pieces

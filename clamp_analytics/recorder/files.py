@@ -1,12 +1,18 @@
-"""Session files: written atomically, under names that no other write uses."""
+"""Session files: written atomically, under names that no other write uses.
+
+This does not use ``atomic_files``, because the recorder runs inside a program that is busy with other things. The
+program may fork during a write, so there is no file object whose buffer the child would write again. And every
+system call gives up the interpreter lock, which a program with n busy threads returns after n times 5 ms. So a
+file takes few calls: blocks are large, and temporary names need no random bytes.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +24,10 @@ if TYPE_CHECKING:
 
 _MAX_HINT_LENGTH = 100
 _MAX_NAMES_TRIED = 100
+_BLOCK_SIZE = 4 << 20
+# Parts of temporary names: the first one differs between machines, the second between writes of a process.
+_RUN = os.urandom(4).hex()
+_numbers = itertools.count(1)
 # Errors of file systems without hard links.
 _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
 
@@ -50,7 +60,7 @@ def publish_new(folder: Path, names: Iterable[str], chunks: Iterable[bytes]) -> 
         OutputError: the file could not be written; the temporary file is removed.
     """
     with _output_errors(folder), _temporary(folder, chunks) as temporary:
-        for name in islice(names, _MAX_NAMES_TRIED):
+        for name in itertools.islice(names, _MAX_NAMES_TRIED):
             path = folder / name
             try:
                 os.link(temporary, path)
@@ -64,6 +74,8 @@ def publish_new(folder: Path, names: Iterable[str], chunks: Iterable[bytes]) -> 
                 if os.path.lexists(path):
                     continue
                 temporary.rename(path)
+            else:
+                temporary.unlink(missing_ok=True)
             _sync_folder(folder)
             return path
         raise FileExistsError(errno.EEXIST, "no free file name was found", str(folder))
@@ -82,22 +94,40 @@ def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
 
 @contextlib.contextmanager
 def _temporary(folder: Path, chunks: Iterable[bytes]) -> Iterator[Path]:
-    """Write a hidden file, which readers skip; remove it at the end if it still exists."""
-    path = folder / f".{os.getpid()}-{os.urandom(8).hex()}.tmp"
-    # A bare descriptor: a file object has a buffer, which a forked child might write a second time.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    """Write a hidden file, which readers skip; remove it if it still has that name at the end."""
+    path = folder / f".{os.getpid()}-{_RUN}-{next(_numbers)}.tmp"
+    try:
+        # A bare descriptor: a file object has a buffer, which a forked child might write a second time.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    except FileNotFoundError:
+        raise FileNotFoundError(errno.ENOENT, "the folder was removed", str(folder)) from None
     try:
         try:
-            for chunk in chunks:
-                unwritten = memoryview(chunk)
+            for block in _blocks(chunks):
+                unwritten = memoryview(block)
                 while unwritten:
                     unwritten = unwritten[os.write(descriptor, unwritten) :]
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
         yield path
-    finally:
+    except BaseException:
         path.unlink(missing_ok=True)
+        raise
+
+
+def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Join chunks into blocks."""
+    pending: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        pending.append(chunk)
+        size += len(chunk)
+        if size >= _BLOCK_SIZE:
+            yield b"".join(pending)
+            pending.clear()
+            size = 0
+    yield b"".join(pending)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -112,18 +142,14 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def prepare_folder(folder: Path, *, existed: bool) -> None:
-    """Create a folder unless it existed before; a folder that existed and is missing was removed on purpose.
+def create_folder(folder: Path) -> None:
+    """Create a folder and its parents unless they exist.
 
     Raises:
-        OutputError: the folder cannot be created, is not a folder, or was removed.
+        OutputError: the folder cannot be created, or is not a folder.
     """
     with _output_errors(folder):
-        if existed:
-            if not folder.is_dir():
-                raise FileNotFoundError(errno.ENOENT, "the folder was removed", str(folder))
-        else:
-            folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 _HINTS = {

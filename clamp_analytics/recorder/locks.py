@@ -25,12 +25,17 @@ if TYPE_CHECKING:
 class _RecordedLock:
     """Base of the three locks; only the holder of the lock accesses the open cycle."""
 
-    __slots__ = ("_context", "_cycle", "_telemetry")
+    __slots__ = ("_context", "_cycle", "_depth", "_inner", "_owner", "_telemetry")
+
+    _inner: Any
 
     def __init__(self, context: str, telemetry: EntropyTelemetry | None = None) -> None:
         self._context = validate_context(context)
         self._telemetry = telemetry
         self._cycle: SingleCycle | None = None
+        # Only used by the re-entrant lock.
+        self._owner: int | None = None
+        self._depth = 0
 
     def _prepare(self) -> tuple[SingleCycle, str, int] | None:
         """Return the parts of a cycle that need no clock; None if the telemetry is disabled."""
@@ -40,12 +45,31 @@ class _RecordedLock:
 
     def _begin(self, prepared: tuple[SingleCycle, str, int] | None) -> None:
         if prepared is not None:
-            self._cycle, thread_id, seed_index = prepared
-            self._cycle.begin((self._context, thread_id, seed_index, time_ns(), monotonic_ns()))
+            cycle, thread_id, seed_index = prepared
+            cycle.token = (self._context, thread_id, seed_index, time_ns(), monotonic_ns())
+            # Before it is open, so that `release` finds it if a signal handler raises an exception in between.
+            self._cycle = cycle
+            cycle.begin()
 
-    def _take_cycle(self) -> SingleCycle | None:
+    def _release(self, score: float) -> None:
+        """Release the lock and end the cycle, both even if a signal handler raises an exception meanwhile."""
+        stop = None
         cycle, self._cycle = self._cycle, None
-        return cycle
+        self._owner, self._depth = None, 0
+        try:
+            stop = monotonic_ns()
+        finally:
+            try:
+                self._inner.release()
+            finally:
+                if cycle is not None:
+                    stop = monotonic_ns() if stop is None else stop
+                    try:
+                        cycle.finish(stop, score)
+                    except BaseException:
+                        if cycle.is_open:  # raised before the call began
+                            cycle.finish(stop, score)
+                        raise
 
 
 class AnchoredLock(_RecordedLock):
@@ -59,7 +83,7 @@ class AnchoredLock(_RecordedLock):
         AnchorError: ``context`` is not a string.
     """
 
-    __slots__ = ("_inner",)
+    __slots__ = ()
 
     def __init__(self, context: str, telemetry: EntropyTelemetry | None = None) -> None:
         super().__init__(context, telemetry)
@@ -79,7 +103,7 @@ class AnchoredLock(_RecordedLock):
             AnchorError: the seed source returned something other than a seed; the lock is not acquired.
         """
         prepared = self._prepare()
-        acquired = self._inner.acquire(blocking, timeout)
+        acquired: bool = self._inner.acquire(blocking, timeout)
         if acquired:
             self._begin(prepared)
         return acquired
@@ -92,16 +116,9 @@ class AnchoredLock(_RecordedLock):
         """
         self._release(1.0)
 
-    def _release(self, score: float) -> None:
-        stop = monotonic_ns()
-        cycle = self._take_cycle()
-        self._inner.release()
-        if cycle is not None:
-            cycle.finish(stop, score)
-
     def locked(self) -> bool:
         """Return whether the lock is held."""
-        return self._inner.locked()
+        return bool(self._inner.locked())
 
     __enter__ = acquire
 
@@ -132,13 +149,11 @@ class AnchoredRLock(_RecordedLock):
         AnchorError: ``context`` is not a string.
     """
 
-    __slots__ = ("_depth", "_inner", "_owner")
+    __slots__ = ()
 
     def __init__(self, context: str, telemetry: EntropyTelemetry | None = None) -> None:
         super().__init__(context, telemetry)
         self._inner = threading.RLock()
-        self._owner: int | None = None
-        self._depth = 0
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """Acquire the lock, as ``threading.RLock.acquire`` does.
@@ -154,7 +169,7 @@ class AnchoredRLock(_RecordedLock):
             AnchorError: the seed source returned something other than a seed; the lock is not acquired.
         """
         prepared = None if self._is_owned() else self._prepare()
-        acquired = self._inner.acquire(blocking, timeout)
+        acquired: bool = self._inner.acquire(blocking, timeout)
         if acquired:
             self._entered(1, prepared)
         return acquired
@@ -174,16 +189,12 @@ class AnchoredRLock(_RecordedLock):
         self._release(1.0)
 
     def _release(self, score: float) -> None:
-        stop = monotonic_ns()
-        cycle = None
+        if self._is_owned() and self._depth == 1:
+            super()._release(score)
+            return
         if self._is_owned():  # otherwise the inner lock raises the error
             self._depth -= 1
-            if self._depth == 0:
-                self._owner = None
-                cycle = self._take_cycle()
         self._inner.release()
-        if cycle is not None:
-            cycle.finish(stop, score)
 
     __enter__ = acquire
 
@@ -231,13 +242,13 @@ class AnchoredAsyncLock(_RecordedLock):
         AnchorError: ``context`` is not a string.
     """
 
-    __slots__ = ("_inner",)
+    __slots__ = ()
 
     def __init__(self, context: str, telemetry: EntropyTelemetry | None = None) -> None:
         import asyncio  # only programs that use this lock need it, and they have imported it
 
         super().__init__(context, telemetry)
-        self._inner: Any = asyncio.Lock()
+        self._inner = asyncio.Lock()
 
     async def acquire(self) -> bool:
         """Acquire the lock, as ``asyncio.Lock.acquire`` does.
@@ -260,13 +271,6 @@ class AnchoredAsyncLock(_RecordedLock):
             RuntimeError: the lock is not held.
         """
         self._release(1.0)
-
-    def _release(self, score: float) -> None:
-        stop = monotonic_ns()
-        cycle = self._take_cycle()
-        self._inner.release()
-        if cycle is not None:
-            cycle.finish(stop, score)
 
     def locked(self) -> bool:
         """Return whether the lock is held."""

@@ -11,7 +11,6 @@ from clamp_analytics.recorder.warning import warn
 
 if TYPE_CHECKING:
     from clamp_analytics.recorder.background_writer import BackgroundWriter
-    from clamp_analytics.recorder.buffer import Row
     from clamp_analytics.recorder.session import Session
 
 
@@ -53,12 +52,12 @@ class DropOverflow:
         self._limit = max_records * WIDTH
         self._dropped = dropped
 
-    def finish(self, row: Row) -> None:
-        """Keep or count a finished cycle."""
+    def has_room(self) -> bool:
+        """Return whether the buffer is below its limit; if not, count a dropped record."""
         if len(self._rows) < self._limit:
-            self._rows.extend(row)
-        else:
-            self._dropped.add("telemetry is full: further records are counted (see `dropped`), not kept")
+            return True
+        self._dropped.add("telemetry is full: further records are counted (see `dropped`), not kept")
+        return False
 
 
 class RollOverflow:
@@ -81,12 +80,12 @@ class RollOverflow:
         self._lock = threading.RLock()
         self._rolling = False
 
-    def finish(self, row: Row) -> None:
-        """Keep a finished cycle; if there is no room for it, hand the rows in memory to the writer first."""
+    def has_room(self) -> bool:
+        """Return whether there is room, after handing a full buffer to the writer; if not, count a dropped record."""
         if len(self._rows) < self._limit or self._make_room():
-            self._rows.extend(row)
-        else:
-            self._dropped.add("the disk accepts no telemetry and memory is full: records are dropped")
+            return True
+        self._dropped.add("the disk accepts no telemetry and memory is full: records are dropped")
+        return False
 
     def _make_room(self) -> bool:
         if self._buffer is not self._session.buffer:

@@ -18,7 +18,7 @@ from clamp_analytics.recorder.process.signal_lock import SignalLock
 from clamp_analytics.recorder.session_json import encode_session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from clamp_analytics.recorder.buffer import Buffer, Token
 
@@ -41,12 +41,22 @@ class Session:
             later change of the working directory has no effect.
         hint: beginning of the file names.
         seed_indexes: yields a seed index for each cycle.
+        labels: written at the top of each file.
     """
 
-    def __init__(self, directory: str | os.PathLike[str], hint: str, seed_indexes: Iterator[int]) -> None:
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        hint: str,
+        seed_indexes: Iterator[int],
+        labels: Mapping[str, str] | None,
+    ) -> None:
         self.folder = Path(directory).absolute()
         self.hint = hint
         self.shift = 0
+        # Counts the chunks of all files, so that a caller who waits sees whether the writer makes progress.
+        self.progress = 0
+        self._labels = labels
         self._seed_indexes = seed_indexes
         self._folder_existed = self.folder.is_dir()
         self._parent_buffers: list[Buffer] = []
@@ -88,7 +98,7 @@ class Session:
         with self._state_lock:
             # The open cycles first: a cycle that ends meanwhile is then in both, and never in neither.
             tokens = self.buffer.open_tokens()
-            rows = self.buffer.rows[max(offset - self._buffer_offset, 0) :]
+            rows = buffer.copy_rows(self.buffer.rows, max(offset - self._buffer_offset, 0))
             end = max(offset, self._buffer_offset) + len(rows)
             if batch:
                 rows = self._batch_rows() + rows
@@ -105,6 +115,12 @@ class Session:
 
     def _snapshot(self, rows: list[Any], tokens: list[Token]) -> Snapshot:
         return Snapshot(rows, tokens, self.buffer.seed_key, self.shift)
+
+    def encode(self, snapshot: Snapshot) -> Iterator[bytes]:
+        """Yield the text of a session file in chunks."""
+        for chunk in encode_session(snapshot, self._labels):
+            yield chunk
+            self.progress += 1
 
     # -- files --------------------------------------------------------------------------------------------
 
@@ -191,7 +207,7 @@ class Session:
             self._checkpoint_path = self._checkpoint_extent = None
             try:
                 self._write_checkpoint(batch=False)
-                files.replace_file(checkpoint, encode_session(snapshot))
+                files.replace_file(checkpoint, self.encode(snapshot))
             except BaseException:
                 self._checkpoint_path = self._checkpoint_path or checkpoint
                 raise
@@ -203,17 +219,19 @@ class Session:
 
         A checkpoint has its final name from the start, so two files never hold the same records.
         """
-        files.prepare_folder(self.folder, existed=self._folder_existed)
-        self._folder_existed = True
+        if not self._folder_existed:
+            files.create_folder(self.folder)
+            self._folder_existed = True
         if self._checkpoint_path is None:
-            return files.publish_new(self.folder, files.session_names(self.hint), encode_session(snapshot))
-        files.replace_file(self._checkpoint_path, encode_session(snapshot))
+            return files.publish_new(self.folder, files.session_names(self.hint), self.encode(snapshot))
+        files.replace_file(self._checkpoint_path, self.encode(snapshot))
         return self._checkpoint_path
 
     def _publish_elsewhere(self, snapshot: Snapshot, directory: str | os.PathLike[str] | None, hint: str) -> Path:
         folder = self.folder if directory is None else Path(directory).absolute()
-        files.prepare_folder(folder, existed=directory is None and self._folder_existed)
-        return files.publish_new(folder, files.session_names(hint), encode_session(snapshot))
+        if directory is not None or not self._folder_existed:
+            files.create_folder(folder)
+        return files.publish_new(folder, files.session_names(hint), self.encode(snapshot))
 
     def _mark_written(self, extent: Extent) -> None:
         with self._state_lock:

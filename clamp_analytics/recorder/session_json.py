@@ -17,7 +17,7 @@ from clamp_analytics.recorder.seeds import BLOCK_BITS, BLOCK_MASK, SeedStream
 from clamp_analytics.recorder.validation import validate_score, validate_seed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from clamp_analytics.recorder.buffer import Row, Snapshot
 
@@ -26,6 +26,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST_ALIGNED = int((datetime(9999, 1, 1, tzinfo=UTC) - EPOCH).total_seconds()) * 1_000_000_000
 
 _SECOND = 1_000_000_000
+# The years 1 to 9999, in nanoseconds.
+_FIRST = (datetime(1, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1) * 1000
+_LAST = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1) * 1000
 
 _ACQUIRED = '{"context":%s,"seed":%d,"thread_id":%s,"acquired_at":"%s%06dZ","released_at":'
 _FINISHED = _ACQUIRED + '"%s%06dZ","duration_ms":%d.%06d,"stability_score":%s}'
@@ -76,18 +79,57 @@ class _ScoreCache(dict[float, str]):
         return text
 
 
-def encode_session(snapshot: Snapshot) -> Iterator[bytes]:
-    """Yield the text of a session in chunks of some hundred records."""
-    yield f'{{"stability_score":{snapshot.mean_score()!r},"records": ['.encode()
-    quoted, seconds, scores, seeds = _QuotedCache(), _SecondCache(), _ScoreCache(), SeedStream(snapshot.seed_key)
-    rows, shift = snapshot.rows(), snapshot.shift
+def encode_session(snapshot: Snapshot, labels: Mapping[str, str] | None = None) -> Iterator[bytes]:
+    """Yield the text of a session in chunks of some hundred records.
+
+    Args:
+        snapshot: the records.
+        labels: written as the additional top-level field ``labels``; without labels there is no such field.
+    """
+    yield _header(snapshot.mean_score(), labels).encode()
+    encoder = _ChunkEncoder(snapshot)
+    rows = snapshot.rows()
     separator = ""
-    # Speed matters here: a million records take a second or two. So there is one formatting call per chunk,
-    # numbers are small (within a second, not since 1970), and repeated texts come from caches.
     while chunk := list(islice(rows, _CHUNK)):
+        yield (separator + encoder.encode(chunk)).encode()
+        separator = ", "
+    yield b"] }\n"
+
+
+def _header(mean_score: float, labels: Mapping[str, str] | None) -> str:
+    field = ""
+    if labels:
+        plain = {replace_surrogates(key): replace_surrogates(value) for key, value in labels.items()}
+        field = f'"labels":{json.dumps(plain, ensure_ascii=False, separators=(",", ":"))},'
+    return f'{{"stability_score":{mean_score!r},{field}"records": ['
+
+
+class _ChunkEncoder:
+    """Formats rows of a snapshot.
+
+    Speed matters here: a million records take a second or two. So there is one formatting call per chunk,
+    numbers are small (within a second, not since 1970), and repeated texts come from caches.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._shift = snapshot.shift
+        self._quoted = _QuotedCache()
+        self._seconds = _SecondCache()
+        self._scores = _ScoreCache()
+        self._seeds = SeedStream(snapshot.seed_key)
+
+    def encode(self, rows: list[Row]) -> str:
+        """Return the records separated by commas."""
+        try:
+            return self._encode(rows)
+        except OverflowError:  # a timestamp that a datetime cannot represent
+            return ", ".join(map(self._encode_clamped, rows))
+
+    def _encode(self, rows: list[Row]) -> str:
+        quoted, seconds, scores, seeds, shift = self._quoted, self._seconds, self._scores, self._seeds, self._shift
         templates: list[str] = []
         values: list[str | int] = []
-        for context, thread_id, seed_index, acquired, start, stop, score in chunk:
+        for context, thread_id, seed_index, acquired, start, stop, score in rows:
             second, nanosecond = divmod(acquired + shift, _SECOND)
             seed = ~seed_index if seed_index < 0 else seeds[seed_index >> BLOCK_BITS][seed_index & BLOCK_MASK]
             values += quoted[context], seed, quoted[thread_id], seconds[second], nanosecond // 1000
@@ -98,9 +140,22 @@ def encode_session(snapshot: Snapshot) -> Iterator[bytes]:
             held = stop - start
             later, end = divmod(nanosecond + held, _SECOND)
             values += seconds[second + later], end // 1000, held // 1_000_000, held % 1_000_000, scores[score]
-        yield (separator + ", ".join(templates) % tuple(values)).encode()
-        separator = ", "
-    yield b"] }\n"
+        return ", ".join(templates) % tuple(values)
+
+    def _encode_clamped(self, row: Row) -> str:
+        context, thread_id, seed_index, acquired, start, stop, score = row
+        seed = self._seeds.seed(seed_index)
+        acquired += self._shift
+        values = self._quoted[context], seed, self._quoted[thread_id], *self._timestamp(acquired)
+        if stop is None:
+            return _IN_FLIGHT % values
+        held = stop - start
+        duration = held // 1_000_000, held % 1_000_000
+        return _FINISHED % (*values, *self._timestamp(acquired + held), *duration, self._scores[score])
+
+    def _timestamp(self, nanoseconds: int) -> tuple[str, int]:
+        second, nanosecond = divmod(_clamp(nanoseconds), _SECOND)
+        return self._seconds[second], nanosecond // 1000
 
 
 def build_records(snapshot: Snapshot) -> list[Record]:
@@ -153,5 +208,10 @@ def _to_nanoseconds(timestamp: str) -> int:
     return (datetime.fromisoformat(timestamp) - EPOCH) // timedelta(microseconds=1) * 1000
 
 
+def _clamp(nanoseconds: int) -> int:
+    """Return the nearest time in the years 1 to 9999; a wrong clock must not make a record unwritable."""
+    return min(max(nanoseconds, _FIRST), _LAST)
+
+
 def _to_datetime(nanoseconds: int) -> datetime:
-    return EPOCH + timedelta(microseconds=nanoseconds // 1000)
+    return EPOCH + timedelta(microseconds=_clamp(nanoseconds) // 1000)

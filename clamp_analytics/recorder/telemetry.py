@@ -14,12 +14,18 @@ from clamp_analytics.recorder.buffer import Buffer, Record, Row, SingleCycle, Sn
 from clamp_analytics.recorder.overflow import DropCounter, DropOverflow, RollOverflow
 from clamp_analytics.recorder.process import hooks
 from clamp_analytics.recorder.session import Session
-from clamp_analytics.recorder.session_json import EPOCH, LATEST_ALIGNED, build_records, decode_session, encode_session
+from clamp_analytics.recorder.session_json import EPOCH, LATEST_ALIGNED, build_records, decode_session
 from clamp_analytics.recorder.thread_ids import current_thread_id
-from clamp_analytics.recorder.validation import validate_context, validate_option, validate_score, validate_seed
+from clamp_analytics.recorder.validation import (
+    validate_context,
+    validate_labels,
+    validate_option,
+    validate_score,
+    validate_seed,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
     from pathlib import Path
     from typing import Any, Self
@@ -43,10 +49,14 @@ class EntropyTelemetry:
         seed_source: a function that returns the seeds, for reproducible runs; by default seeds are random.
         on_full: what to do when ``max_records`` is reached: "roll" writes the records in memory as a session
             file of their own, "drop" keeps no further records and counts them in ``dropped``.
-        exit_timeout: seconds that an exit, a SIGTERM or a thread that finds memory full waits for the disk.
+        exit_timeout: seconds without progress of the disk after which an exit, a SIGTERM or a thread that finds
+            memory full stops waiting.
+        labels: names and values that identify the run, such as ``{"commit": "1f3a9c"}``. They are written as an
+            additional top-level field ``labels``, which readers of the specification ignore.
 
     Raises:
-        UsageError: an option is out of range, or ``on_sigterm`` was given outside the main thread.
+        UsageError: an option is out of range, or SIGTERM cannot be handled: outside the main thread, without a
+            free file descriptor, or if a handler was installed by other code than Python.
     """
 
     def __init__(
@@ -61,6 +71,7 @@ class EntropyTelemetry:
         seed_source: Callable[[], int] | None = None,
         on_full: Literal["roll", "drop"] = "roll",
         exit_timeout: float = 5.0,
+        labels: Mapping[str, str] | None = None,
     ) -> None:
         validate_option(checkpoint is None or checkpoint > 0, "checkpoint", checkpoint, "seconds above 0, or None")
         validate_option(max_records is None or max_records > 0, "max_records", max_records, "1 or more, or None")
@@ -75,7 +86,7 @@ class EntropyTelemetry:
         self._needs_writer = self._writes_rest_at_exit or on_sigterm or rolls
         # The buffer for the next cycle; None if the telemetry is disabled.
         self.buffer: Buffer | None
-        self._session = Session(directory, hint, seeds.seed_indexes(seed_source))
+        self._session = Session(directory, hint, seeds.seed_indexes(seed_source), validate_labels(labels))
         self._ids = itertools.count(1)
         self._held: dict[int, SingleCycle] = {}
         self._prepare_buffer()
@@ -97,10 +108,10 @@ class EntropyTelemetry:
         self._dropped = DropCounter()
         self._writer = BackgroundWriter(self._session, self._checkpoint, self._exit_timeout)
         if self._max_records is not None:
-            buffer.finish = (
-                RollOverflow(self._session, self._max_records, self._dropped, self._writer).finish
+            buffer.overflow = (
+                RollOverflow(self._session, self._max_records, self._dropped, self._writer)
                 if self._on_full == "roll"
-                else DropOverflow(self._session, self._max_records, self._dropped).finish
+                else DropOverflow(self._session, self._max_records, self._dropped)
             )
         if self._needs_writer:
             begin, writer = buffer.begin, self._writer
@@ -144,8 +155,14 @@ class EntropyTelemetry:
             return 0
         cycle = SingleCycle(buffer)
         record_id = next(self._ids)
-        cycle.begin((context, current_thread_id(), seed_index, time_ns(), monotonic_ns()))
+        cycle.token = (context, current_thread_id(), seed_index, time_ns(), monotonic_ns())
         self._held[record_id] = cycle
+        try:
+            cycle.begin()
+        except BaseException:  # raised by a signal handler; the caller gets no id
+            del self._held[record_id]
+            cycle.cancel()
+            raise
         return record_id
 
     def record_release(self, record_id: int, stability_score: float = 1.0) -> None:
@@ -163,15 +180,23 @@ class EntropyTelemetry:
         score = validate_score(stability_score, f"record {record_id}")
         if self.buffer is None:
             return
-        # `pop` is one atomic step: of two threads that release the same id, one gets the error.
-        cycle = self._held.pop(record_id, None)
-        if cycle is None:
-            raise AnchorError(
-                "no open record has this id",
-                where=f"record {record_id!r:.100}",
-                hint="release each id that record_acquire returned once",
-            )
-        cycle.finish(stop, score)
+        cycle = self._held.get(record_id)
+        try:
+            # `pop` is one atomic step: of two threads that release the same id, one gets the error.
+            released = self._held.pop(record_id, None)
+            if released is None:
+                raise AnchorError(
+                    "no open record has this id",
+                    where=f"record {record_id!r:.100}",
+                    hint="release each id that record_acquire returned once",
+                )
+            released.finish(stop, score)
+        except AnchorError:
+            raise
+        except BaseException:  # raised by a signal handler
+            if cycle is not None and cycle.is_open and record_id not in self._held:
+                cycle.finish(stop, score)
+            raise
 
     # -- reading ------------------------------------------------------------------------------------------
 
@@ -184,7 +209,7 @@ class EntropyTelemetry:
 
     def to_json(self) -> str:
         """Return the records in memory as the text of a session file."""
-        return b"".join(encode_session(self._snapshot())).decode()
+        return b"".join(self._session.encode(self._snapshot())).decode()
 
     # -- changing -----------------------------------------------------------------------------------------
 
@@ -229,7 +254,8 @@ class EntropyTelemetry:
             return
         for context, thread_id, seed_index, acquired, start, stop, score in rows:
             cycle = SingleCycle(buffer)
-            cycle.begin((context, thread_id, seed_index, acquired - self._session.shift, start))
+            cycle.token = (context, thread_id, seed_index, acquired - self._session.shift, start)
+            cycle.begin()
             if stop is not None:
                 cycle.finish(stop, score)
 

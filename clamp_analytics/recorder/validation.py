@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 from clamp_analytics.errors import AnchorError, UsageError
@@ -68,3 +69,16 @@ def validate_option(valid: bool, option: str, value: object, expected: str) -> N
     """
     if not valid:
         raise UsageError(f"{option} is {value!r:.100}", where="EntropyTelemetry", hint=f"pass {expected}")
+
+
+def validate_labels(labels: Mapping[str, str] | None) -> dict[str, str]:
+    """Return a copy of the labels if they are a mapping from strings to strings.
+
+    Raises:
+        UsageError: they are anything else.
+    """
+    if labels is None:
+        return {}
+    valid = isinstance(labels, Mapping) and all(isinstance(text, str) for pair in labels.items() for text in pair)
+    validate_option(valid, "labels", labels, 'a mapping from strings to strings, such as {"commit": "1f3a9c"}')
+    return dict(labels)

@@ -43,7 +43,7 @@ def python(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         return subprocess.run(
             [*(before or []), sys.executable, *options, str(path)],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONWARNINGS": "default"},
+            env={**os.environ, "PYTHONWARNINGS": "default", "PYTHONUNBUFFERED": ""},
             capture_output=True,
             text=True,
             timeout=120,

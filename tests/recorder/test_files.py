@@ -145,3 +145,23 @@ def test_every_call_of_write_json_writes_all_records_in_memory(telemetry, sessio
 
     counts = [len(session["records"]) for session in sessions(telemetry.write_json().parent)]
     assert sorted(counts) == [1, 2, 2]
+
+
+def test_a_large_session_is_written_in_few_system_calls(telemetry, monkeypatch):
+    # Each system call gives up the interpreter lock, which busy threads return late.
+    sizes = []
+    write = os.write
+
+    def counted(descriptor, data):
+        sizes.append(len(data))
+        return write(descriptor, data)
+
+    anchor = ClampAnchor("x", telemetry)
+    for _ in range(40_000):
+        with anchor:
+            pass
+    monkeypatch.setattr(os, "write", counted)
+    path = telemetry.write_json()
+
+    assert sum(sizes) == path.stat().st_size
+    assert len(sizes) <= 3

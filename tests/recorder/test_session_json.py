@@ -2,6 +2,7 @@ import json
 import math
 import shutil
 import subprocess
+from datetime import datetime
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from clamp_analytics.recorder import ClampAnchor, EntropyTelemetry
 from clamp_analytics.recorder.buffer import Snapshot
-from clamp_analytics.recorder.session_json import encode_session
+from clamp_analytics.recorder.session_json import build_records, encode_session
 
 FIELDS = ["context", "seed", "thread_id", "acquired_at", "released_at", "duration_ms", "stability_score"]
 
@@ -143,3 +144,48 @@ def test_the_package_reads_the_values_in_memory(telemetry):
     memory = telemetry.records()
     assert set(read["acquired_at"].to_list()) == {record.acquired_at for record in memory}
     assert set(read["released_at"].to_list()) == {record.released_at for record in memory}
+
+
+@pytest.mark.parametrize(
+    ("acquired", "timestamp"),
+    [(-(10**20), "0001-01-01T00:00:00.000000Z"), (10**21, "9999-12-31T23:59:59.999999Z")],
+)
+def test_a_clock_outside_the_calendar_gives_the_nearest_timestamp(acquired, timestamp):
+    rows = ["x", "thread", ~5, acquired, 0, 2_500_000, 1.0, "y", "thread", ~6, 1_795_367_876_000_000_000, 0, 1000, 1.0]
+    snapshot = Snapshot(rows, [("open", "thread", ~7, acquired, 0)], b"", 0)
+
+    written = {record["context"]: record for record in json.loads(b"".join(encode_session(snapshot)))["records"]}
+    assert written["x"]["acquired_at"] == written["x"]["released_at"] == timestamp
+    assert written["open"]["acquired_at"] == timestamp
+    assert written["x"]["duration_ms"] == 2.5
+    assert written["y"]["acquired_at"] == "2026-11-22T17:17:56.000000Z"
+    in_memory = {record.context: record for record in build_records(snapshot)}
+    assert in_memory["x"].acquired_at == in_memory["open"].acquired_at == datetime.fromisoformat(timestamp)
+
+
+def test_labels_are_written_as_a_top_level_field(tmp_path):
+    telemetry = EntropyTelemetry(tmp_path, labels={"commit": "1f3a9c", "é\ud800": '"'})
+    with ClampAnchor("x", telemetry):
+        pass
+
+    session = json.loads(telemetry.to_json())
+    assert list(session) == ["stability_score", "labels", "records"]
+    assert session["labels"] == {"commit": "1f3a9c", "é\ufffd": '"'}
+    assert json.loads(telemetry.write_json().read_bytes())["labels"] == session["labels"]
+
+
+def test_a_session_with_labels_can_be_merged(telemetry):
+    other = EntropyTelemetry(labels={"commit": "1f3a9c"})
+    other.record_release(other.record_acquire("x", 5))
+    telemetry.merge_json(other.to_json())
+
+    assert telemetry.records() == other.records()
+
+
+def test_the_package_reads_the_records_of_a_session_with_labels(tmp_path):
+    reading = pytest.importorskip("clamp_analytics.reading")
+    telemetry = EntropyTelemetry(tmp_path, labels={"commit": "1f3a9c"})
+    telemetry.record_release(telemetry.record_acquire("x", 5))
+    telemetry.write_json()
+
+    assert reading.load([str(tmp_path)]).records["seed"].to_list() == [5]

@@ -224,6 +224,11 @@ def test_a_reference_without_a_zone_or_beyond_the_calendar_is_refused(telemetry,
         {"max_records": 0},
         {"max_records": 5, "on_full": "explode"},
         {"exit_timeout": 0},
+        {"labels": "commit"},
+        {"labels": [("commit", "1f3a9c")]},
+        {"labels": {"build": 7}},
+        {"labels": {7: "build"}},
+        {"labels": {"build": None}},
     ],
 )
 def test_options_out_of_range_are_refused(tmp_path, options):
@@ -245,3 +250,22 @@ def test_on_sigterm_outside_the_main_thread_is_refused(tmp_path):
     thread.join()
 
     assert "main thread" in errors[0]
+
+
+def test_labels_are_copied(tmp_path):
+    labels = {"commit": "1f3a9c"}
+    telemetry = EntropyTelemetry(tmp_path, labels=labels)
+    labels["commit"] = "changed"
+
+    assert '"labels":{"commit":"1f3a9c"}' in telemetry.to_json()
+
+
+@pytest.mark.parametrize("time", [-(10**20), 10**21])
+def test_a_record_with_a_clock_outside_the_calendar_is_written(tmp_path, monkeypatch, sessions, time):
+    monkeypatch.setattr("clamp_analytics.recorder.anchor.time_ns", lambda: time)
+    telemetry = EntropyTelemetry(tmp_path)
+    with ClampAnchor("x", telemetry):
+        pass
+    telemetry.write_json()
+
+    assert [len(session["records"]) for session in sessions(tmp_path)] == [1]

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from clamp_analytics.errors import UsageError
 from clamp_analytics.recorder.process import signal_lock
+from clamp_analytics.wording import os_error_reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,9 +55,17 @@ def add_callback(callback: Callable[[], None]) -> None:
                 where="on_sigterm",
                 hint="create the telemetry in the main thread, or use checkpoint= instead",
             )
-        signal.signal(signal.SIGTERM, _handle)
         _previous = current
-        _watchdog.start()
+        signal.signal(signal.SIGTERM, _handle)
+        try:
+            _watchdog.start()
+        except OSError as error:
+            signal.signal(signal.SIGTERM, current)
+            raise UsageError(
+                f"SIGTERM cannot be handled: {os_error_reason(error)}",
+                where="on_sigterm",
+                hint="raise the limit on open files (ulimit -n), or use checkpoint= instead",
+            ) from error
     _callbacks.append(callback)
 
 
@@ -85,7 +94,8 @@ def reset_after_fork() -> None:
     """Start a watchdog for a forked child; the thread and the pipe of the existing one belong to the parent."""
     _watchdog.detach_from_parent()
     if signal.getsignal(signal.SIGTERM) is _handle:
-        _watchdog.start()
+        with contextlib.suppress(OSError):  # no free file descriptor: the handler still runs in most cases
+            _watchdog.start()
 
 
 def _handle(number: int, frame: FrameType | None) -> None:
@@ -136,7 +146,7 @@ class _Watchdog:
             wakeup = signal.set_wakeup_fd(-1)
             if wakeup not in {-1, self._pipe[1]}:
                 signal.set_wakeup_fd(wakeup)
-            os.close(self._pipe[1])  # the thread reads the end of the pipe
+            _close(self._pipe[1])  # the thread reads the end of the pipe
             self._pipe = None
 
     def detach_from_parent(self) -> None:
@@ -144,7 +154,7 @@ class _Watchdog:
         if self._pipe is not None:
             read_end = self._pipe[0]
             self.stop()
-            os.close(read_end)
+            _close(read_end)
         self._runs = self._runs_seen = 0
         self._interrupting = False
 
@@ -156,6 +166,12 @@ class _Watchdog:
         return False
 
     def _watch(self, read_end: int, main_thread: int) -> None:
+        # Daemons close all descriptors, this one included; nothing is left to watch then.
+        with contextlib.suppress(OSError):
+            self._read_signals(read_end, main_thread)
+            os.close(read_end)
+
+    def _read_signals(self, read_end: int, main_thread: int) -> None:
         while received := os.read(read_end, 4096):
             if signal.SIGTERM not in received:
                 continue
@@ -169,7 +185,6 @@ class _Watchdog:
             os.set_blocking(read_end, True)
             self._runs_seen = self._runs
             self._interrupting = False
-        os.close(read_end)
 
     def _interrupt(self, main_thread: int) -> None:
         self._interrupting = True
@@ -179,6 +194,11 @@ class _Watchdog:
             time.sleep(pause)
             pause = min(2 * pause, _MAX_PAUSE)
         time.sleep(_GRACE)
+
+
+def _close(descriptor: int) -> None:
+    with contextlib.suppress(OSError):  # the program may have closed all descriptors
+        os.close(descriptor)
 
 
 _watchdog = _Watchdog()

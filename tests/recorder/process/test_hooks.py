@@ -150,3 +150,27 @@ def test_a_failing_exit_hook_only_prints_if_warnings_are_errors(python):
     assert done.returncode == 0
     assert "RecorderWarning: telemetry was not written" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_exit_writes_the_records_of_daemon_threads_that_never_stop(python, sessions, tmp_path):
+    done = python("""
+        import threading
+        from clamp_analytics.recorder import ClampAnchor, EntropyTelemetry
+        telemetry = EntropyTelemetry("out", write_on_exit=True, exit_timeout=2)
+        enough = threading.Semaphore(0)
+        def work():
+            anchor = ClampAnchor("x", telemetry)
+            while True:
+                for _ in range(1000):
+                    with anchor:
+                        pass
+                enough.release()
+        for _ in range(4):
+            threading.Thread(target=work, daemon=True).start()
+        for _ in range(200):
+            enough.acquire()
+    """)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    [session] = sessions(tmp_path / "out")
+    assert len(session["records"]) >= 200_000

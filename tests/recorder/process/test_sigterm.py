@@ -175,3 +175,32 @@ def test_sigterm_under_load_writes_every_finished_cycle(sessions, tmp_path):
     seeds = [record["seed"] for session in sessions(out) for record in session["records"]]
     assert len(seeds) == len(set(seeds)) > 3000
     assert not [path for path in out.iterdir() if path.suffix != ".json"]
+
+
+def test_without_a_free_descriptor_sigterm_is_refused_and_no_handler_remains(python):
+    done = python("""
+        import os, resource, signal
+        from clamp_analytics.errors import UsageError
+        from clamp_analytics.recorder import EntropyTelemetry
+        before = signal.signal(signal.SIGTERM, lambda number, frame: None)
+        handler = signal.getsignal(signal.SIGTERM)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (16, 16))
+        taken = []
+        try:
+            while True:
+                taken.append(os.dup(0))
+        except OSError:
+            pass
+        try:
+            EntropyTelemetry("out", on_sigterm=True)
+        except UsageError as error:
+            print(error.what)
+        print(signal.getsignal(signal.SIGTERM) is handler)
+        for descriptor in taken:
+            os.close(descriptor)
+        EntropyTelemetry("out", on_sigterm=True).close()
+        print(signal.getsignal(signal.SIGTERM) is handler)
+    """)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "SIGTERM cannot be handled: too many open files\nTrue\nTrue\n"
