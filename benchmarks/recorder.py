@@ -13,7 +13,8 @@ import statistics
 import tempfile
 import threading
 import tracemalloc
-from time import perf_counter, process_time
+from functools import partial
+from time import perf_counter, process_time, sleep
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -31,6 +32,7 @@ _CYCLES = 30_000
 _SPANS = 2_000
 _HELD = 200_000
 _WRITTEN = 1_000_000
+_WRITTEN_BESIDE = 50_000
 
 
 class Row(NamedTuple):
@@ -217,6 +219,58 @@ def _check_session(path: Path) -> None:
     assert session["stability_score"] == 1.0
 
 
+class _BusyThreads:
+    """Threads that compute without a pause, and count how far they get."""
+
+    def __init__(self, number: int) -> None:
+        self._counts = [0] * number
+        self._stopped = False
+        self._threads = [threading.Thread(target=self._work, args=(index,)) for index in range(number)]
+
+    def _work(self, index: int) -> None:
+        while not self._stopped:
+            sum(range(100))
+            self._counts[index] += 1
+
+    def __enter__(self) -> _BusyThreads:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stopped = True
+        for thread in self._threads:
+            thread.join()
+
+    def rate(self, action: Callable[[], object]) -> tuple[float, float]:
+        """Return the seconds that an action takes, and the work of all threads per second meanwhile."""
+        before, begin = sum(self._counts), perf_counter()
+        action()
+        elapsed = perf_counter() - begin
+        return elapsed, (sum(self._counts) - before) / elapsed
+
+
+def _beside_busy_threads() -> list[Row]:
+    """Measure how ``write_json`` and busy threads share the interpreter; fair ratios are 4 and 0.75."""
+    telemetry = EntropyTelemetry()
+    _new(ClampAnchor, "bench", telemetry)(_WRITTEN_BESIDE)
+    slower, shares = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(5):
+            begin = perf_counter()
+            telemetry.write_json(folder)
+            alone = perf_counter() - begin
+            with _BusyThreads(3) as busy:
+                _, undisturbed = busy.rate(partial(sleep, alone))
+                beside, rate = busy.rate(partial(telemetry.write_json, folder))
+            slower.append(beside / alone)
+            shares.append(rate / undisturbed)
+    return [
+        _row("write_json beside 3 busy threads / alone", slower, "at most 8", lambda ratio: ratio <= 8, 1),
+        _row("busy threads beside write_json / without it", shares, "at least 0.5", lambda share: share >= 0.5),
+    ]
+
+
 def rows() -> list[Row]:
     """Run all measurements."""
     telemetry = EntropyTelemetry()
@@ -229,6 +283,7 @@ def rows() -> list[Row]:
             _disabled(),
             _bytes_held(),
             _megabytes_per_second(),
+            *_beside_busy_threads(),
         ]
     finally:
         set_default_telemetry(previous)

@@ -54,7 +54,7 @@ class Session:
         self.folder = Path(directory).absolute()
         self.hint = hint
         self.shift = 0
-        # Counts the chunks of all files, so that a caller who waits sees whether the writer makes progress.
+        # Counts steps of writing, so that a caller who waits sees whether the writer makes progress.
         self.progress = 0
         self._labels = labels
         self._seed_indexes = seed_indexes
@@ -102,6 +102,7 @@ class Session:
             end = max(offset, self._buffer_offset) + len(rows)
             if batch:
                 rows = self._batch_rows() + rows
+        self.progress += 1
         tokens = buffer.without_finished(tokens, rows)
         new_tokens = [token for token in tokens if token not in known]
         return self._snapshot(rows, new_tokens), Extent(end, frozenset(tokens))
@@ -192,7 +193,7 @@ class Session:
     def _write_checkpoint(self, *, batch: bool) -> None:
         snapshot = self._unwritten(batch=batch)[0]
         if snapshot.count:
-            self._checkpoint_path = self._publish(snapshot)
+            self._checkpoint_path = self._publish(snapshot, sync_folder=False)
 
     def _write_batch(self) -> None:
         if self._batch is None:
@@ -214,7 +215,7 @@ class Session:
         self._batch = None
         self.batch_slot.release()
 
-    def _publish(self, snapshot: Snapshot) -> Path:
+    def _publish(self, snapshot: Snapshot, *, sync_folder: bool = True) -> Path:
         """Write a snapshot into the checkpoint file if there is one, otherwise into a new file.
 
         A checkpoint has its final name from the start, so two files never hold the same records.
@@ -224,7 +225,7 @@ class Session:
             self._folder_existed = True
         if self._checkpoint_path is None:
             return files.publish_new(self.folder, files.session_names(self.hint), self.encode(snapshot))
-        files.replace_file(self._checkpoint_path, self.encode(snapshot))
+        files.replace_file(self._checkpoint_path, self.encode(snapshot), sync_folder=sync_folder)
         return self._checkpoint_path
 
     def _publish_elsewhere(self, snapshot: Snapshot, directory: str | os.PathLike[str] | None, hint: str) -> Path:

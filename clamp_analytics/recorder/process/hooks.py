@@ -78,8 +78,13 @@ def register_with_multiprocessing(observer: ProcessObserver) -> None:
     util = sys.modules.get("multiprocessing.util")
     if util is None:
         return
-    util.register_after_fork(observer, _add_finalizer)
-    _add_finalizer(observer)
+    try:
+        util.register_after_fork(observer, _add_finalizer)
+        _add_finalizer(observer)
+    except (AttributeError, ImportError):
+        # Another thread is importing multiprocessing right now. This process is therefore not a child of it, and
+        # its own children call this function after the fork.
+        return
 
 
 def _add_finalizer(observer: ProcessObserver) -> None:

@@ -156,7 +156,7 @@ def test_the_exit_writes_the_records_of_daemon_threads_that_never_stop(python, s
     done = python("""
         import threading
         from clamp_analytics.recorder import ClampAnchor, EntropyTelemetry
-        telemetry = EntropyTelemetry("out", write_on_exit=True, exit_timeout=2)
+        telemetry = EntropyTelemetry("out", write_on_exit=True)
         enough = threading.Semaphore(0)
         def work():
             anchor = ClampAnchor("x", telemetry)
@@ -174,3 +174,17 @@ def test_the_exit_writes_the_records_of_daemon_threads_that_never_stop(python, s
     assert (done.returncode, done.stderr) == (0, "")
     [session] = sessions(tmp_path / "out")
     assert len(session["records"]) >= 200_000
+
+
+def test_recording_while_another_thread_imports_multiprocessing_raises_nothing(python, sessions, tmp_path):
+    done = python("""
+        import sys, types
+        from clamp_analytics.recorder import ClampAnchor, EntropyTelemetry
+        telemetry = EntropyTelemetry("out", write_on_exit=True)
+        sys.modules["multiprocessing.util"] = types.ModuleType("multiprocessing.util")
+        with ClampAnchor("x", telemetry):
+            pass
+    """)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [len(session["records"]) for session in sessions(tmp_path / "out")] == [1]
