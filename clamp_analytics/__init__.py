@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from clamp_analytics.analysis.compare import Comparison, compare, compare_groups
     from clamp_analytics.analysis.drift import Calibration, Drift, calibrate, drift
-    from clamp_analytics.analysis.options import CompareOptions, DriftOptions, SeedOptions
+    from clamp_analytics.analysis.judgement import SeriesJudgement, judge_series
+    from clamp_analytics.analysis.options import CompareOptions, DriftOptions, JudgeOptions, SeedOptions
     from clamp_analytics.analysis.reproducibility import Reproducibility, reproducibility
     from clamp_analytics.analysis.scoring import Scores, score
     from clamp_analytics.analysis.series import METRICS, SessionValues, series, session_values
@@ -59,7 +60,8 @@ __version__ = "0.2.0"
 _NAMES = {
     "analysis.compare": ("Comparison", "compare", "compare_groups"),
     "analysis.drift": ("Calibration", "Drift", "calibrate", "drift"),
-    "analysis.options": ("CompareOptions", "DriftOptions", "SeedOptions"),
+    "analysis.judgement": ("SeriesJudgement", "judge_series"),
+    "analysis.options": ("CompareOptions", "DriftOptions", "JudgeOptions", "SeedOptions"),
     "analysis.reproducibility": ("Reproducibility", "reproducibility"),
     "analysis.scoring": ("Scores", "score"),
     "analysis.series": ("METRICS", "SessionValues", "series", "session_values"),
@@ -123,6 +125,7 @@ __all__ = [
     "Exported",
     "IngestOptions",
     "Ingested",
+    "JudgeOptions",
     "OutputError",
     "Plot",
     "QueryError",
@@ -133,6 +136,7 @@ __all__ = [
     "Reproducibility",
     "Scores",
     "SeedOptions",
+    "SeriesJudgement",
     "SessionValues",
     "Source",
     "SourceError",
@@ -153,6 +157,7 @@ __all__ = [
     "export",
     "ingest",
     "iter_batches",
+    "judge_series",
     "load",
     "named",
     "plot",

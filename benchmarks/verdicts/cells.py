@@ -11,6 +11,7 @@ import numpy as np
 
 from benchmarks.verdicts.noise import NOISE, Floats, Noise, autoregressive, normal, wander_and_white
 from clamp_analytics.analysis.judgement import Direction, SeriesJudgement, Shape, Verdict, judge_many
+from clamp_analytics.analysis.stats.two_sample import compare_means, compare_pairs
 
 Changes = Sequence[tuple[int, float]]
 Count = Callable[[np.random.Generator, int], int]
@@ -45,7 +46,7 @@ class Cell:
 
 def cells() -> list[Cell]:
     """Return all cells of the table."""
-    return [*_false_alarms(), *_contexts(), *_gates(), *_power(), *_newest()]
+    return [*_false_alarms(), *_contexts(), *_gates(), *_power(), *_newest(), *_detectable(), *_compare()]
 
 
 def judge_each(series: Floats) -> list[SeriesJudgement]:
@@ -209,3 +210,54 @@ def _count_last_five(generator: np.random.Generator, rows: int) -> int:
 def _count_caught(generator: np.random.Generator, rows: int, *, noise: Noise, limit: int, suspects: bool) -> int:
     series = shifted(noise(generator, rows, 100 + limit), ((100, STEP_20_PERCENT),))
     return _count_fired(series, first=101, suspects=suspects)
+
+
+def _detectable() -> Iterator[Cell]:
+    row = "a shift of the size that is called detectable is found"
+    for name, noise in (("normal", normal), ("AR .5", autoregressive(0.5)), ("AR .7", autoregressive(0.7))):
+        yield Cell(row, f"{name}, n = 100", 0.70, False, partial(_count_detected, noise=noise), cost=2)
+
+
+def _count_detected(generator: np.random.Generator, rows: int, *, noise: Noise) -> int:
+    """Shift other series than those from which the sizes of the shifts were computed."""
+    sizes = np.array([one.detectable for one in judge_each(noise(generator, rows, 100))])
+    shifts = sizes[:, None] * (np.arange(100) >= 50)
+    return sum(one.verdict is Verdict.REGRESSED for one in judge_each(noise(generator, rows, 100) + shifts))
+
+
+def _compare() -> Iterator[Cell]:
+    row = "compare: the 95 % interval covers"
+    for name, noise, n, target in (
+        ("normal, 5 a side", normal, 5, 0.93),
+        ("normal, 30 a side", normal, 30, 0.93),
+        ("AR .7, 20 a side", autoregressive(0.7), 20, 0.90),
+        ("AR .7, 50 a side", autoregressive(0.7), 50, 0.90),
+    ):
+        yield Cell(row, name, target, False, partial(_count_covered, noise=noise, n=n))
+    row = "compare: p at most .05 without a difference"
+    for name, noise, n, target in (
+        ("AR .7, 20 a side", autoregressive(0.7), 20, 0.06),
+        ("AR .7, 50 a side", autoregressive(0.7), 50, 0.06),
+        ("AR .9 plus white, 50 a side", wander_and_white, 50, 0.10),
+        ("AR .9 plus white, 100 a side", wander_and_white, 100, 0.10),
+    ):
+        yield Cell(row, name, target, True, partial(_count_different, noise=noise, n=n))
+    row = "compare in pairs: +8 %, session sd 15 %, own 3 %"
+    yield Cell(row, "n = 10", 0.95, False, _count_different_pairs)
+
+
+def _count_covered(generator: np.random.Generator, rows: int, *, noise: Noise, n: int) -> int:
+    compared = map(compare_means, noise(generator, rows, n), noise(generator, rows, n))
+    return sum(one.low <= 0 <= one.high for one in compared)
+
+
+def _count_different(generator: np.random.Generator, rows: int, *, noise: Noise, n: int) -> int:
+    compared = map(compare_means, noise(generator, rows, n), noise(generator, rows, n))
+    return sum(one.p_value <= 0.05 for one in compared)
+
+
+def _count_different_pairs(generator: np.random.Generator, rows: int) -> int:
+    session = 0.15 * normal(generator, rows, 10)
+    before = session + 0.03 * normal(generator, rows, 10)
+    after = session + 0.03 * normal(generator, rows, 10) + math.log(1.08)
+    return sum(one.p_value <= 0.05 for one in map(compare_pairs, before, after))

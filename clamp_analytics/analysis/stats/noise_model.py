@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from clamp_analytics.analysis.stats.arrays import Floats, Integers, np
 
-WANDER = (0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.87, 0.92, 0.96, 0.985, 0.996)
+WANDER = (0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.87, 0.92, 0.96, 0.985, 0.996, 0.9992)
 """Correlations of neighbours in the wander that the fit tries; the last is close to a random walk."""
 
 WHITE = (0.0, 0.15, 0.4, 1.0, 2.5, 6.0)
