@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from clamp_analytics.analysis.summary import Summary, artifact, summarize
     from clamp_analytics.analysis.validation import Validation, validate
     from clamp_analytics.api import Exported, export, ingest, query
-    from clamp_analytics.archive.ingest.run import Ingested, IngestOptions
+    from clamp_analytics.archive.ingest.options import IngestOptions
+    from clamp_analytics.archive.ingest.run import Ingested
     from clamp_analytics.batch import Batch
     from clamp_analytics.database import connect, named, run_query
     from clamp_analytics.errors import (
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from clamp_analytics.html_report import Report, ReportOptions, report
     from clamp_analytics.parquet import ExportOptions
     from clamp_analytics.plots import Plot, plot
-    from clamp_analytics.reading import Counts, Reader, Telemetry, iter_batches, load
+    from clamp_analytics.reading import Counts, Reader, ReadingOptions, Telemetry, iter_batches, load
     from clamp_analytics.reading.open_source import Source
     from clamp_analytics.recorder import (
         AnchoredAsyncLock,
@@ -68,7 +69,8 @@ _NAMES = {
     "analysis.summary": ("Summary", "artifact", "summarize"),
     "analysis.validation": ("Validation", "validate"),
     "api": ("Exported", "export", "ingest", "query"),
-    "archive.ingest.run": ("IngestOptions", "Ingested"),
+    "archive.ingest.options": ("IngestOptions",),
+    "archive.ingest.run": ("Ingested",),
     "batch": ("Batch",),
     "database": ("connect", "named", "run_query"),
     "errors": (
@@ -83,7 +85,7 @@ _NAMES = {
     "html_report": ("Report", "ReportOptions", "report"),
     "parquet": ("ExportOptions",),
     "plots": ("Plot", "plot"),
-    "reading": ("Counts", "Reader", "Telemetry", "iter_batches", "load"),
+    "reading": ("Counts", "Reader", "ReadingOptions", "Telemetry", "iter_batches", "load"),
     "reading.open_source": ("Source",),
     "recorder": (
         "AnchorState",
@@ -130,6 +132,7 @@ __all__ = [
     "Plot",
     "QueryError",
     "Reader",
+    "ReadingOptions",
     "RecorderWarning",
     "Report",
     "ReportOptions",

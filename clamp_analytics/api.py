@@ -17,7 +17,8 @@ import polars as pl
 from clamp_analytics import parquet
 from clamp_analytics.analysis.result import Result
 from clamp_analytics.archive.ingest import run
-from clamp_analytics.archive.layout import View
+from clamp_analytics.archive.ingest.options import DEFAULT_INGEST_OPTIONS, IngestOptions
+from clamp_analytics.archive.tables import View
 from clamp_analytics.database import connect, library, run_query
 from clamp_analytics.database import named as named_query
 from clamp_analytics.errors import UsageError
@@ -107,7 +108,7 @@ def ingest(
     source: Sources | Listing,
     archive: str | os.PathLike[str],
     *,
-    options: run.IngestOptions | None = None,
+    options: IngestOptions = DEFAULT_INGEST_OPTIONS,
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> run.Ingested:
@@ -131,9 +132,7 @@ def ingest(
             f"a {type(source).__name__} cannot be ingested, because an archive keeps a ledger of files",
             hint="name the session files",
         )
-    return run.ingest(
-        source, archive, options or run.IngestOptions(), views=library_views(), executor=executor, progress=progress
-    )
+    return run.ingest(source, archive, options, views=library_views(), executor=executor, progress=progress)
 
 
 def library_views() -> list[View]:

@@ -1,4 +1,4 @@
-"""Whether an archive is sound: its tables against each other, and against the files that are still there."""
+"""Check an archive: the consistency of its tables, and the hashes of files that still exist."""
 
 from __future__ import annotations
 
@@ -11,27 +11,33 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from clamp_analytics.archive.forget import existing
-from clamp_analytics.archive.layout import empty_in_memory, require_current
+from clamp_analytics.archive.paths import existing_archive
+from clamp_analytics.archive.tables import empty_archive_in_memory, require_current
 from clamp_analytics.atomic_files import display_name
 from clamp_analytics.errors import SourceError
-from clamp_analytics.reading.archive import open_archive
+from clamp_analytics.reading.archive_connection import check_counts, first_line, open_archive
 
 if TYPE_CHECKING:
     import duckdb
 
 PROBLEMS = {"check": pl.String, "subject": pl.String, "problem": pl.String}
-"""The columns of what is found."""
+"""The columns of the result of a check."""
 
 _CHECKS: dict[str, tuple[str, str]] = {
-    "sessions-twice": (
-        "two sessions have one hash",
+    "repeated-sessions": (
+        "two sessions have the same hash",
         "SELECT session_id FROM sessions WHERE session_id IS NOT NULL GROUP BY ALL HAVING count(*) > 1",
     ),
-    "names-twice": ("two sessions have one name", "SELECT source FROM sessions GROUP BY ALL HAVING count(*) > 1"),
-    "files-twice": ("two rows of the ledger have one path", "SELECT path FROM files GROUP BY ALL HAVING count(*) > 1"),
+    "repeated-names": (
+        "two sessions have the same name",
+        "SELECT source FROM sessions GROUP BY ALL HAVING count(*) > 1",
+    ),
+    "repeated-files": (
+        "two rows of the ledger have the same path",
+        "SELECT path FROM files GROUP BY ALL HAVING count(*) > 1",
+    ),
     "record-counts": (
-        "the session says another number of records than it has",
+        "the session's record_count is not the number of its records",
         "SELECT s.source FROM sessions s "
         "LEFT JOIN (SELECT source, session_id, count(*) AS n FROM records GROUP BY ALL) r "
         "ON r.source = s.source AND r.session_id IS NOT DISTINCT FROM s.session_id "
@@ -47,72 +53,79 @@ _CHECKS: dict[str, tuple[str, str]] = {
         "SELECT DISTINCT source FROM violations WHERE source NOT IN (SELECT source FROM sessions)",
     ),
     "orphan-files": (
-        "the ledger names a session that is not there",
+        "the ledger names a session that does not exist",
         "SELECT path FROM files f LEFT JOIN sessions s ON s.source = f.source "
         "WHERE f.status <> 'forgotten' AND (s.source IS NULL OR s.session_id IS DISTINCT FROM f.session_id)",
     ),
     "forgotten-sessions": (
-        "the session was forgotten, and is there",
+        "the session was forgotten but still exists",
         "SELECT source FROM sessions WHERE session_id IN (SELECT session_id FROM forgotten)",
     ),
-    "places-twice": (
-        "two records have one place",
+    "repeated-indexes": (
+        "two records of a session have the same index",
         "SELECT DISTINCT source FROM (SELECT source FROM records GROUP BY source, record_index HAVING count(*) > 1)",
     ),
     "order": (
-        "records do not lie in the order of the sessions",
+        "records are not in the order of the sessions",
         "SELECT source FROM (SELECT source, lag(source) OVER (ORDER BY rowid) AS before FROM records) "
         "WHERE before IS DISTINCT FROM source GROUP BY source HAVING count(*) > 1",
     ),
     "aggregates": (
-        "the session's figures are not those of its records",
+        "the session's count or times are not those of its records",
         "SELECT s.source FROM sessions s JOIN (SELECT source, count(stability_score) AS scored, "
         "min(acquired_at) AS first, max(acquired_at) AS last FROM records GROUP BY source) r USING (source) "
         "WHERE s.scored_count <> r.scored OR s.first_acquired_at IS DISTINCT FROM r.first "
         "OR s.last_acquired_at IS DISTINCT FROM r.last",
     ),
     "statuses": (
-        "the status is none that is known",
+        "the status is unknown",
         "SELECT path FROM files WHERE status NOT IN ('loaded', 'duplicate', 'rejected', 'forgotten') "
         "UNION ALL SELECT source FROM sessions WHERE status NOT IN ('loaded', 'rejected')",
     ),
 }
-"""Each check with its sentence, and a query for what breaks it."""
+"""Each check with its message, and a query that returns what violates it."""
 
 
 def check(
     archive: str | os.PathLike[str], *, rehash: bool = False, progress: Callable[[int, int], None] | None = None
 ) -> pl.DataFrame:
-    """Look for what is wrong in an archive.
+    """Find what is wrong in an archive.
 
     Args:
         archive: the archive.
-        rehash: whether plain files that are still as the ledger knows them are read, and their hashes compared.
-        progress: is told how many files were read.
+        rehash: whether to read plain files whose size and time have not changed, and compare their hashes.
+        progress: called with the number of files that were read and of all files.
 
     Returns:
-        One row a problem: ``check``, ``subject``, ``problem``; without a row where nothing is wrong.
+        One row per problem: ``check``, ``subject``, ``problem``.
 
     Raises:
-        SourceError: there is no such archive, or it is newer than this package.
-        OutputError: it is older, and must be upgraded before.
+        SourceError: there is no such archive, it has a newer version, or it cannot be read.
+        OutputError: it has an older version and must be upgraded first.
     """
     import duckdb
 
-    place = existing(archive)
-    connection, version = open_archive(place)
+    path = existing_archive(archive)
+    connection, version = open_archive(path, checks_counts=False)
     try:
-        require_current(version, place)
-        rows = list(_problems(connection))
+        require_current(version, path)
+        rows = [*_row_counts(connection, path), *_problems(connection)]
         if rehash:
-            rows += _changed(connection, progress)
+            rows += _changed_files(connection, progress)
     except duckdb.Error as error:
-        what = f"the archive cannot be read: {str(error).splitlines()[0]}"
+        what = f"the archive cannot be read: {first_line(error)}"
         hint = "restore it from a copy, or ingest the sources into a new one"
-        raise SourceError(what, where=display_name(place), hint=hint) from error
+        raise SourceError(what, where=display_name(path), hint=hint) from error
     finally:
         connection.close()
     return pl.DataFrame(rows, schema=PROBLEMS, orient="row")
+
+
+def _row_counts(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[tuple[str, str, str]]:
+    try:
+        check_counts(connection, path)
+    except SourceError as error:
+        yield "row-counts", "meta", error.what
 
 
 def _problems(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, str]]:
@@ -123,19 +136,19 @@ def _problems(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str,
 
 
 def _columns(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, str]]:
-    """Columns that are not there, or of another type: a seed in anything but UBIGINT is no seed any more."""
+    """Columns that are missing or have another type: only UBIGINT holds every seed exactly."""
     query = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal"
-    stands = {(table, column): kind for table, column, kind in connection.execute(query).fetchall()}
-    with closing(empty_in_memory()) as model:
-        for table, column, kind in model.execute(f"{query} ORDER BY ALL").fetchall():
-            if stands.get((table, column)) != kind:
-                yield "columns", f"{table}.{column}", f"it is {stands.get((table, column), 'missing')}, not {kind}"
+    found = {(table, column): kind for table, column, kind in connection.execute(query).fetchall()}
+    with closing(empty_archive_in_memory()) as expected:
+        for table, column, kind in expected.execute(f"{query} ORDER BY ALL").fetchall():
+            if found.get((table, column)) != kind:
+                yield "columns", f"{table}.{column}", f"it is {found.get((table, column), 'missing')}, not {kind}"
 
 
-def _changed(
+def _changed_files(
     connection: duckdb.DuckDBPyConnection, progress: Callable[[int, int], None] | None
 ) -> Iterator[tuple[str, str, str]]:
-    """Files whose bytes are not those that were ingested, though name, size and time say so."""
+    """Files whose bytes have changed although their size and time have not."""
     files = connection.execute(
         "SELECT path, size_bytes, mtime_ns, session_id FROM files "
         "WHERE container IS NULL AND session_id IS NOT NULL ORDER BY path"
@@ -150,7 +163,7 @@ def _changed(
             with Path(path).open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError:
-            # What is gone cannot be compared, and an archive is there to outlive its sources.
+            # A removed file cannot be compared, and an archive may outlive its sources.
             continue
         if digest != session_id:
-            yield "hashes", path, "its bytes are not those that were ingested, though its size and time are"
+            yield "hashes", path, "its bytes have changed since it was ingested, although its size and time have not"

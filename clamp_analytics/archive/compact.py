@@ -1,4 +1,4 @@
-"""An archive written anew, without the room that deletions and many small ingests have left."""
+"""Rewrite an archive to reclaim the free space that deletions and many small ingests leave."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clamp_analytics.archive.forget import existing
-from clamp_analytics.archive.ingest.transaction import refusal
-from clamp_analytics.archive.layout import LEDGER, View, require_current, text, wal_of, write_empty
-from clamp_analytics.archive.lock import temporary_of, writer
+from clamp_analytics.archive.ingest.transaction import write_error
+from clamp_analytics.archive.lock import writer_lock
+from clamp_analytics.archive.paths import existing_archive, temporary_path, wal_path
+from clamp_analytics.archive.tables import LEDGER_TABLES, View, require_current, write_empty_archive
 from clamp_analytics.atomic_files import display_name
 from clamp_analytics.errors import OutputError
-from clamp_analytics.reading.archive import open_archive, open_file
+from clamp_analytics.reading.archive_connection import open_archive, open_database_file
 from clamp_analytics.schema import TABLES
+from clamp_analytics.wording import os_error_reason, sql_string
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,69 +27,69 @@ class Compacted:
 
 
 def compact(archive: str | os.PathLike[str], views: Sequence[View] = (), *, wait_seconds: float = 10.0) -> Compacted:
-    """Write an archive anew beside itself, and put it in its own place in one step.
+    """Rewrite an archive next to itself, and replace it in one step.
 
-    Readers go on with what they have open. Nobody can ingest meanwhile, because the writers' lock is held.
+    Readers that have it open continue with the old file. Nobody can ingest meanwhile, because this holds the lock.
 
     Raises:
         SourceError: there is no such archive.
-        OutputError: it is held by somebody else, must be upgraded, or there is no room; it is as it was.
+        OutputError: another process uses it, it must be upgraded, or the disk is full; it is unchanged.
     """
-    place = existing(archive)
-    with writer(place, "archive compact", wait_seconds):
-        # Opened for writing once, because that moves a log that a killed process left into the file.
-        open_file(place, read_only=False, wait_seconds=wait_seconds).close()
-        before = place.stat()
-        temporary = temporary_of(place)
+    path = existing_archive(archive)
+    with writer_lock(path, "archive compact", wait_seconds):
+        # Opening it for writing moves the log of a killed process into the file.
+        open_database_file(path, read_only=False, wait_seconds=wait_seconds).close()
+        before = path.stat()
+        temporary = temporary_path(path)
         try:
             try:
-                write_empty(temporary, views)
-                _copy(place, temporary)
+                write_empty_archive(temporary, views)
+                _copy(path, temporary)
                 _sync(temporary)
-                now = place.stat()
-                if (now.st_mtime_ns, now.st_ino) != (before.st_mtime_ns, before.st_ino) or _has_log(place):
+                now = path.stat()
+                if (now.st_mtime_ns, now.st_ino) != (before.st_mtime_ns, before.st_ino) or _has_log(path):
                     raise OutputError(
-                        "somebody else wrote to the archive meanwhile, and it is left as it is",
-                        where=display_name(place),
+                        "another program wrote to the archive meanwhile, and it is unchanged",
+                        where=display_name(path),
                         hint="try again when no other program has it open for writing",
                     )
                 os.chmod(temporary, before.st_mode & 0o7777)
-                temporary.replace(place)
-                _sync(place.parent)
+                temporary.replace(path)
+                _sync(path.parent)
             finally:
-                for part in (temporary, wal_of(temporary)):
+                for part in (temporary, wal_path(temporary)):
                     part.unlink(missing_ok=True)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise OutputError(f"the archive cannot be rewritten: {reason}", where=display_name(place)) from error
-        return Compacted(before.st_size, place.stat().st_size)
+            what = f"the archive cannot be rewritten: {os_error_reason(error)}"
+            raise OutputError(what, where=display_name(path)) from error
+        return Compacted(before.st_size, path.stat().st_size)
 
 
-def _copy(place: Path, temporary: Path) -> None:
-    """Copy every table in its order, and what the archive says of itself."""
+def _copy(path: Path, temporary: Path) -> None:
+    """Copy the rows of every table, in order."""
     import duckdb
 
-    connection, version = open_archive(place)
+    connection, version = open_archive(path)
     connection.close()
-    require_current(version, place)
-    new = open_file(temporary, read_only=False)
+    require_current(version, path)
+    new = open_database_file(temporary, read_only=False)
     try:
-        new.execute(f"ATTACH {text(str(place))} AS old (READ_ONLY)")
+        new.execute(f"ATTACH {sql_string(str(path))} AS old (READ_ONLY)")
         new.execute("BEGIN")
         new.execute("DELETE FROM meta")
-        for name in (*TABLES, *(table.name for table in LEDGER)):
+        for name in (*TABLES, *(table.name for table in LEDGER_TABLES)):
             new.execute(f"INSERT INTO {name} BY NAME SELECT * FROM old.{name}")
         new.execute("COMMIT")
         new.execute("DETACH old")
         new.execute("CHECKPOINT")
     except duckdb.Error as error:
-        raise refusal(error, place) from error
+        raise write_error(error, path) from error
     finally:
         new.close()
 
 
-def _has_log(place: Path) -> bool:
-    log = wal_of(place)
+def _has_log(path: Path) -> bool:
+    log = wal_path(path)
     return log.exists() and log.stat().st_size > 0
 
 

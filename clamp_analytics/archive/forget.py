@@ -1,21 +1,20 @@
-"""Sessions out of an archive: by the name of their source, or by their age."""
+"""Remove sessions from an archive, by the name of their source or by age."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from clamp_analytics.archive.ingest.transaction import prune_rejected, writing
-from clamp_analytics.archive.layout import require_current
-from clamp_analytics.archive.lock import writer
-from clamp_analytics.atomic_files import display_name
-from clamp_analytics.errors import SourceError, UsageError
-from clamp_analytics.reading.archive import explained, open_archive
+from clamp_analytics.archive.ingest.transaction import delete_orphaned_rejections, transaction
+from clamp_analytics.archive.lock import writer_lock
+from clamp_analytics.archive.paths import existing_archive
+from clamp_analytics.archive.tables import require_current
+from clamp_analytics.errors import UsageError
+from clamp_analytics.reading.archive_connection import damage_as_source_error, open_archive
 from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS
 
 if TYPE_CHECKING:
@@ -24,13 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """What to forget; a session must meet all that is given.
+    """Which sessions to forget; a session must meet every condition that is given.
 
     Attributes:
-        source: a shell pattern for the ``source`` of sessions; ``*`` stands for slashes, too.
-        older_than: a number of days, or a date: sessions whose latest acquisition was before. One without a usable
-            acquisition is as old as the ingest that added it.
-        allow_return: whether an ingest of the same bytes brings a session back; without it, it stays forgotten.
+        source: a shell pattern for the ``source`` of sessions; ``*`` matches slashes, too.
+        older_than: a number of days, or a date: sessions whose latest acquisition was before. A session
+            without a usable acquisition is as old as the ingest that added it.
+        allow_return: whether a later ingest of the same bytes may add the session again.
     """
 
     source: str | None = None
@@ -51,40 +50,40 @@ def forget(
     Args:
         archive: the archive.
         what: the sessions.
-        dry_run: whether they are only told.
+        dry_run: whether to return the sessions without removing them.
         wait_seconds: how long to wait for another writer, and for readers.
-        now: from when days are counted back; the present by default.
+        now: the time from which days are counted back; the current time by default.
 
     Returns:
         The sessions: ``source``, ``session_id``, ``status``, ``record_count``, ``last_acquired_at``.
 
     Raises:
-        UsageError: nothing says which sessions, or the age is neither a number nor a date.
+        UsageError: there is no condition, or the age is neither a number nor a date.
         SourceError: there is no such archive.
-        OutputError: it is held by somebody else, must be upgraded, or cannot be written.
+        OutputError: another process uses it, it must be upgraded, or it cannot be written.
     """
     if what.source is None and what.older_than is None:
-        raise UsageError("nothing says what to forget", hint="give --source PATTERN, --older-than DAYS, or both")
-    place = existing(archive)
+        raise UsageError("no condition says what to forget", hint="give a pattern for the source, an age, or both")
+    path = existing_archive(archive)
     condition, values = _condition(what, now or datetime.now(UTC))
     if dry_run:
-        connection, version = open_archive(place)
+        connection, version = open_archive(path)
         try:
-            require_current(version, place)
-            with explained(place):
-                return _found(connection, condition, values)
+            require_current(version, path)
+            with damage_as_source_error(path):
+                return _matching_sessions(connection, condition, values)
         finally:
             connection.close()
-    with writer(place, "archive forget", wait_seconds):
-        connection, version = open_archive(place, wait_seconds=wait_seconds)
+    with writer_lock(path, "archive forget", wait_seconds):
+        connection, version = open_archive(path, wait_seconds=wait_seconds)
         connection.close()
-        require_current(version, place)
-        with writing(place, wait_seconds) as connection:
-            found = _found(connection, condition, values)
+        require_current(version, path)
+        with transaction(path, wait_seconds) as connection:
+            found = _matching_sessions(connection, condition, values)
             if found.is_empty():
                 return found
             connection.register("chosen", found.select("source", "session_id"))
-            # Records and violations know their session by its name.
+            # Records and violations refer to their session by its name.
             for table in (VIOLATIONS, RECORDS, SESSIONS):
                 connection.execute(f"DELETE FROM {table.name} WHERE source IN (SELECT source FROM chosen)")
             if what.allow_return:
@@ -103,7 +102,7 @@ def forget(
                     "WHERE source IN (SELECT source FROM chosen)"
                 )
             connection.unregister("chosen")
-            prune_rejected(connection)
+            delete_orphaned_rejections(connection)
             return found
 
 
@@ -114,22 +113,9 @@ _SELECT = (
 )
 
 
-def _found(connection: duckdb.DuckDBPyConnection, condition: str, values: list[object]) -> pl.DataFrame:
+def _matching_sessions(connection: duckdb.DuckDBPyConnection, condition: str, values: list[object]) -> pl.DataFrame:
     frame: pl.DataFrame = connection.sql(f"{_SELECT}{condition} ORDER BY source", params=values).pl()
     return frame
-
-
-def existing(archive: str | os.PathLike[str]) -> Path:
-    """The path of an archive that must be there.
-
-    Raises:
-        SourceError: nothing is there.
-    """
-    place = Path(os.path.realpath(archive))
-    if not place.is_file():
-        hint = "`clamp-analytics ingest SOURCE --archive PATH` makes one"
-        raise SourceError("there is no such archive", where=display_name(os.fspath(archive)), hint=hint)
-    return place
 
 
 def _condition(what: Forget, now: datetime) -> tuple[str, list[object]]:
@@ -145,11 +131,11 @@ def _condition(what: Forget, now: datetime) -> tuple[str, list[object]]:
 
 
 def _instant(text: str, now: datetime) -> datetime:
-    """The moment that a number of days or a date names."""
+    """The time that a number of days or a date denotes."""
     try:
         if text.isdecimal():
             return now - timedelta(days=int(text))
         return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
     except (ValueError, OverflowError) as error:
         hint = "for example 90, or 2026-01-31"
-        raise UsageError(f"{text!r} is neither a number of days nor a date", where="--older-than", hint=hint) from error
+        raise UsageError(f"{text!r} is neither a number of days nor a date", where="older_than", hint=hint) from error

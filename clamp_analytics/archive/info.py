@@ -1,4 +1,4 @@
-"""What an archive holds, in figures."""
+"""Counts and dates of an archive."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from clamp_analytics.archive.forget import existing
-from clamp_analytics.reading.archive import explained, open_archive
+from clamp_analytics.archive.paths import existing_archive
+from clamp_analytics.atomic_files import display_name
+from clamp_analytics.reading.archive_connection import damage_as_source_error, open_archive
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,22 +21,22 @@ LAST_INGESTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """An archive in figures.
+    """Counts and dates of an archive.
 
     Attributes:
         path: the archive.
-        version: the version of its layout.
-        created_by: the tool that made it.
-        created_at: when.
+        version: the version of its tables.
+        created_by: the tool that created it.
+        created_at: the time of its creation.
         sessions: sessions that were loaded.
         rejected: sessions that were rejected.
-        records: records.
-        violations: violations.
+        records: all records.
+        violations: all violations.
         files: files in the ledger.
         forgotten: sessions that were forgotten.
         first_acquired_at: the earliest usable acquisition, UTC.
-        last_acquired_at: the latest, likewise.
-        json_bytes: the size of the session files that it holds.
+        last_acquired_at: the latest usable acquisition, UTC.
+        json_bytes: the size of the session files that were loaded.
         archive_bytes: its own size.
         ingests: the last ingests, the latest first.
     """
@@ -58,15 +59,15 @@ class Info:
 
 
 def info(archive: str | os.PathLike[str]) -> Info:
-    """Look into an archive.
+    """Count what an archive holds.
 
     Raises:
         SourceError: there is no such archive, or it is damaged, or newer than this package.
     """
-    place = existing(archive)
-    connection, version = open_archive(place)
+    path = existing_archive(archive)
+    connection, version = open_archive(path)
     try:
-        with explained(place):
+        with damage_as_source_error(path):
             meta = dict(connection.execute("SELECT name, value FROM meta").fetchall())
             sessions = connection.sql(
                 "SELECT count(*) FILTER (WHERE status = 'loaded') AS sessions, "
@@ -76,7 +77,7 @@ def info(archive: str | os.PathLike[str]) -> Info:
             ).pl()
             columns = "number, started_at, finished_at, tool_version, directory, new, known, rejected, skipped"
             return Info(
-                path=str(place),
+                path=display_name(path),
                 version=version,
                 created_by=meta.get("created_by", ""),
                 created_at=meta.get("created_at", ""),
@@ -84,7 +85,7 @@ def info(archive: str | os.PathLike[str]) -> Info:
                 violations=_count(connection, "violations"),
                 files=_count(connection, "files"),
                 forgotten=_count(connection, "forgotten") if version > 1 else 0,
-                archive_bytes=place.stat().st_size,
+                archive_bytes=path.stat().st_size,
                 ingests=connection.sql(f"SELECT {columns} FROM ingests ORDER BY number DESC LIMIT {LAST_INGESTS}").pl(),
                 **sessions.row(0, named=True),
             )

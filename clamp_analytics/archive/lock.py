@@ -1,11 +1,10 @@
-"""One writer at a time: a lock beside the archive, which ends with the process that holds it."""
+"""A lock that allows one writer of an archive at a time; it ends with the process that holds it."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
-import re
 import socket
 import time
 from collections.abc import Iterator
@@ -13,93 +12,71 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from clamp_analytics.archive.paths import lock_path, remove_leftovers
 from clamp_analytics.atomic_files import display_name, make_folder
 from clamp_analytics.errors import OutputError
-from clamp_analytics.reading.archive import FIRST_PAUSE, LONGEST_PAUSE
+from clamp_analytics.reading.archive_connection import FIRST_PAUSE, LONGEST_PAUSE
+from clamp_analytics.wording import os_error_reason
 
-_UNKNOWN = "another process"
+_UNKNOWN_HOLDER = "another process"
 
 
 @contextmanager
-def writer(archive: Path, task: str, wait_seconds: float) -> Iterator[None]:
-    """Be the only writer of an archive for the length of a block.
+def writer_lock(archive: Path, task: str, wait_seconds: float) -> Iterator[None]:
+    """Be the only writer of an archive for the duration of a block.
 
-    The kernel gives the lock back when its holder dies, however that comes about, so none is ever stale. The file
-    tells who the holder is; it is removed at the end.
+    The kernel releases the lock when its holder dies, for whatever reason, so no lock is ever stale. The lock file
+    says who the holder is, and is removed at the end.
 
     Args:
         archive: the archive, which need not exist.
-        task: what the holder does, for the message that others get.
+        task: what the holder does, for the message that other writers get.
         wait_seconds: how long to wait for another writer.
 
     Raises:
-        OutputError: another writer still holds it at the end, or the file cannot be made.
+        OutputError: another writer still holds the lock at the end, or the file cannot be made.
     """
-    path = lock_file(archive)
-    make_folder(path.parent, "choose another place with --archive")
+    path = lock_path(archive)
+    make_folder(path.parent, "choose another path with --archive")
     try:
-        descriptor = _locked(path, wait_seconds)
+        descriptor = _acquire(path, wait_seconds)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise OutputError(f"the lock beside the archive cannot be made: {reason}", where=display_name(path)) from error
+        what = f"the lock file of the archive cannot be made: {os_error_reason(error)}"
+        raise OutputError(what, where=display_name(path)) from error
     if descriptor is None:
         raise OutputError(
-            f"another writer holds the archive: {holder_of(path)}",
+            f"another writer holds the archive: {lock_holder(path)}",
             where=display_name(archive),
             hint="try again when that is done, or wait for it with --wait SECONDS",
         )
     try:
-        _sign(descriptor, task)
-        _clear_remains(archive)
+        _write_holder(descriptor, task)
+        remove_leftovers(archive)
         yield
     finally:
-        # While it is still locked, so that nobody's fresh lock is removed.
+        # Removed before it is unlocked, so that another writer's new lock file is not removed.
         path.unlink(missing_ok=True)
         os.close(descriptor)
 
 
-def lock_file(archive: Path) -> Path:
-    """Where the lock of an archive is."""
-    return archive.with_name(archive.name + ".lock")
-
-
-def temporary_of(archive: Path) -> Path:
-    """A new name beside an archive for what will take its place; only a writer uses it."""
-    return archive.with_name(f"{_prefix(archive)}{os.urandom(8).hex()}.tmp")
-
-
-def _prefix(archive: Path) -> str:
-    return f".{archive.name}.clamp-"
-
-
-def _clear_remains(archive: Path) -> None:
-    """Remove what a writer that was killed has left; there is no other one now."""
-    pattern = re.compile(re.escape(_prefix(archive)) + r"[0-9a-f]{16}\.tmp(\.wal)?")
-    # What cannot be listed or removed is hidden, and harms nobody.
-    with suppress(OSError):
-        for name in os.listdir(archive.parent):
-            if pattern.fullmatch(name):
-                archive.with_name(name).unlink()
-
-
-def holder_of(path: Path) -> str:
-    """Who holds a lock, in words."""
+def lock_holder(path: Path) -> str:
+    """A description of the process that holds a lock."""
     try:
-        note = json.loads(path.read_text("utf-8"))
-        return f"{note['task']} of process {note['pid']} on {note['host']}, since {note['since']}"
+        holder = json.loads(path.read_text("utf-8"))
+        return f"{holder['task']} of process {holder['pid']} on {holder['host']}, since {holder['since']}"
     except (OSError, ValueError, KeyError, TypeError):
-        return _UNKNOWN
+        return _UNKNOWN_HOLDER
 
 
-def _locked(path: Path, wait_seconds: float) -> int | None:
-    """A descriptor of the locked file; None where somebody else keeps it locked for too long."""
+def _acquire(path: Path, wait_seconds: float) -> int | None:
+    """The descriptor of the locked file; None where another process keeps it locked for too long."""
     end = time.monotonic() + wait_seconds
     pause = FIRST_PAUSE
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Its holder may have removed it between our two steps: then the lock is on a file that nobody sees.
+            # The holder may have removed the file between the two calls; then the lock is on a file without a name.
             if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
                 return descriptor
             os.close(descriptor)
@@ -116,10 +93,10 @@ def _locked(path: Path, wait_seconds: float) -> int | None:
         pause = min(2 * pause, LONGEST_PAUSE)
 
 
-def _sign(descriptor: int, task: str) -> None:
+def _write_holder(descriptor: int, task: str) -> None:
     since = datetime.now(UTC).isoformat(timespec="seconds")
-    note = {"task": task, "pid": os.getpid(), "host": socket.gethostname(), "since": since}
-    # On a full disk the lock holds without its note, and whoever meets it learns less.
+    holder = {"task": task, "pid": os.getpid(), "host": socket.gethostname(), "since": since}
+    # The lock holds without this text, which a full disk may refuse; other writers then get a shorter message.
     with suppress(OSError):
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(note).encode() + b"\n", 0)
+        os.pwrite(descriptor, json.dumps(holder).encode() + b"\n", 0)

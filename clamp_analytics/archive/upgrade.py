@@ -1,4 +1,4 @@
-"""Older layouts to the present one: single steps, all in one transaction."""
+"""Upgrade an older archive to the current version, step by step, in one transaction."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clamp_analytics.archive.forget import existing
-from clamp_analytics.archive.ingest.transaction import writing
-from clamp_analytics.archive.layout import CONTAINERS, FILES, FORGOTTEN, View, put_views, text
-from clamp_analytics.archive.lock import writer
-from clamp_analytics.reading.archive import VERSION, open_archive
+from clamp_analytics.archive.ingest.transaction import transaction
+from clamp_analytics.archive.lock import writer_lock
+from clamp_analytics.archive.paths import existing_archive
+from clamp_analytics.archive.tables import CONTAINERS, FILES, FORGOTTEN, View, create_views
+from clamp_analytics.reading.archive_connection import VERSION, open_archive, record_counts
+from clamp_analytics.wording import sql_string
 
 if TYPE_CHECKING:
     import duckdb
@@ -21,17 +22,17 @@ Step = Callable[["duckdb.DuckDBPyConnection"], None]
 
 @dataclass(frozen=True, slots=True)
 class Upgraded:
-    """The versions of the layout before and after."""
+    """The versions of an archive before and after."""
 
     before: int
     after: int
 
 
-def _containers_and_forgotten(connection: duckdb.DuckDBPyConnection) -> None:
-    """From 1 to 2: containers, names of sessions in the ledger, and what was forgotten."""
+def _add_containers_and_forgotten(connection: duckdb.DuckDBPyConnection) -> None:
+    """From version 1 to 2: tables of containers and forgotten sessions, and the name of each file's session."""
     connection.execute("ALTER TABLE files RENAME TO old_files")
     connection.execute(FILES.ddl())
-    # Version 1 had no duplicates under another name than the session's own, and plain files only.
+    # Version 1 has plain files only, and no file that is a duplicate of a session with another name.
     connection.execute(
         "INSERT INTO files BY NAME SELECT f.path, f.size_bytes, f.mtime_ns, f.session_id, f.status, f.reason, "
         "s.source, f.ingest FROM old_files f LEFT JOIN sessions s USING (session_id)"
@@ -41,24 +42,24 @@ def _containers_and_forgotten(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(FORGOTTEN.ddl())
 
 
-STEPS: Mapping[int, Step] = {1: _containers_and_forgotten}
-"""The step from each older version to the next one."""
+STEPS: Mapping[int, Step] = {1: _add_containers_and_forgotten, 2: record_counts}
+"""The function that upgrades each older version to the next one."""
 
 
 def upgrade(archive: str | os.PathLike[str], views: Sequence[View] = (), *, wait_seconds: float = 10.0) -> Upgraded:
-    """Bring an archive to the present version, with the views of the present library; all or nothing.
+    """Upgrade an archive to the current version, with the views of the current library, in one transaction.
 
     Raises:
-        SourceError: there is no such archive, or it is newer than this package.
-        OutputError: it is held by somebody else, or cannot be written.
+        SourceError: there is no such archive, or it has a newer version.
+        OutputError: another process uses it, or it cannot be written.
     """
-    place = existing(archive)
-    with writer(place, "archive upgrade", wait_seconds):
-        connection, before = open_archive(place, wait_seconds=wait_seconds)
+    path = existing_archive(archive)
+    with writer_lock(path, "archive upgrade", wait_seconds):
+        connection, before = open_archive(path, wait_seconds=wait_seconds)
         connection.close()
-        with writing(place, wait_seconds) as connection:
+        with transaction(path, wait_seconds) as connection:
             for version in range(before, VERSION):
                 STEPS[version](connection)
-            connection.execute(f"UPDATE meta SET value = {text(str(VERSION))} WHERE name = 'schema_version'")
-            put_views(connection, views)
+            connection.execute(f"UPDATE meta SET value = {sql_string(str(VERSION))} WHERE name = 'schema_version'")
+            create_views(connection, views)
     return Upgraded(before, VERSION)

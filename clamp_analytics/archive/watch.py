@@ -1,38 +1,42 @@
-"""Folders followed: what is written there gets into an archive as soon as it is complete."""
+"""Follow folders, and ingest session files as soon as they are written completely."""
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from clamp_analytics.archive.ingest.run import DEFAULTS, Added, Ingested, IngestOptions, ingest
-from clamp_analytics.archive.layout import View
+from clamp_analytics.archive.ingest.options import DEFAULT_INGEST_OPTIONS, IngestOptions
+from clamp_analytics.archive.ingest.run import Added, Ingested, ingest
+from clamp_analytics.archive.tables import View
 from clamp_analytics.atomic_files import display_name
 from clamp_analytics.errors import SourceError, UsageError
 from clamp_analytics.sources import CONTAINER_ENDINGS, ENDING, Listing, list_sources
 from clamp_analytics.sources.names import is_not_session
 
-SETTLE_SECONDS = 0.5
-"""How long a file must keep its size and time before it is read."""
+QUIET_SECONDS = 0.5
+"""How long a file's size and time must stay the same before it is read."""
 
-_READ = (ENDING, *CONTAINER_ENDINGS)
+MAX_QUIET_SECONDS = 86_400
+
+_ENDINGS = (ENDING, *CONTAINER_ENDINGS)
 
 
 class _StoppedError(Exception):
-    """The end was asked for in the middle of an ingest."""
+    """Following was stopped during an ingest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Whom to tell what.
+    """Functions that are called while folders are followed.
 
     Attributes:
-        added: is told which sessions were added, rejected ones included.
-        ingested: is told what an ingest came to.
-        watching: is called once, when what was there is ingested and changes are followed.
+        added: called with the sessions that were added, including rejected ones.
+        ingested: called with the result of each ingest that changed the archive.
+        watching: called once, when the existing files are ingested and changes are followed.
     """
 
     added: Added | None = None
@@ -40,69 +44,73 @@ class Events:
     watching: Callable[[], None] | None = None
 
 
-SILENT = Events()
+NO_EVENTS = Events()
 
 
 def follow(
     folders: Sequence[str],
     archive: str | os.PathLike[str],
     stop: threading.Event,
-    options: IngestOptions = DEFAULTS,
+    options: IngestOptions = DEFAULT_INGEST_OPTIONS,
     *,
     views: Sequence[View] = (),
-    events: Events = SILENT,
-    settle_seconds: float = SETTLE_SECONDS,
+    events: Events = NO_EVENTS,
+    quiet_seconds: float = QUIET_SECONDS,
 ) -> None:
-    """Ingest what is in folders, then whatever comes or changes there, until the end is asked for.
+    """Ingest the files in folders, then every file that is added or changed, until ``stop`` is set.
 
-    A file is read when its size and time have stayed the same for a while; one that is still cut then is rejected,
-    and tried again when it changes. The archive is open only for each commit.
+    A file is read when its size and time have stayed the same for ``quiet_seconds``. A file that is still incomplete
+    then is rejected, and read again when it changes. The archive is open only during each commit.
 
     Args:
         folders: the folders.
-        archive: the archive; it is made where there is none.
-        stop: set it to end; an ingest that is under way ends with the transaction before.
+        archive: the archive; it is created where there is none.
+        stop: set it to end; a running ingest keeps the transactions that are committed.
         options: how to ingest.
         views: the views that a new archive gets.
-        events: whom to tell.
-        settle_seconds: how long a file must stay the same.
+        events: functions to call.
+        quiet_seconds: how long a file's size and time must stay the same.
 
     Raises:
-        SourceError: one of the folders is none, or is removed or renamed while it is followed.
-        UsageError: the package watchfiles is not installed.
+        SourceError: one of the sources is not a folder, or a folder is removed or renamed while it is followed.
+        UsageError: the package watchfiles is not installed, or ``quiet_seconds`` is not a positive number.
         OutputError: the archive cannot be written.
     """
+    if not (math.isfinite(quiet_seconds) and 0 < quiet_seconds <= MAX_QUIET_SECONDS):
+        raise UsageError(
+            f"{quiet_seconds} is not a number of seconds between 0 and {MAX_QUIET_SECONDS:,}", where="quiet time"
+        )
     for folder in folders:
         if not Path(folder).is_dir():
-            raise SourceError("it is no folder", where=display_name(folder), hint="name the folder to follow")
-    places = {folder: _place_of(folder) for folder in folders}
-    changes = _changes(folders, stop, settle_seconds, recursive=options.recursive)
-    take = _Taker(Path(archive), stop, options, views, events)
+            raise SourceError("it is not a folder", where=display_name(folder), hint="name the folder to follow")
+    inodes = {folder: _inode(folder) for folder in folders}
+    changes = _changes(folders, stop, quiet_seconds, recursive=options.recursive)
+    ingest_sources = _Ingester(Path(archive), stop, options, views, events)
     try:
-        # Once before, so that much is not read while changes pile up; once when changes are followed, so that
-        # nothing is lost in between.
-        take(folders)
+        # Once before changes are followed, so that they do not pile up while many files are read; and once after,
+        # so that no file is missed in between.
+        ingest_sources(folders)
         next(changes, None)
-        take(folders)
+        ingest_sources(folders)
         if events.watching is not None:
             events.watching()
         waiting: dict[str, tuple[int, int] | None] = {}
         for changed in changes:
-            for folder, place in places.items():
-                # The system follows what was there, under whatever name, and would never tell of what comes now.
-                if _place_of(folder) != place:
+            for folder, inode in inodes.items():
+                # The system follows the folder that had this name, and would not report changes in another one.
+                if _inode(folder) != inode:
                     raise SourceError(
                         "the folder is gone", where=display_name(folder), hint="watch again when it is there"
                     )
             waiting.update({path: waiting.get(path) for path in changed})
-            if ready := list(_settled(waiting)):
-                take(ready)
+            if ready := list(_unchanged_files(waiting)):
+                ingest_sources(ready)
     except _StoppedError:
         return
 
 
-def _place_of(folder: str) -> tuple[int, int] | None:
-    """Which folder a name stands for; None where there is none."""
+def _inode(folder: str) -> tuple[int, int] | None:
+    """The device and inode of a folder; None where there is none."""
     try:
         status = os.stat(folder)
     except OSError:
@@ -111,16 +119,16 @@ def _place_of(folder: str) -> tuple[int, int] | None:
 
 
 def _changes(
-    folders: Sequence[str], stop: threading.Event, settle_seconds: float, *, recursive: bool
+    folders: Sequence[str], stop: threading.Event, quiet_seconds: float, *, recursive: bool
 ) -> Iterator[set[str]]:
-    """The files that were touched, every ``settle_seconds``, be it none; the first time at once."""
+    """The files that were changed in the last ``quiet_seconds``, possibly none; the first set comes at once."""
     try:
         from watchfiles import Change, watch
     except ImportError as error:
         raise UsageError(
             "following a folder needs the package watchfiles", hint="pip install 'clamp-analytics[watch]'"
         ) from error
-    milliseconds = max(int(settle_seconds * 1000), 1)
+    milliseconds = max(int(quiet_seconds * 1000), 1)
     for changes in watch(
         *folders,
         watch_filter=None,
@@ -135,12 +143,12 @@ def _changes(
         found: set[str] = set()
         for change, path in changes:
             if change != Change.deleted:
-                found.update(_as_found(path, folders, recursive=recursive))
+                found.update(_listed_at(path, folders, recursive=recursive))
         yield found
 
 
-def _as_found(path: str, folders: Iterable[str], *, recursive: bool) -> list[str]:
-    """What a search of the folders would find at a path: it as a file, or the files of a folder that came whole."""
+def _listed_at(path: str, folders: Iterable[str], *, recursive: bool) -> list[str]:
+    """The files that listing the folders would find at a path: the file itself, or the files of a moved folder."""
     for folder in folders:
         inside = os.path.relpath(path, folder)
         if inside == ".." or inside.startswith("../"):
@@ -149,17 +157,17 @@ def _as_found(path: str, folders: Iterable[str], *, recursive: bool) -> list[str
             return []
         name = os.path.join(folder, inside)
         if os.path.isdir(name):
-            # Of what is in it already, the system tells nothing.
+            # The system reports no change for the files that a moved folder holds.
             try:
                 return list_sources([name]).files if recursive and not os.path.islink(name) else []
             except SourceError:
                 return []
-        return [name] if name.endswith(_READ) and not is_not_session(os.path.basename(name)) else []
+        return [name] if name.endswith(_ENDINGS) and not is_not_session(os.path.basename(name)) else []
     return []
 
 
-def _settled(waiting: dict[str, tuple[int, int] | None]) -> Iterator[str]:
-    """Files that are as they were when they were last looked at; they wait no more."""
+def _unchanged_files(waiting: dict[str, tuple[int, int] | None]) -> Iterator[str]:
+    """Remove from ``waiting``, and yield, the files whose size and time are the same as at the last call."""
     for path, before in list(waiting.items()):
         try:
             status = os.stat(path)
@@ -175,8 +183,8 @@ def _settled(waiting: dict[str, tuple[int, int] | None]) -> Iterator[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Taker:
-    """Ingests some sources and tells of it."""
+class _Ingester:
+    """Ingests sources and calls the event functions."""
 
     archive: Path
     stop: threading.Event
@@ -185,7 +193,7 @@ class _Taker:
     events: Events
 
     def __call__(self, sources: Sequence[str]) -> None:
-        listing = self._listed(sources)
+        listing = self._list(sources)
         if listing is None or not listing.files:
             return
         done = ingest(
@@ -193,15 +201,15 @@ class _Taker:
             self.archive,
             self.options,
             views=self.views,
-            progress=self._check,
+            progress=self._raise_if_stopped,
             added=self.events.added,
         )
         if done.changed and self.events.ingested is not None:
             self.events.ingested(done)
-        self._check()
+        self._raise_if_stopped()
 
-    def _listed(self, sources: Sequence[str]) -> Listing | None:
-        """The sources that have not vanished since they were told; None where all have."""
+    def _list(self, sources: Sequence[str]) -> Listing | None:
+        """List the sources that still exist; None where none does."""
         while sources:
             try:
                 return list_sources(sources, recursive=self.options.recursive)
@@ -212,6 +220,6 @@ class _Taker:
                 sources = left
         return None
 
-    def _check(self, *_: int) -> None:
+    def _raise_if_stopped(self, *_: int) -> None:
         if self.stop.is_set():
             raise _StoppedError

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from clamp_analytics.archive.ingest.run import Ingested
-    from clamp_analytics.archive.layout import View
+    from clamp_analytics.archive.tables import View
     from clamp_analytics.sources import Listing
 
 Archive = Annotated[str, typer.Option("--archive", "-a", metavar="PATH", help="The archive; made where it is missing.")]
@@ -64,7 +64,7 @@ def ingest(
     # Where the ledger says what is new, there may be nothing to read, and workers would start for nothing.
     workers = nullcontext() if Path(archive).exists() else early_workers(listing, jobs)
     with workers as executor, progress_bar(len(listing.files)) as progress:
-        from clamp_analytics.archive.ingest.run import IngestOptions
+        from clamp_analytics.archive.ingest.options import IngestOptions
         from clamp_analytics.archive.ingest.run import ingest as add
 
         wanted = IngestOptions(
@@ -119,7 +119,7 @@ def _build_info(snapshot: Path | None, listing: Listing) -> str | None:
 
 def views() -> list[View]:
     """The views of the SQL library, as an archive carries them."""
-    from clamp_analytics.archive.layout import View
+    from clamp_analytics.archive.tables import View
     from clamp_analytics.database.library import library
 
     return [

@@ -82,7 +82,7 @@ def sql(
         put(_listing(output_format, limit), output)
         return
     from clamp_analytics.database import open_database, run_query
-    from clamp_analytics.reading import Reader, collect
+    from clamp_analytics.reading import Reader
 
     sources, text, params = _question(list(arguments or []), name, file, param or [])
     if output_format is SqlFormat.PARQUET and output in (None, STDOUT):
@@ -92,7 +92,7 @@ def sql(
         # Exports alone, or one archive, stay where they are; session files are read into memory.
         stores = [*found.exports, *found.archives]
         stay = not found.files and (not found.archives or len(stores) == 1)
-        tables = stores if stay else collect(Reader(**given, session_ids=True))
+        tables = stores if stay else Reader(**given, session_ids=True).collect()
         database = open_database(tables, jobs=jobs, allow_external=allow_external)
     put(_rendered(run_query(database.connection, text, params), output_format, limit), output)
     tell(f"files: {database.counts}")

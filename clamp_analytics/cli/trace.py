@@ -48,10 +48,10 @@ def trace(
     with reading(sources, jobs, recursive=not no_recursive) as given:
         from clamp_analytics import trace as tracing
         from clamp_analytics.atomic_files import publish
-        from clamp_analytics.reading import Reader, collect
+        from clamp_analytics.reading import Reader
 
         reader = Reader(**given, columns=tracing.COLUMNS)
-        telemetry = collect(reader)
+        telemetry = reader.collect()
     reader.require_sessions()
     made = tracing.trace(telemetry)
     if output == STDOUT:

@@ -53,12 +53,12 @@ def watch(
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    from clamp_analytics.archive.ingest.run import IngestOptions
+    from clamp_analytics.archive.ingest.options import IngestOptions
     from clamp_analytics.archive.watch import Events, follow
 
     wanted = IngestOptions(recursive=not no_recursive, jobs=jobs, wait_seconds=wait, **options.container_settings())
     events = Events(_put_lines, _tell_counts, lambda: tell(f"watching {', '.join(folders)}; Ctrl-C ends"))
-    follow(folders, archive, stop, wanted, views=views(), events=events, settle_seconds=settle)
+    follow(folders, archive, stop, wanted, views=views(), events=events, quiet_seconds=settle)
     tell("ended")
 
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from clamp_analytics.database.library import library
 from clamp_analytics.errors import OutputError, UsageError
 from clamp_analytics.reading import Counts, Reader, Telemetry
-from clamp_analytics.reading.archive import attach
+from clamp_analytics.reading.archive_connection import attach_archive
 from clamp_analytics.reading.executors import checked_jobs
 from clamp_analytics.reading.export import read_manifest
-from clamp_analytics.reading.reader import Progress, Sources, collect
+from clamp_analytics.reading.reader import Progress, Sources
 from clamp_analytics.schema import TABLES, Table, arrow_schema, ddl, meaning
 from clamp_analytics.sources import MANIFEST, is_database
 
@@ -106,9 +106,8 @@ def open_database(
         exports = _only_exports(given)
         archive = _only_archive(given)
         if not exports and archive is None:
-            telemetry = collect(
-                Reader(given, recursive=recursive, jobs=jobs, session_ids=session_ids, progress=progress)
-            )
+            reader = Reader(given, recursive=recursive, jobs=jobs, session_ids=session_ids, progress=progress)
+            telemetry = reader.collect()
     connection = _new_connection(threads, allow_external=allow_external)
     if telemetry is not None:
         _store(connection, telemetry)
@@ -209,7 +208,7 @@ def _only_archive(given: list[str | os.PathLike[str]]) -> str | None:
 
 def _attach_archive(connection: duckdb.DuckDBPyConnection, path: str) -> tuple[Counts, str]:
     """Make the tables views of an archive's, which stays where it is and cannot be written to."""
-    state = attach(connection, path, "archive")
+    state = attach_archive(connection, path, "archive")
     for table in TABLES.values():
         connection.execute(f"CREATE VIEW {table.name} AS SELECT * FROM archive.{table.name}")
         _comment(connection, table.name, table.meaning, ((column.name, meaning(column)) for column in table.columns))

@@ -215,8 +215,12 @@ class EvidenceReader:
         """Raise a ``SourceError`` where no usable session was read."""
         self._reader.require_sessions()
 
-    def fold(self, reduce: Callable[[Batch], Result]) -> Iterator[Result]:
-        """Apply a function to every batch and yield its results in a fixed order."""
+    def fold(self, reduce: Callable[[Batch], Result], *, needs_record_index: bool = True) -> Iterator[Result]:
+        """Apply a function to every batch and yield its results in a fixed order.
+
+        The evidence names records by their index, so the index is always needed.
+        """
+        del needs_record_index
         own = EvidenceFold()
         parts = [own(Batch.empty(COLUMNS))]
         for result, part in self._reader.fold(Together(reduce, own)):

@@ -10,15 +10,26 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from clamp_analytics.reading.reader import Counts, Reader, Telemetry, collect, iter_batches, load
+    from clamp_analytics.reading.options import ReadingOptions
+    from clamp_analytics.reading.reader import Reader, iter_batches, load
+    from clamp_analytics.reading.telemetry import Counts, Telemetry
 
-__all__ = ["Counts", "Reader", "Telemetry", "collect", "iter_batches", "load"]
+__all__ = ["Counts", "Reader", "ReadingOptions", "Telemetry", "iter_batches", "load"]
+
+_MODULES = {
+    "Counts": "telemetry",
+    "Reader": "reader",
+    "ReadingOptions": "options",
+    "Telemetry": "telemetry",
+    "iter_batches": "reader",
+    "load": "reader",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module("clamp_analytics.reading.reader"), name)
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -1,7 +1,7 @@
-"""Runs tasks, in order, on as many workers as there are cores to use.
+"""Run tasks on as many workers as there are cores, and return the results in order.
 
-Everything goes through ``concurrent.futures.Executor``. Decoding holds the interpreter's lock, so the default
-workers are processes; a small amount of work starts none at all.
+Workers are a ``concurrent.futures.Executor``. Decoding holds the interpreter's lock, so the default workers are
+processes; sources that are read faster than a process starts use none.
 """
 
 from __future__ import annotations
@@ -17,52 +17,58 @@ from typing import Protocol, TypeVar
 
 from clamp_analytics.atomic_files import display_name
 from clamp_analytics.errors import UsageError, WorkerError
+from clamp_analytics.reading.options import DEFAULT_OPTIONS
 from clamp_analytics.sources import Listing, size_of
 
 Result = TypeVar("Result")
-Given = TypeVar("Given", covariant=True)
+Output = TypeVar("Output", covariant=True)
 
 
-class Job(Protocol[Given]):
-    """Something to do, here or in another process."""
+class TaskLike(Protocol[Output]):
+    """Something to run, in this process or in another one."""
 
     @property
     def paths(self) -> tuple[str, ...]:
         """The files that it reads."""
 
-    def __call__(self) -> Given:
-        """Do it."""
+    def __call__(self) -> Output:
+        """Run it."""
 
 
-def run(job: Job[Result]) -> Result:
-    """Do a job; a plain function, so that it can be sent to another process.
+class OwnedExecutor(Executor):
+    """Worker processes that this package starts and ends, with everything that was submitted to them.
 
-    Decoding makes a great many objects and no cycle among them. Looking for one takes a fifth of the time, so the
-    collector rests meanwhile.
+    The process that owns them runs tasks, too, while it waits for a result. It never cancels a single task, because
+    ending the workers cancels all of them.
+    """
+
+
+def run(task: TaskLike[Result]) -> Result:
+    """Run a task; a plain function can be pickled and sent to another process.
+
+    Decoding creates very many objects and no reference cycles. Searching for cycles would take a fifth of the time,
+    so the garbage collector is off meanwhile.
     """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        return job()
+        return task()
     finally:
         if was_enabled:
             gc.enable()
 
 
-ALONE_BELOW_BYTES = 12_000_000
-"""Less than this is decoded sooner than a worker starts."""
+IN_FLIGHT_PER_WORKER = 2
+"""Tasks in flight per worker; two keep it busy while results are collected."""
 
-AHEAD = 2
-"""Tasks a worker that are under way; with one alone it would wait for the next."""
-
-KEPT = 4
-"""Tasks a worker that are under way or done and not yet taken; more would only hold memory."""
+PENDING_PER_WORKER = 4
+"""Tasks per worker that are in flight or finished and not yet collected; more would only use memory."""
 
 WAIT_SECONDS = 0.2
-"""How long an interrupt may go unnoticed."""
+"""The longest time that Ctrl-C goes unnoticed."""
 
 NAMES_SHOWN = 10
-"""Files that an error names."""
+"""Files that an error message names."""
 
 
 def usable_cores() -> int:
@@ -71,7 +77,7 @@ def usable_cores() -> int:
 
 
 def checked_jobs(jobs: int | None) -> int:
-    """The number of workers to use; the cores by default.
+    """The number of workers to use; the number of cores by default.
 
     Raises:
         UsageError: it is below 1.
@@ -79,88 +85,105 @@ def checked_jobs(jobs: int | None) -> int:
     if jobs is None:
         return usable_cores()
     if jobs < 1:
-        raise UsageError("the number of jobs must be at least 1", where=f"--jobs {jobs}")
+        raise UsageError("the number of jobs must be at least 1", where=f"jobs {jobs}")
     return jobs
 
 
+def may_start_processes() -> bool:
+    """Whether this process may have children: a daemonic one, such as a worker of ``multiprocessing.Pool``, may not."""
+    import multiprocessing
+
+    return not multiprocessing.current_process().daemon
+
+
 def run_all(
-    tasks: Iterable[tuple[Job[Result], int]], jobs: int, executor: Executor | None = None
-) -> Iterator[tuple[Job[Result], Result]]:
-    """Run tasks and yield each with its result, in their order.
+    tasks: Iterable[tuple[TaskLike[Result], int]],
+    jobs: int,
+    executor: Executor | None = None,
+    workers_from_bytes: int = DEFAULT_OPTIONS.workers_from_bytes,
+) -> Iterator[tuple[TaskLike[Result], Result]]:
+    """Run tasks and yield each with its result, in order.
 
     Args:
-        tasks: each with the bytes that it reads.
-        jobs: how many may run at once.
-        executor: where to run them; None starts processes where it pays, and ends them afterwards.
+        tasks: each task with the number of bytes that it reads.
+        jobs: how many run at once.
+        executor: where to run them; None starts processes where that saves time, and ends them afterwards.
+        workers_from_bytes: tasks that read less than this are run in this process.
 
     Raises:
-        WorkerError: a worker died; the message names the files that were under way.
+        WorkerError: a worker died; the message names the files of the unfinished tasks.
     """
     tasks = iter(tasks)
     if executor is not None:
-        yield from _in_order(executor, (task for task, _ in tasks), jobs)
+        yield from _run_in_order(executor, (task for task, _ in tasks), jobs)
         return
-    first = list(_enough_to_share(tasks)) if jobs > 1 else []
-    work = (task for task, _ in chain(first, tasks))
-    if jobs == 1 or sum(size for _, size in first) < ALONE_BELOW_BYTES:
-        yield from ((task, run(task)) for task in work)
+    first = list(_up_to_bytes(tasks, workers_from_bytes)) if jobs > 1 else []
+    all_tasks = (task for task, _ in chain(first, tasks))
+    if jobs == 1 or sum(size for _, size in first) < workers_from_bytes or not may_start_processes():
+        yield from ((task, run(task)) for task in all_tasks)
         return
-    with processes(jobs - 1) as pool:
-        yield from _in_order(pool, work, jobs)
+    with worker_processes(jobs - 1) as workers:
+        yield from _run_in_order(workers, all_tasks, jobs)
 
 
-def _enough_to_share(tasks: Iterator[tuple[Job[Result], int]]) -> Iterator[tuple[Job[Result], int]]:
-    """The first tasks, up to the amount of work that pays for workers."""
+def _up_to_bytes(tasks: Iterator[tuple[TaskLike[Result], int]], most: int) -> Iterator[tuple[TaskLike[Result], int]]:
+    """The first tasks that together read at least ``most`` bytes, or all tasks."""
     total = 0
     for task, size in tasks:
         yield task, size
         total += size
-        if total >= ALONE_BELOW_BYTES:
+        if total >= most:
             break
 
 
-def _in_order(executor: Executor, tasks: Iterable[Job[Result]], jobs: int) -> Iterator[tuple[Job[Result], Result]]:
-    """Keep the workers busy a few tasks ahead, and hand results out in order.
+def _run_in_order(
+    executor: Executor, tasks: Iterable[TaskLike[Result]], jobs: int
+) -> Iterator[tuple[TaskLike[Result], Result]]:
+    """Keep the workers busy a few tasks ahead, and yield the results in order.
 
-    Beside workers of our own this process is one of the ``jobs``: while the next result is not there, it does a
-    task itself, which saves it from waiting and the machine from one more process.
+    With an ``OwnedExecutor`` this process is one of the ``jobs``: it runs a task itself while the next result is not
+    there yet, which saves one process.
     """
-    ours = jobs > 1 and getattr(executor, "ends_its_futures", False)
-    workers = jobs - 1 if ours else jobs
-    waiting: deque[tuple[Job[Result], Future[Result]]] = deque()
+    is_owned = isinstance(executor, OwnedExecutor)
+    takes_part = is_owned and jobs > 1
+    workers = jobs - 1 if takes_part else jobs
+    pending: deque[tuple[TaskLike[Result], Future[Result]]] = deque()
     tasks = iter(tasks)
 
-    def refill() -> None:
-        under_way = sum(not future.done() for _, future in waiting)
-        for task in islice(tasks, max(min(workers * AHEAD - under_way, jobs * KEPT - len(waiting)), 0)):
-            waiting.append((task, executor.submit(run, task)))
+    def submit_more() -> None:
+        in_flight = sum(not future.done() for _, future in pending)
+        room = min(workers * IN_FLIGHT_PER_WORKER - in_flight, jobs * PENDING_PER_WORKER - len(pending))
+        for task in islice(tasks, max(room, 0)):
+            pending.append((task, executor.submit(run, task)))
 
     try:
-        refill()
-        while waiting:
-            if ours and not waiting[0][1].done() and len(waiting) < jobs * KEPT and (own := next(tasks, None)):
-                waiting.append((own, _done(run(own))))
+        submit_more()
+        while pending:
+            task, future = pending[0]
+            has_room = len(pending) < jobs * PENDING_PER_WORKER
+            if takes_part and not future.done() and has_room and (own_task := next(tasks, None)):
+                pending.append((own_task, _finished(run(own_task))))
             else:
-                _wait_for(waiting[0][1])
-                result = waiting[0][1].result()
-                task, _ = waiting.popleft()
+                _wait_for(future)
+                result = future.result()
+                pending.popleft()
                 yield task, result
-            refill()
+            submit_more()
     except BrokenExecutor as error:
-        lost = [path for task, future in waiting if not future.done() or future.exception() for path in task.paths]
+        lost = [path for task, future in pending if not future.done() or future.exception() for path in task.paths]
         raise WorkerError(
             "a worker ended before its work was done (killed, or out of memory)",
-            where=_names(list(dict.fromkeys(lost))),
-            hint="fewer workers need less memory: try --jobs 1",
+            where=_file_names(list(dict.fromkeys(lost))),
+            hint="fewer workers need less memory: try 1 job",
         ) from error
     except BaseException:
-        if not getattr(executor, "ends_its_futures", False):
-            for _, future in waiting:
+        if not is_owned:
+            for _, future in pending:
                 future.cancel()
         raise
 
 
-def _done(result: Result) -> Future[Result]:
+def _finished(result: Result) -> Future[Result]:
     future: Future[Result] = Future()
     future.set_result(result)
     return future
@@ -172,48 +195,48 @@ def _wait_for(future: Future[Result]) -> None:
         wait([future], timeout=WAIT_SECONDS)
 
 
-def _names(paths: Sequence[str]) -> str:
+def _file_names(paths: Sequence[str]) -> str:
     shown = ", ".join(display_name(path) for path in paths[:NAMES_SHOWN])
     return shown + (f" and {len(paths) - NAMES_SHOWN} more" if len(paths) > NAMES_SHOWN else "")
 
 
 @contextmanager
 def early_workers(listing: Listing, jobs: int | None) -> Iterator[Executor | None]:
-    """Workers for a command that has not imported an engine yet; None where there is too little to read.
+    """Workers for a command that has not imported an engine yet; None where the sources are small.
 
-    A process that has one thread may fork, which is the quickest way to a worker, and the workers then import the
+    A process with one thread may fork, which is the fastest way to start a worker, and the workers then import the
     engines while this process does.
     """
     count = checked_jobs(jobs)
-    if count == 1 or not _is_much(listing.files):
+    if count == 1 or not _is_large(listing.files) or not may_start_processes():
         yield None
         return
-    # Each process has one core; an engine's threads beside it would only get in the way of the other processes.
+    # Each process has one core; further threads of an engine would only compete with the other processes.
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
-    with processes(count - 1) as pool:
-        # The first job starts the workers.
-        pool.submit(int)
-        yield pool
+    with worker_processes(count - 1) as workers:
+        # The first submitted function starts the workers.
+        workers.submit(int)
+        yield workers
 
 
-def _is_much(paths: Iterable[str]) -> bool:
+def _is_large(paths: Iterable[str]) -> bool:
     total = 0
     for path in paths:
         total += size_of(path)
-        if total >= ALONE_BELOW_BYTES:
+        if total >= DEFAULT_OPTIONS.workers_from_bytes:
             return True
     return False
 
 
 @contextmanager
-def processes(jobs: int) -> Iterator[Executor]:
-    """Worker processes that end with the block, at once where it ends by an exception."""
-    from clamp_analytics.reading.worker_processes import Workers
+def worker_processes(count: int) -> Iterator[OwnedExecutor]:
+    """Worker processes that end with the block, immediately where it ends with an exception."""
+    from clamp_analytics.reading.worker_processes import WorkerProcesses
 
-    pool = Workers(jobs)
+    workers = WorkerProcesses(count)
     try:
-        yield pool
+        yield workers
     except BaseException:
-        pool.end()
+        workers.terminate()
         raise
-    pool.shutdown()
+    workers.shutdown()

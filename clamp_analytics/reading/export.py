@@ -1,6 +1,6 @@
-"""Parquet exports as sources: the manifest, and the batches that the files hold.
+"""Read Parquet exports: the manifest, and the batches of the Parquet files.
 
-The files are plain Parquet. What makes a folder of them an export, and a complete one, is its manifest.
+The files are plain Parquet. The manifest marks the folder as a complete export and lists its files.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, Table, empty_f
 from clamp_analytics.sources import MANIFEST
 
 FORMAT = "clamp-analytics-export"
-ROWS_AT_ONCE = 262_144
+BATCH_ROWS = 262_144
 """Rows of a Parquet file that are in memory at once; about one row group."""
 
 VERSION = 1
-"""The version of the layout; a reader refuses a newer one."""
+"""The version of the manifest; a reader refuses a newer one."""
 
-_AGAIN = "export the sources again"
+_HINT = "export the sources again"
 
 
 class ExportedFile(msgspec.Struct, frozen=True):
     """One Parquet file of an export.
 
     Attributes:
-        table: the table whose rows it holds.
-        path: where it is, relative to the export.
-        rows: its rows.
+        table: the table that its rows belong to.
+        path: its path, relative to the export.
+        rows: the number of rows.
         size_bytes: its size.
         sha256: the hash of its bytes.
     """
@@ -46,14 +46,14 @@ class ExportedFile(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What an export consists of and where it came from.
+    """The files of an export, and where its rows come from.
 
     Attributes:
         format: marks the folder as an export.
-        version: the version of its layout.
-        package_version: the version that wrote it.
-        source_directory: the folder that the session files were found in.
-        skipped: entries passed over when they were read, by reason.
+        version: the version of the manifest.
+        package_version: the version of clamp-analytics that wrote it.
+        source_directory: the folder of the session files.
+        skipped: entries that were skipped when the files were read, by reason.
         partition_by: the columns that the records are partitioned by.
         build_info: the provenance snapshot's JSON text; None where there was none.
         files: the Parquet files.
@@ -70,7 +70,7 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 class _Header(msgspec.Struct):
-    """What a manifest of any version says of itself."""
+    """The fields that a manifest of any version has."""
 
     format: str
     version: int
@@ -80,7 +80,7 @@ def read_manifest(folder: str) -> Manifest:
     """The manifest of an export, checked against the files that are there.
 
     Raises:
-        SourceError: it is damaged, of another version, or a file is missing or of another size.
+        SourceError: it is damaged or has another version, or a file is missing or has another size.
     """
     path = Path(folder, MANIFEST)
     try:
@@ -88,20 +88,20 @@ def read_manifest(folder: str) -> Manifest:
         _check_header(msgspec.json.decode(data, type=_Header), path)
         manifest = msgspec.json.decode(data, type=Manifest)
     except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
-        raise SourceError(f"the export's manifest cannot be read: {error}", where=str(path), hint=_AGAIN) from error
+        raise SourceError(f"the export's manifest cannot be read: {error}", where=str(path), hint=_HINT) from error
     for file in manifest.files:
         inside = PurePosixPath(file.path)
         if inside.is_absolute() or ".." in inside.parts or "\0" in file.path:
             raise SourceError(f"the export names a file outside of itself: {file.path!r}", where=str(path))
         part = Path(folder, inside)
         if not part.is_file() or part.stat().st_size != file.size_bytes:
-            raise SourceError("a file of the export is missing or was changed", where=str(part), hint=_AGAIN)
+            raise SourceError("a file of the export is missing or was changed", where=str(part), hint=_HINT)
     return manifest
 
 
 def _check_header(header: _Header, path: Path) -> None:
     if header.format != FORMAT:
-        raise SourceError(f"it is no manifest of an export: its format is {header.format!r}", where=str(path))
+        raise SourceError(f"it is not the manifest of an export: its format is {header.format!r}", where=str(path))
     if header.version > VERSION:
         raise SourceError(
             f"the export has version {header.version}, and this package reads up to {VERSION}",
@@ -109,14 +109,14 @@ def _check_header(header: _Header, path: Path) -> None:
             hint="upgrade clamp-analytics, or export again",
         )
     if header.version < 1:
-        raise SourceError(f"there is no version {header.version} of an export", where=str(path), hint=_AGAIN)
+        raise SourceError(f"there is no version {header.version} of an export", where=str(path), hint=_HINT)
 
 
 def read_export(folder: str, manifest: Manifest, columns: Collection[str]) -> Iterator[Batch]:
-    """The batches of an export: first the sessions, then the violations, then the records, file by file.
+    """Read the batches of an export: first sessions, then violations, then records, file by file.
 
     Raises:
-        SourceError: a file is not what the manifest says, or does not hold its table.
+        SourceError: a file differs from the manifest, or has the columns of another table.
     """
     wanted = [name for name in RECORDS.names if name in columns]
     no_sessions, no_violations = empty_frame(SESSIONS), empty_frame(VIOLATIONS)
@@ -130,24 +130,24 @@ def read_export(folder: str, manifest: Manifest, columns: Collection[str]) -> It
 
 
 def _slices(folder: str, manifest: Manifest, table: Table, columns: list[str]) -> Iterator[pl.DataFrame]:
-    """The rows of a table, some at a time, so that a large file need not fit in memory."""
-    for listed in manifest.files:
-        if listed.table != table.name:
+    """The rows of a table in slices, so that a large file need not fit in memory."""
+    for exported in manifest.files:
+        if exported.table != table.name:
             continue
-        path = Path(folder, listed.path)
+        path = Path(folder, exported.path)
         try:
             with path.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != listed.sha256:
-                    raise SourceError("a file of the export was changed", where=str(path), hint=_AGAIN)
+                if hashlib.file_digest(file, "sha256").hexdigest() != exported.sha256:
+                    raise SourceError("a file of the export was changed", where=str(path), hint=_HINT)
             rows = pl.scan_parquet(path, glob=False, hive_partitioning=False)
             if rows.collect_schema() != polars_schema(table):
                 raise SourceError(
-                    f"a file of the export does not hold the table {table.name}", where=str(path), hint=_AGAIN
+                    f"a file of the export does not hold the table {table.name}", where=str(path), hint=_HINT
                 )
-            for start in range(0, listed.rows, ROWS_AT_ONCE):
-                yield rows.select(columns).slice(start, ROWS_AT_ONCE).collect()
+            for start in range(0, exported.rows, BATCH_ROWS):
+                yield rows.select(columns).slice(start, BATCH_ROWS).collect()
         except (OSError, pl.exceptions.PolarsError) as error:
-            raise SourceError(f"a file of the export cannot be read: {error}", where=str(path), hint=_AGAIN) from error
+            raise SourceError(f"a file of the export cannot be read: {error}", where=str(path), hint=_HINT) from error
 
 
 def _batch(sessions: pl.DataFrame, records: pl.DataFrame, violations: pl.DataFrame) -> Batch:

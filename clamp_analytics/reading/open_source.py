@@ -14,8 +14,9 @@ import polars as pl
 
 from clamp_analytics.batch import Batch
 from clamp_analytics.errors import SourceError, UsageError
-from clamp_analytics.reading.archive import State, state_of
-from clamp_analytics.reading.reader import Counts, Reader, Sources, Telemetry, require_sessions
+from clamp_analytics.reading.archive_connection import ArchiveState, archive_state
+from clamp_analytics.reading.reader import Reader, Sources
+from clamp_analytics.reading.telemetry import Counts, Telemetry, require_sessions
 from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, Status, Table, empty_frame, polars_schema
 from clamp_analytics.sources import Listing
 from clamp_analytics.wording import sql_name
@@ -48,8 +49,8 @@ class BatchReader(Protocol):
     def counts(self) -> Counts:
         """The files read so far."""
 
-    def fold(self, reduce: Callable[[Batch], Result]) -> Iterator[Result]:
-        """Apply a function to every batch and yield its results in a fixed order."""
+    def fold(self, reduce: Callable[[Batch], Result], *, needs_record_index: bool = True) -> Iterator[Result]:
+        """Apply a function to every batch and yield its results in a fixed order; see ``Reader.fold``."""
 
     def require_sessions(self) -> None:
         """Raise a ``SourceError`` where no usable session was read."""
@@ -91,8 +92,10 @@ class TableReader:
         """The files read so far."""
         return Counts(self._loaded, self._rejected, self.skipped.total())
 
-    def fold(self, reduce: Callable[[Batch], Result]) -> Iterator[Result]:
+    def fold(self, reduce: Callable[[Batch], Result], *, needs_record_index: bool = True) -> Iterator[Result]:
         """Apply a function to every batch and yield its results in order."""
+        # The rows have their index already.
+        del needs_record_index
         for batch in self._batches:
             loaded = int((batch.sessions["status"] == Status.LOADED.value).sum())
             self._loaded += loaded
@@ -169,7 +172,7 @@ def _connection_reader(connection: duckdb.DuckDBPyConnection, columns: Collectio
     )
 
 
-def _archive_state(connection: duckdb.DuckDBPyConnection) -> State | None:
+def _archive_state(connection: duckdb.DuckDBPyConnection) -> ArchiveState | None:
     """The state of the archive that a connection has open; None where it has not just one."""
     found = connection.execute(
         "SELECT database_name, schema_name FROM duckdb_tables() WHERE table_name = 'ingests'"
@@ -178,7 +181,7 @@ def _archive_state(connection: duckdb.DuckDBPyConnection) -> State | None:
         return None
     schema = ".".join(map(sql_name, found[0]))
     versions = connection.execute(f"SELECT value FROM {schema}.meta WHERE name = 'schema_version'").fetchall()
-    return state_of(connection, int(versions[0][0]), schema)
+    return archive_state(connection, int(versions[0][0]), schema)
 
 
 def _connection_batches(connection: duckdb.DuckDBPyConnection, columns: list[str]) -> Iterator[Batch]:

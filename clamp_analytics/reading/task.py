@@ -1,6 +1,6 @@
-"""One share of the work: some files, read, decoded, and reduced to what is wanted of them.
+"""``Task``: read some files, decode them into one batch, and reduce the batch.
 
-A task runs the same in this process, in a worker process, or on any executor a user passes in.
+A task does the same in this process, in a worker process, or on any executor that the user passes in.
 """
 
 from __future__ import annotations
@@ -15,40 +15,39 @@ import polars as pl
 from clamp_analytics.atomic_files import display_name
 from clamp_analytics.batch import Batch
 from clamp_analytics.decode.batch_builder import BatchBuilder, mark_unreadable
-from clamp_analytics.decode.typed import Layouts
-from clamp_analytics.reading.buffers import BUFFERS
+from clamp_analytics.reading.per_thread import thread_buffers, thread_layouts
 from clamp_analytics.schema import Status
 from clamp_analytics.sources import LazyMember, MismatchError, Rejected, UnreadableError, format_of, read_into
 
 Result = TypeVar("Result")
 
 Content = bytes | LazyMember | Rejected
-"""What is known of a file besides its path: its bytes, where in a container they are, or why it is not read."""
-
-LAYOUTS = Layouts()
-"""What this process has learnt about the keys of files. It changes how fast a file is read, never what is read."""
+"""Content of a file that is not read by its path: its bytes, the container member to unpack, or why it is rejected."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
-    """What is wanted of the files.
+    """What to read of each file.
 
     Attributes:
         columns: the columns of ``records``.
         session_ids: whether each file is hashed.
+        needs_record_index: whether the reduction uses a record's index in its file. Where it does not, each part of
+            a large file is reduced by the worker that reads it, before the indexes are known.
     """
 
     columns: frozenset[str]
     session_ids: bool = False
+    needs_record_index: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class TaskResult(Generic[Result]):
-    """What a task gives back.
+    """The result of a task.
 
     Attributes:
-        result: what its batch was reduced to.
-        ledger: one row a file, in order: ``loaded``, ``size_bytes``, ``record_count``, ``seed_sum`` and ``digest``.
+        result: the reduced batch.
+        ledger: one row per file, in order: ``loaded``, ``size_bytes``, ``record_count``, ``seed_sum`` and ``digest``.
     """
 
     result: Result
@@ -57,45 +56,50 @@ class TaskResult(Generic[Result]):
 
 @dataclass(frozen=True, slots=True)
 class Task(Generic[Result]):
-    """Files to read as one batch, and what to make of it."""
+    """Files that are read as one batch, and the function that reduces it."""
 
     paths: tuple[str, ...]
     request: ReadRequest
     reduce: Callable[[Batch], Result]
     contents: Mapping[int, Content] = field(default_factory=dict)
-    """What is not read by its path, by its place among the paths: standard input, and what containers hold."""
+    """Files that are not read by their path, by index in ``paths``: standard input and members of containers."""
 
     def __call__(self) -> TaskResult[Result]:
         """Read, decode and reduce the files."""
-        builder = BatchBuilder(self.request.columns, LAYOUTS)
+        builder = BatchBuilder(self.request.columns, thread_layouts())
         digests: list[bytes | None] = [None] * len(self.paths)
-        buffers = BUFFERS.of_files(len(self.paths))
-        for place, (path, buffer) in enumerate(zip(self.paths, buffers, strict=True)):
-            source, content = display_name(path), self.contents.get(place)
+        buffers = thread_buffers().for_files(len(self.paths))
+        for index, (path, buffer) in enumerate(zip(self.paths, buffers, strict=True)):
+            source, content = display_name(path), self.contents.get(index)
             if isinstance(content, Rejected):
                 builder.add_unreadable(source, content.why, content.rule)
                 continue
             try:
-                data = read_into(buffer, path) if content is None else _data_of(content)
+                data = read_into(buffer, path) if content is None else content_bytes(content)
             except UnreadableError as error:
                 builder.add_unreadable(source, str(error), error.rule)
                 continue
             digest = hashlib.sha256(data) if self.request.session_ids or content is not None else None
             session = builder.add(source, data, digest.hexdigest() if digest and self.request.session_ids else None)
             if content is not None and digest:
-                digests[place] = digest.digest()
+                digests[index] = digest.digest()
             if session.status is Status.REJECTED and (found := format_of(data)):
                 mark_unreadable(session, f"its bytes say {found}", MismatchError.rule)
         batch = builder.build()
         return TaskResult(self.reduce(batch), ledger_of(batch, digests))
 
 
-def _data_of(content: bytes | LazyMember) -> bytes:
+def content_bytes(content: bytes | LazyMember) -> bytes:
+    """The bytes of a file that is not read by its path.
+
+    Raises:
+        UnreadableError: the member of a container is damaged or too large.
+    """
     return content if isinstance(content, bytes) else content.read()
 
 
 def ledger_of(batch: Batch, digests: Sequence[bytes | None] | None = None) -> pl.DataFrame:
-    """What the whole run needs to know of a batch's files.
+    """The columns of ``sessions`` that find repeated sessions after the last batch is read.
 
     Args:
         batch: the batch.
@@ -110,7 +114,7 @@ def ledger_of(batch: Batch, digests: Sequence[bytes | None] | None = None) -> pl
     )
 
 
-NO_LEDGER = pl.DataFrame(
+EMPTY_LEDGER = pl.DataFrame(
     schema={
         "loaded": pl.Boolean,
         "size_bytes": pl.UInt64,
@@ -119,4 +123,4 @@ NO_LEDGER = pl.DataFrame(
         "digest": pl.Binary,
     }
 )
-"""The ledger of a share without a file of its own."""
+"""The ledger of a batch without sessions."""

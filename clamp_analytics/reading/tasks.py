@@ -1,7 +1,8 @@
-"""Cuts files, and what containers hold, into tasks of about one batch each, and puts their results together again.
+"""Divide files and members of containers into tasks of about one batch, and collect their results in order.
 
-The cut depends on the files alone, never on the number of workers, so results do not either. A zip's members and
-compressed files are read by whoever does the task; the members of a tar come out of their stream here.
+The division depends on the files alone and not on the number of workers, so the results do not either. Members of a
+zip and compressed files are unpacked by the worker that runs the task; members of a tar come from a stream, which is
+read here.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from clamp_analytics.batch import Batch
-from clamp_analytics.reading.executors import Job, run_all
-from clamp_analytics.reading.large_file import LARGE_BYTES, Part, PartTask, frame_of, join
-from clamp_analytics.reading.task import Content, ReadRequest, Task, TaskResult
+from clamp_analytics.reading.executors import TaskLike, run_all
+from clamp_analytics.reading.joined_parts import join_parts
+from clamp_analytics.reading.large_file import Part, PartTask, plan_parts
+from clamp_analytics.reading.options import DEFAULT_OPTIONS, ReadingOptions
+from clamp_analytics.reading.repeated_sessions import REPEATED, SeenContents
+from clamp_analytics.reading.task import Content, ReadRequest, Task, TaskResult, content_bytes
 from clamp_analytics.sources import (
     CONTAINER_ENDINGS,
     DEFAULT_LIMITS,
@@ -25,6 +29,7 @@ from clamp_analytics.sources import (
     LazyMember,
     Rejected,
     Skipped,
+    UnreadableError,
     open_container,
     read_bytes,
     size_of,
@@ -33,147 +38,188 @@ from clamp_analytics.sources import (
 
 Result = TypeVar("Result")
 
-BATCH_BYTES = 10_000_000
-"""About 40,000 records: enough that starting a pass over them costs little, and few enough to share out evenly."""
-
-BATCH_FILES = 4_000
-"""Bounds the files of a batch where they hold next to nothing."""
-
 
 @dataclass(slots=True)
 class Containers:
-    """How containers are read, and what they turned out to hold besides sessions.
+    """How containers are read, and what was counted while reading them.
 
     Attributes:
-        limits: how much each may hold.
-        salvage: whether the whole members of a damaged one are kept.
-        skipped: entries that were passed over, by reason.
-        passed: likewise, by container, of those that were read to their end.
-        found: sessions that were found in them so far.
-        opened: how many were opened so far.
+        limits: how much one container may hold.
+        salvage: whether intact members of a damaged container are read.
+        skipped: skipped entries, by reason.
+        skipped_in: skipped entries of each container that was read to its end, by reason.
+        members: sessions found in containers so far.
+        opened: containers opened so far.
     """
 
     limits: ContainerLimits = DEFAULT_LIMITS
     salvage: bool = False
     skipped: Counter[str] = field(default_factory=Counter)
-    passed: dict[str, Counter[str]] = field(default_factory=dict)
-    found: int = 0
+    skipped_in: dict[str, Counter[str]] = field(default_factory=dict)
+    members: int = 0
     opened: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class _Done(Generic[Result]):
-    """A task that is done already, in its place among the others."""
+class _FinishedTask(Generic[Result]):
+    """A task that has run already; it keeps its position among the others."""
 
     paths: tuple[str, ...]
-    share: TaskResult[Result]
+    result: TaskResult[Result]
 
     def __call__(self) -> TaskResult[Result]:
-        """What it gave."""
-        return self.share
+        """The result."""
+        return self.result
 
 
-def read_files(
-    paths: Iterable[str],
-    request: ReadRequest,
-    reduce: Callable[[Batch], Result],
-    jobs: int,
-    executor: Executor | None,
-    containers: Containers | None = None,
-) -> Iterator[tuple[tuple[str, ...], TaskResult[Result]]]:
-    """Read files and yield what their batches reduce to, in the order of the files.
+class _File(NamedTuple):
+    """A session file to read.
 
-    Yields:
-        The files of each row of a share's ledger, with the share.
-
-    Raises:
-        WorkerError: a worker process died.
+    Attributes:
+        path: its path.
+        content: what to read instead of the path; None for a plain file.
+        size: about how many bytes it has.
     """
-    parts: list[Part[Result]] = []
-    tasks = _tasks(paths, request, reduce, containers or Containers())
-    for task, given in run_all(tasks, jobs, executor):
-        if isinstance(given, TaskResult):
-            yield task.paths, given
-            continue
-        assert isinstance(task, PartTask)
-        parts.append(given)
-        if len(parts) < len(task.frame.spans):
-            continue
-        if all(part.sound for part in parts):
-            for share in join(task.frame, parts, request, reduce):
-                yield task.paths[: share.ledger.height], share
-        else:
-            yield task.paths, Task(task.paths, request, reduce)()
-        parts = []
+
+    path: str
+    content: Content | None
+    size: int
 
 
-def _tasks(
-    paths: Iterable[str], request: ReadRequest, reduce: Callable[[Batch], Result], containers: Containers
-) -> Iterator[tuple[Job[TaskResult[Result] | Part[Result]], int]]:
-    """The tasks for files, each with the bytes that it reads."""
-    for group, contents, size in _groups(_items(paths, containers)):
-        task = Task(group, request, reduce, contents)
-        if size < LARGE_BYTES:
-            yield task, size
-            continue
-        if any(isinstance(content, bytes) for content in contents.values()):
-            # Many large members that wait for a worker would take their sum in memory: each is done at once.
-            yield _Done(group, task()), size
-            continue
-        frame = frame_of(group[0], size, request) if len(group) == 1 and not contents else None
-        if frame is None:
-            yield task, size
-        else:
-            for number, (start, end) in enumerate(frame.spans):
-                yield PartTask(frame, number, request, reduce), end - start
+@dataclass(frozen=True, slots=True)
+class FileReader:
+    """Reads files into reduced batches.
+
+    Attributes:
+        jobs: how many tasks run at once.
+        executor: where they run; None starts worker processes where that saves time.
+        containers: how containers are read.
+        options: sizes of tasks and batches.
+        seen: the contents that were read already, where each content is to be read once; else None.
+    """
+
+    jobs: int
+    executor: Executor | None = None
+    containers: Containers = field(default_factory=Containers)
+    options: ReadingOptions = DEFAULT_OPTIONS
+    seen: SeenContents | None = None
+
+    def read(
+        self, paths: Iterable[str], request: ReadRequest, reduce: Callable[[Batch], Result]
+    ) -> Iterator[tuple[tuple[str, ...], TaskResult[Result]]]:
+        """Read files and yield their reduced batches, in the order of the files.
+
+        Yields:
+            The path of each row of the ledger, and the result.
+
+        Raises:
+            WorkerError: a worker process died.
+        """
+        parts: list[Part[Result]] = []
+        tasks = self._tasks(paths, request, reduce)
+        for task, result in run_all(tasks, self.jobs, self.executor, self.options.workers_from_bytes):
+            if isinstance(result, TaskResult):
+                yield task.paths, result
+                continue
+            assert isinstance(task, PartTask)
+            parts.append(result)
+            if len(parts) < len(task.file.spans):
+                continue
+            if all(part.is_valid for part in parts):
+                for joined in join_parts(task.file, parts, request, reduce):
+                    yield task.paths[: joined.ledger.height], joined
+            else:
+                yield task.paths, Task(task.paths, request, reduce)()
+            parts = []
+
+    def _tasks(
+        self, paths: Iterable[str], request: ReadRequest, reduce: Callable[[Batch], Result]
+    ) -> Iterator[tuple[TaskLike[TaskResult[Result] | Part[Result]], int]]:
+        """The tasks for files, each with the number of bytes that it reads."""
+        for group, contents, size in self._groups(self._files(paths)):
+            task = Task(group, request, reduce, contents)
+            if size < self.options.large_bytes:
+                yield task, size
+                continue
+            if any(isinstance(content, bytes) for content in contents.values()):
+                # Large members waiting for a worker would all be in memory at once, so each is decoded immediately.
+                yield _FinishedTask(group, task()), size
+                continue
+            plain = len(group) == 1 and not contents
+            large_file = plan_parts(group[0], size, request, self.options) if plain else None
+            if large_file is None:
+                yield task, size
+            else:
+                for number, (start, end) in enumerate(large_file.spans):
+                    yield PartTask(large_file, number, request, reduce), end - start
+
+    def _files(self, paths: Iterable[str]) -> Iterator[_File]:
+        """The files to read: each container is replaced by its members."""
+        found = self._all_files(paths)
+        return found if self.seen is None else self._new_files(found, self.seen)
+
+    def _all_files(self, paths: Iterable[str]) -> Iterator[_File]:
+        for path in paths:
+            if path.endswith(CONTAINER_ENDINGS) or (INSIDE in path and split_member(path)):
+                self.containers.opened += 1
+                yield from _members(path, self.containers)
+            elif path == STDIN:
+                data = read_bytes(STDIN)
+                yield _File(path, data, len(data))
+            else:
+                yield _File(path, None, size_of(path))
+
+    def _new_files(self, files: Iterable[_File], seen: SeenContents) -> Iterator[_File]:
+        """The files whose content was not seen before; the others are counted as skipped."""
+        for file in files:
+            content = file.content
+            try:
+                if content is None:
+                    is_new = seen.add_file(file.path, file.size)
+                elif isinstance(content, Rejected):
+                    is_new = True
+                else:
+                    # A member is unpacked only once, so its bytes go with the task.
+                    data = content_bytes(content)
+                    file, is_new = _File(file.path, data, len(data)), seen.add(data)
+            except UnreadableError:
+                # The task reads it again and reports the reason.
+                is_new = True
+            if is_new:
+                yield file
+            else:
+                self.containers.skipped[REPEATED] += 1
+
+    def _groups(self, files: Iterable[_File]) -> Iterator[tuple[tuple[str, ...], dict[int, Content], int]]:
+        """Adjacent files of about one batch, with their size in bytes; a large file is a group of its own."""
+        group: list[str] = []
+        contents: dict[int, Content] = {}
+        total = 0
+        for file in files:
+            if group and (total + file.size > self.options.batch_bytes or len(group) >= self.options.batch_files):
+                yield tuple(group), contents, total
+                group, contents, total = [], {}, 0
+            if file.content is not None:
+                contents[len(group)] = file.content
+            group.append(file.path)
+            total += file.size
+        if group:
+            yield tuple(group), contents, total
 
 
-_Item = tuple[str, Content | None, int]
-"""A path, what is known of the file besides, and about how many bytes it has."""
-
-
-def _items(paths: Iterable[str], containers: Containers) -> Iterator[_Item]:
-    """Files, and in the place of containers what they hold."""
-    for path in paths:
-        if path.endswith(CONTAINER_ENDINGS) or (INSIDE in path and split_member(path)):
-            containers.opened += 1
-            yield from _members(path, containers)
-        elif path == STDIN:
-            data = read_bytes(STDIN)
-            yield path, data, len(data)
-        else:
-            yield path, None, size_of(path)
-
-
-def _members(path: str, containers: Containers) -> Iterator[_Item]:
-    passed: Counter[str] = Counter()
+def _members(path: str, containers: Containers) -> Iterator[_File]:
+    """The session files in a container."""
+    skipped: Counter[str] = Counter()
     for found in open_container(path, containers.limits, salvage=containers.salvage):
         if isinstance(found, Skipped):
             containers.skipped.update(found.skipped)
-            passed.update(found.skipped)
+            skipped.update(found.skipped)
             continue
-        containers.found += 1
+        containers.members += 1
         if isinstance(found, LazyMember):
-            yield found.source, found, found.size
+            yield _File(found.source, found, found.size)
         elif isinstance(found, Rejected):
-            yield found.source, found, 0
+            yield _File(found.source, found, 0)
         else:
-            yield found.source, found.data, len(found.data)
-    containers.passed[path] = passed
-
-
-def _groups(items: Iterable[_Item]) -> Iterator[tuple[tuple[str, ...], dict[int, Content], int]]:
-    """Neighbouring files of about one batch, with their size in bytes; a large file stands alone."""
-    group: list[str] = []
-    contents: dict[int, Content] = {}
-    total = 0
-    for path, content, size in items:
-        if group and (total + size > BATCH_BYTES or len(group) >= BATCH_FILES):
-            yield tuple(group), contents, total
-            group, contents, total = [], {}, 0
-        if content is not None:
-            contents[len(group)] = content
-        group.append(path)
-        total += size
-    if group:
-        yield tuple(group), contents, total
+            yield _File(found.source, found.data, len(found.data))
+    containers.skipped_in[path] = skipped

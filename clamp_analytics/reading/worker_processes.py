@@ -1,4 +1,4 @@
-"""How worker processes are started."""
+"""``WorkerProcesses``: an executor of processes that import the decoder first and end with their parent."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ from multiprocessing.context import BaseContext, ForkServerContext, ForkServerPr
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from clamp_analytics.reading.executors import OwnedExecutor
 
-class Workers(ProcessPoolExecutor):
-    """An executor of our own processes, each of which begins by loading what decoding needs."""
 
-    ends_its_futures = True
-    """Whoever made it ends it with what is under way; cancelling from outside would race with that."""
+class WorkerProcesses(ProcessPoolExecutor, OwnedExecutor):
+    """Processes that run tasks."""
 
-    def __init__(self, jobs: int) -> None:
-        super().__init__(jobs, mp_context=_context(), initializer=_prepare)
+    def __init__(self, count: int) -> None:
+        super().__init__(count, mp_context=_context(), initializer=_initialize_worker)
 
-    def end(self) -> None:
-        """End all workers at once."""
+    def terminate(self) -> None:
+        """End all workers immediately."""
         workers = list((self._processes or {}).values())
         self.shutdown(wait=False, cancel_futures=True)
         for worker in workers:
@@ -34,56 +33,56 @@ class Workers(ProcessPoolExecutor):
 class _Worker(ForkServerProcess):
     """A process that does not run the user's script again.
 
-    Starting workers imports the main module, which breaks a script without ``if __name__ == "__main__"``.
-    Nothing of ours lives there, so where it came from is hidden for the moment of the start.
+    Starting a worker imports the main module, which fails for a script without ``if __name__ == "__main__"``.
+    Workers need nothing from it, so its path is hidden while a worker starts.
     """
 
     @staticmethod
     def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802  # the name is given by the base class
         main = sys.modules["__main__"]
-        known: dict[str, Any] = {
+        hidden: dict[str, Any] = {
             name: main.__dict__[name] for name in ("__spec__", "__file__") if name in main.__dict__
         }
-        main.__dict__.update(dict.fromkeys(known))
+        main.__dict__.update(dict.fromkeys(hidden))
         try:
-            return ForkServerProcess._Popen(process_obj)  # noqa: SLF001
+            return super(_Worker, _Worker)._Popen(process_obj)
         finally:
-            main.__dict__.update(known)
+            main.__dict__.update(hidden)
 
 
 class _Server(ForkServerContext):
-    """Starts workers from a small process that has the decoder loaded."""
+    """Starts workers from a small process that has imported the decoder."""
 
     Process = _Worker
 
 
 def _context() -> BaseContext:
-    """Fork where this process has one thread, which is quick and safe; else a server that forks for it."""
-    if _threads() == 1:
+    """Fork where this process has one thread, which is fast and safe; else a server process that forks."""
+    if _thread_count() == 1:
         return multiprocessing.get_context("fork")
     server = _Server()
     server.set_forkserver_preload(["clamp_analytics.reading.task"])
     return server
 
 
-def _threads() -> int:
-    """The threads of this process; more than one where that cannot be told."""
+def _thread_count() -> int:
+    """The threads of this process; 2 where the system does not say."""
     try:
         return len(os.listdir("/proc/self/task"))
     except OSError:
         return 2
 
 
-def _prepare() -> None:
+def _initialize_worker() -> None:
     # Ctrl-C reaches the whole group of processes; only the parent acts on it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     os.environ["POLARS_MAX_THREADS"] = "1"
-    import clamp_analytics.reading.task  # noqa: F401  # loaded now, and not with the first task
+    import clamp_analytics.reading.task  # noqa: F401  # imported now, and not with the first task
 
 
-def _end_with_parent() -> None:
-    """End this process as soon as its parent is gone, however that came about."""
+def _exit_with_parent() -> None:
+    """End this process as soon as its parent has ended, for whatever reason."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

@@ -19,8 +19,8 @@ from clamp_analytics.atomic_files import display_name
 from clamp_analytics.decode.batch_builder import BatchBuilder
 from clamp_analytics.decode.json_scanner import MalformedError, Scanner
 from clamp_analytics.errors import SourceError, UsageError
+from clamp_analytics.reading.per_thread import thread_layouts
 from clamp_analytics.reading.reader import Sources
-from clamp_analytics.reading.task import LAYOUTS
 from clamp_analytics.rules import BY_ID
 from clamp_analytics.schema import Status
 from clamp_analytics.sources import (
@@ -171,7 +171,7 @@ def read_document(
     if isinstance(content, RejectedFile):
         return content
     source, data = display_name(path), b""
-    builder = BatchBuilder({*columns, "record_index"}, LAYOUTS)
+    builder = BatchBuilder({*columns, "record_index"}, thread_layouts())
     try:
         data = read_bytes(path) if content is None else content
         builder.add(source, data)

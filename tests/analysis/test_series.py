@@ -27,13 +27,21 @@ from clamp_analytics.analysis.series import (
 )
 from clamp_analytics.errors import SourceError, UsageError
 from clamp_analytics.parquet import ExportOptions, export
-from clamp_analytics.reading import Reader, large_file, load, tasks
+from clamp_analytics.reading import Reader, ReadingOptions, load
+from clamp_analytics.reading.large_file import plan_parts
+from clamp_analytics.reading.options import DEFAULT_OPTIONS
+from clamp_analytics.reading.task import ReadRequest
 from tests.conftest import INTEROP, SHARED, Raw, decode, record, session, write
 
 
-def values_of(source: Path | list[Path], by: Any = ("context",), metrics: Any = None) -> SessionValues:
+def values_of(
+    source: Path | list[Path],
+    by: Any = ("context",),
+    metrics: Any = None,
+    options: ReadingOptions = DEFAULT_OPTIONS,
+) -> SessionValues:
     fold = SessionFold(checked_by(by), checked_metrics(metrics))
-    return session_values(Reader(source, columns=fold.columns, jobs=1), by=by, metrics=metrics)
+    return session_values(Reader(source, columns=fold.columns, jobs=1, options=options), by=by, metrics=metrics)
 
 
 def one_session(folder: Path, *records: dict[str, Any]) -> dict[str, Any]:
@@ -358,23 +366,21 @@ def test_an_export_gives_the_same_values_as_its_files(tmp_path_factory, sessions
 
 
 @pytest.mark.parametrize("by", [(), ("context",)])
-def test_a_large_file_in_parts_gives_the_same_values(tmp_path, monkeypatch, by):
+def test_a_large_file_in_parts_gives_the_same_values(tmp_path, by):
     rows = [
         timed(number % 7, seed=number % 50, context="alpha" if number % 3 else "beta", stability_score=number % 2)
         for number in range(100)
     ]
     folder = write(tmp_path, {"a.json": session(*rows)})
     whole = values_of(folder, by)
-    joined = []
-    join = tasks.join
-    monkeypatch.setattr(tasks, "join", lambda frame, *rest: joined.append(frame) or join(frame, *rest))
-    monkeypatch.setattr(tasks, "LARGE_BYTES", 1)
-    monkeypatch.setattr(large_file, "PART_BYTES", 1000)
-    monkeypatch.setattr(large_file, "WINDOW", 400)
+    options = ReadingOptions(large_bytes=1, part_bytes=1000, cut_window_bytes=400)
+    path = folder / "a.json"
+    planned = plan_parts(str(path), path.stat().st_size, ReadRequest(frozenset()), options)
 
-    in_parts = values_of(folder, by)
+    in_parts = values_of(folder, by, options=options)
 
-    assert joined
+    assert planned is not None
+    assert len(planned.spans) > 1
     assert whole.values["violations"].sum() > 0
     assert_frame_equal(in_parts.values, whole.values, check_exact=True)
 
@@ -384,12 +390,11 @@ def test_loaded_telemetry_gives_the_same_values_as_a_reader(by):
     assert_frame_equal(session_values(load(INTEROP), by=by).values, values_of(INTEROP, by).values, check_exact=True)
 
 
-def test_many_batches_give_the_same_values_as_one(tmp_path, monkeypatch):
+def test_many_batches_give_the_same_values_as_one(tmp_path):
     folder = write(tmp_path, {f"{n}.json": session(timed(n), record(seed=8, context="beta")) for n in range(20)})
     once = values_of(folder)
-    monkeypatch.setattr(tasks, "BATCH_FILES", 3)
 
-    assert_frame_equal(values_of(folder).values, once.values, check_exact=True)
+    assert_frame_equal(values_of(folder, options=ReadingOptions(batch_files=3)).values, once.values, check_exact=True)
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the producer's session files are not here")

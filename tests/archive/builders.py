@@ -16,9 +16,9 @@ import duckdb
 import polars as pl  # noqa: F401  # every run would load it
 
 import clamp_analytics.archive
-from clamp_analytics.archive.ingest import staging
-from clamp_analytics.archive.ingest.run import IngestOptions, ingest
-from clamp_analytics.reading import tasks
+from clamp_analytics.archive.ingest.options import IngestOptions
+from clamp_analytics.archive.ingest.run import ingest
+from clamp_analytics.reading import ReadingOptions
 
 HOME = os.path.dirname(clamp_analytics.archive.__file__)
 TABLES = {
@@ -41,9 +41,8 @@ def run(sources: Path, archive: Path, moment: int | None, report: int) -> None:
                 os.write(report, b".")
             calls += 1
 
-    tasks.BATCH_FILES, staging.COMMIT_FILES = 4, 8
     sys.setprofile(count)
-    ingest(sources, archive, IngestOptions(jobs=1))
+    ingest(sources, archive, IngestOptions(jobs=1, commit_files=8, reading=ReadingOptions(batch_files=4)))
     sys.setprofile(None)
     os.write(report, str(calls).encode())
 

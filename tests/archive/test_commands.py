@@ -1,4 +1,4 @@
-"""Forgetting, compacting, checking, upgrading and looking: what each does, and what it leaves alone."""
+"""The commands forget, compact, check, upgrade and info."""
 
 import os
 from datetime import UTC, datetime
@@ -9,8 +9,9 @@ from clamp_analytics.archive.check import check
 from clamp_analytics.archive.compact import compact
 from clamp_analytics.archive.forget import Forget, forget
 from clamp_analytics.archive.info import info
-from clamp_analytics.archive.ingest.run import IngestOptions, ingest
-from clamp_analytics.archive.layout import View
+from clamp_analytics.archive.ingest.options import IngestOptions
+from clamp_analytics.archive.ingest.run import ingest
+from clamp_analytics.archive.tables import View
 from clamp_analytics.archive.upgrade import upgrade
 from clamp_analytics.errors import OutputError, SourceError, UsageError
 from clamp_analytics.reading import load
@@ -123,18 +124,20 @@ def test_a_sound_archive_has_no_problem(kept, heap):
 @pytest.mark.parametrize(
     "damage, found",
     [
-        ("DELETE FROM records WHERE seed = 1", {"record-counts"}),
+        ("DELETE FROM records WHERE seed = 1", {"row-counts", "record-counts"}),
         ("UPDATE records SET source = 'x' WHERE seed = 1", {"record-counts", "orphan-records"}),
         ("UPDATE records SET session_id = 'x' WHERE seed = 1", {"record-counts", "orphan-records"}),
-        ("DELETE FROM sessions WHERE status = 'rejected'", {"orphan-violations", "orphan-files"}),
+        ("DELETE FROM sessions WHERE status = 'rejected'", {"row-counts", "orphan-violations", "orphan-files"}),
         ("UPDATE files SET session_id = 'x' WHERE status = 'loaded'", {"orphan-files"}),
         ("UPDATE files SET status = 'lost' WHERE status = 'loaded'", {"statuses"}),
-        ("INSERT INTO files SELECT * FROM files WHERE status = 'loaded'", {"files-twice"}),
-        ("INSERT INTO sessions SELECT * FROM sessions WHERE status = 'rejected'", {"names-twice", "sessions-twice"}),
+        ("INSERT INTO files SELECT * FROM files WHERE status = 'loaded'", {"repeated-files"}),
+        ("INSERT INTO sessions SELECT * FROM sessions WHERE status = 'rejected'",
+         {"row-counts", "repeated-names", "repeated-sessions"}),
         ("INSERT INTO forgotten SELECT session_id, now() FROM sessions", {"forgotten-sessions"}),
         ("UPDATE records SET acquired_at = '2020-01-01 00:00:00+00' WHERE seed = 1", {"aggregates"}),
         ("ALTER TABLE records ALTER seed TYPE DOUBLE", {"columns"}),
-        ("INSERT INTO records SELECT * FROM records", {"record-counts", "places-twice", "order", "aggregates"}),
+        ("INSERT INTO records SELECT * FROM records",
+         {"row-counts", "record-counts", "repeated-indexes", "order", "aggregates"}),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(kept, damage, found):
@@ -162,7 +165,7 @@ def test_an_archive_outlives_its_sources(kept, heap):
 def test_info_tells_what_is_there(kept, heap):
     found = info(kept)
 
-    assert (found.sessions, found.rejected, found.records, found.files, found.version) == (2, 1, 2, 3, 2)
+    assert (found.sessions, found.rejected, found.records, found.files, found.version) == (2, 1, 2, 3, 3)
     assert found.json_bytes == sum((heap / name).stat().st_size for name in ("a.json", "b.json"))
     assert found.first_acquired_at == datetime(2026, 1, 1, tzinfo=UTC)
     assert found.last_acquired_at == datetime(2026, 3, 1, tzinfo=UTC)
@@ -202,7 +205,7 @@ def test_an_older_archive_is_not_written_to_before_its_upgrade(version_1, heap):
     write(heap, {"a.json": numbered(1)})
     before = version_1.read_bytes()
 
-    with pytest.raises(OutputError, match=r"version 1, and only version 2(.|\n)*archive upgrade"):
+    with pytest.raises(OutputError, match=r"version 1, and only version 3(.|\n)*archive upgrade"):
         ingest(heap, version_1)
 
     assert version_1.read_bytes() == before
@@ -213,7 +216,7 @@ def test_an_upgrade_brings_an_older_archive_up_to_date(version_1, heap):
 
     done = upgrade(version_1)
 
-    assert (done.before, done.after) == (1, 2)
+    assert (done.before, done.after) == (1, 3)
     assert check(version_1).is_empty()
     assert rows(version_1, "SELECT path, container, source FROM files") == [("/runs/old.json", None, "old.json")]
     assert ingest(heap, version_1).new == 1
@@ -227,13 +230,13 @@ def test_an_upgrade_that_fails_changes_nothing(version_1):
 
 
 def test_an_upgrade_of_a_newer_archive_is_refused(kept):
-    change(kept, "UPDATE meta SET value = '3' WHERE name = 'schema_version'")
+    change(kept, "UPDATE meta SET value = '4' WHERE name = 'schema_version'")
 
-    with pytest.raises(SourceError, match="version 3"):
+    with pytest.raises(SourceError, match="version 4"):
         upgrade(kept)
 
 
 @pytest.mark.parametrize("task", [info, check, compact, upgrade])
-def test_upkeep_needs_an_archive(archive, task):
+def test_every_command_needs_an_archive(archive, task):
     with pytest.raises(SourceError, match="no such archive"):
         task(archive)

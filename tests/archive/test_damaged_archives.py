@@ -11,12 +11,16 @@ import duckdb
 import pytest
 
 from clamp_analytics.archive.check import check
+from clamp_analytics.archive.compact import compact
 from clamp_analytics.archive.forget import Forget, forget
 from clamp_analytics.archive.info import info
-from clamp_analytics.archive.ingest.run import IngestOptions, ingest
+from clamp_analytics.archive.ingest.options import IngestOptions
+from clamp_analytics.archive.ingest.run import ingest
+from clamp_analytics.archive.upgrade import upgrade
 from clamp_analytics.archive.watch import follow
 from clamp_analytics.errors import ClampError, OutputError, SourceError, UsageError
 from clamp_analytics.reading import load
+from tests.archive.conftest import change, rows
 from tests.conftest import numbered, write
 
 
@@ -127,10 +131,10 @@ def test_members_that_may_return_come_back_with_their_container(tmp_path, three,
 
 
 @pytest.mark.parametrize("name", ["t.json", "t.zip", "t.tar.gz"])
-def test_an_archive_is_not_called_like_what_it_is_made_from(tmp_path, name):
+def test_an_archive_cannot_have_the_ending_of_a_session_or_container(tmp_path, name):
     heap = write(tmp_path / "heap", {"a.json": numbered(1)})
 
-    with pytest.raises(UsageError, match="not called like a session file or a container"):
+    with pytest.raises(UsageError, match="the ending of a session file or container would be read as one"):
         ingest(heap, tmp_path / name)
 
     assert not (tmp_path / name).exists()
@@ -141,7 +145,7 @@ def test_an_archive_is_not_called_like_what_it_is_made_from(tmp_path, name):
 def test_a_file_that_is_no_database_is_called_so(tmp_path, name, data):
     write(tmp_path, {name: data})
 
-    with pytest.raises(SourceError, match="it is no DuckDB database"):
+    with pytest.raises(SourceError, match="it is not a DuckDB database"):
         info(tmp_path / name)
 
     assert (tmp_path / name).read_bytes() == data
@@ -193,7 +197,7 @@ class Followed:
 
         events = Events(added=self._added, watching=self._started.set)
         try:
-            follow([str(folder)], archive, self._stop, events=events, settle_seconds=0.05)
+            follow([str(folder)], archive, self._stop, events=events, quiet_seconds=0.05)
         except ClampError as error:
             self.error = error
         self._started.set()
@@ -250,3 +254,33 @@ def test_a_followed_folder_that_is_renamed_ends_the_following(tmp_path, followed
         (tmp_path / "runs").mkdir()
 
     assert "the folder is gone" in str(followed.until_it_ends())
+
+
+@pytest.mark.parametrize("table", ["sessions", "records", "violations"])
+def test_a_table_without_its_rows_is_reported_when_the_archive_is_opened(tmp_path, archive, table):
+    ingest(write(tmp_path / "heap", {"a.json": numbered(1), "b.json": b"{"}), archive)
+    change(archive, f"DELETE FROM {table}")
+
+    with pytest.raises(SourceError, match=rf"{table} has 0 rows, and the archive records [12](.|\n)*archive check"):
+        load(archive)
+
+
+@pytest.mark.parametrize("act", [lambda path: forget(path, Forget(source="*a.json")), compact, upgrade])
+def test_commands_that_write_keep_the_recorded_counts(tmp_path, archive, act):
+    ingest(write(tmp_path / "heap", {"a.json": numbered(1), "b.json": numbered(2)}), archive)
+
+    act(archive)
+
+    assert load(archive).counts.loaded == check(archive).height + rows(archive, "SELECT count(*) FROM sessions")[0][0]
+
+
+def test_an_archive_with_missing_rows_is_not_written_to(tmp_path, archive):
+    heap = write(tmp_path / "heap", {"a.json": numbered(1)})
+    ingest(heap, archive)
+    change(archive, "DELETE FROM records")
+    before = archive.read_bytes()
+    write(heap, {"b.json": numbered(2)})
+
+    with pytest.raises(SourceError, match="records has 0 rows"):
+        ingest(heap, archive)
+    assert archive.read_bytes() == before

@@ -9,9 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from clamp_analytics.archive.ingest.run import IngestOptions, ingest
-from clamp_analytics.archive.layout import View
+from clamp_analytics.archive.ingest.options import IngestOptions
+from clamp_analytics.archive.ingest.run import ingest
+from clamp_analytics.archive.tables import View
 from clamp_analytics.errors import SourceError, UsageError
+from clamp_analytics.reading import ReadingOptions
 from tests.archive.conftest import rows
 from tests.conftest import numbered, record, session, write
 
@@ -232,27 +234,22 @@ def test_what_is_seen_is_new_known_rejected_or_skipped(heap, archive):
     assert str(done) == "4 seen = 1 new + 1 known + 1 rejected + 1 skipped"
 
 
-def test_small_transactions_give_what_one_gives(heap, archive, tmp_path, monkeypatch):
+def test_small_transactions_give_what_one_gives(heap, archive, tmp_path):
     write(heap, {f"{number:02}.json": numbered(number % 7) for number in range(20)})
     ingest(heap, tmp_path / "one.duckdb")
-    monkeypatch.setattr("clamp_analytics.archive.ingest.staging.COMMIT_FILES", 3)
-    monkeypatch.setattr("clamp_analytics.reading.tasks.BATCH_FILES", 2)
 
-    ingest(heap, archive)
+    ingest(heap, archive, IngestOptions(commit_files=3, reading=ReadingOptions(batch_files=2)))
 
     for table in ("sessions", "records", "files"):
         query = f"SELECT COLUMNS(*)::VARCHAR FROM {table}"
         assert rows(archive, query) == rows(tmp_path / "one.duckdb", query)
 
 
-def test_a_file_larger_than_memory_may_hold_is_one_transaction(heap, archive, monkeypatch):
+def test_a_file_larger_than_memory_may_hold_is_one_transaction(heap, archive):
     write(heap, {"a.json": session(*(record(seed=seed) for seed in range(1, 3001))), "b.json": numbered(9)})
-    monkeypatch.setattr("clamp_analytics.reading.tasks.LARGE_BYTES", 10_000)
-    monkeypatch.setattr("clamp_analytics.reading.large_file.PART_BYTES", 100_000)
-    monkeypatch.setattr("clamp_analytics.archive.ingest.staging.HELD_RECORDS", 100)
-    monkeypatch.setattr("clamp_analytics.archive.ingest.staging.COMMIT_RECORDS", 100)
+    parts = ReadingOptions(large_bytes=10_000, part_bytes=100_000)
 
-    done = ingest(heap, archive)
+    done = ingest(heap, archive, IngestOptions(commit_records=100, memory_records=100, reading=parts))
 
     assert counts(done) == (2, 0, 0, 0)
     assert rows(
@@ -266,12 +263,12 @@ def test_a_file_larger_than_memory_may_hold_is_one_transaction(heap, archive, mo
 
 def test_the_archive_carries_the_views_with_their_comments(heap, archive):
     write(heap, {"a.json": numbered(1)})
-    view = View("seeds", "One row a seed.", {"seed": "The user's seed."}, "SELECT seed FROM records")
+    view = View("seeds", "One row per seed.", {"seed": "The user's seed."}, "SELECT seed FROM records")
 
     ingest(heap, archive, views=[view])
 
     assert rows(archive, "SELECT * FROM seeds") == [(1,)]
-    assert rows(archive, "SELECT comment FROM duckdb_views() WHERE view_name = 'seeds'") == [("One row a seed.",)]
+    assert rows(archive, "SELECT comment FROM duckdb_views() WHERE view_name = 'seeds'") == [("One row per seed.",)]
     assert rows(archive, "SELECT comment FROM duckdb_tables() WHERE table_name = 'records'") == [
         ("One row an anchor event.",)
     ]
@@ -305,11 +302,11 @@ def test_what_is_no_database_is_left_alone(heap, archive, data):
     assert archive.read_bytes() == data
 
 
-def test_progress_counts_what_was_found(heap, archive, monkeypatch):
-    monkeypatch.setattr("clamp_analytics.reading.tasks.BATCH_FILES", 1)
+def test_progress_counts_what_was_found(heap, archive):
+    file_by_file = IngestOptions(reading=ReadingOptions(batch_files=1))
     write(heap, {"a.json": numbered(1), "b.json": numbered(2)})
     told = []
 
-    ingest(heap, archive, progress=lambda done, total: told.append((done, total)))
+    ingest(heap, archive, file_by_file, progress=lambda done, total: told.append((done, total)))
 
     assert told == [(1, 2), (2, 2)]

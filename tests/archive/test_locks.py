@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from clamp_analytics.archive.compact import compact
-from clamp_analytics.archive.ingest.run import IngestOptions, ingest
-from clamp_analytics.archive.lock import lock_file, writer
+from clamp_analytics.archive.ingest.options import IngestOptions
+from clamp_analytics.archive.ingest.run import ingest
+from clamp_analytics.archive.lock import writer_lock
+from clamp_analytics.archive.paths import lock_path
 from clamp_analytics.errors import OutputError, SourceError
-from clamp_analytics.reading import archive as reading_archive
-from clamp_analytics.reading import load
+from clamp_analytics.reading import ReadingOptions, load
+from clamp_analytics.reading.archive_connection import open_archive
 from tests.archive.conftest import rows
 from tests.conftest import numbered, write
 
@@ -24,8 +26,8 @@ AT_ONCE = IngestOptions(wait_seconds=0)
 HOLD_LOCK = """
 import sys
 from pathlib import Path
-from clamp_analytics.archive.lock import writer
-with writer(Path(sys.argv[1]), "ingest", 0):
+from clamp_analytics.archive.lock import writer_lock
+with writer_lock(Path(sys.argv[1]), "ingest", 0):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -38,10 +40,8 @@ connection.close()
 """
 READ = """
 import sys
-from clamp_analytics.reading import archive as reading_archive
-from clamp_analytics.reading import load
-reading_archive.WAIT_SECONDS = 0
-print(load(sys.argv[1]).counts.loaded)
+from clamp_analytics.reading import ReadingOptions, load
+print(load(sys.argv[1], options=ReadingOptions(archive_wait_seconds=0)).counts.loaded)
 """
 WRITE_AND_DIE = """
 import duckdb, os, signal, sys
@@ -135,38 +135,36 @@ def test_the_lock_of_a_process_that_died_is_no_obstacle(heap, archive):
     with other(HOLD_LOCK, archive) as holder:
         holder.kill()
         holder.wait()
-        left = json.loads(lock_file(archive).read_text())
+        left = json.loads(lock_path(archive).read_text())
 
         done = ingest(heap, archive, AT_ONCE)
 
     assert (left["pid"], done.new) == (holder.pid, 1)
-    assert not lock_file(archive).exists()
+    assert not lock_path(archive).exists()
 
 
 def test_the_lock_is_gone_after_an_error(heap, archive):
-    with pytest.raises(ZeroDivisionError), writer(archive, "a test", 0):
+    with pytest.raises(ZeroDivisionError), writer_lock(archive, "a test", 0):
         raise ZeroDivisionError
 
     assert os.listdir(heap.parent) == ["heap"]
 
 
-def test_readers_read_between_the_commits_of_an_ingest(heap, archive, monkeypatch):
-    monkeypatch.setattr("clamp_analytics.archive.ingest.staging.COMMIT_FILES", 1)
-    monkeypatch.setattr("clamp_analytics.reading.tasks.BATCH_FILES", 1)
+def test_readers_read_between_the_commits_of_an_ingest(heap, archive):
+    file_by_file = IngestOptions(commit_files=1, reading=ReadingOptions(batch_files=1))
     write(heap, {f"{number}.json": numbered(number) for number in range(1, 4)})
     seen = []
 
-    ingest(heap, archive, added=lambda _: seen.append(python(READ, archive).strip()))
+    ingest(heap, archive, file_by_file, added=lambda _: seen.append(python(READ, archive).strip()))
 
     assert seen == ["1", "2", "3"]
 
 
-def test_a_reader_is_told_who_writes(heap, archive, monkeypatch):
+def test_a_reader_learns_who_writes(heap, archive):
     write(heap, {"a.json": numbered(1)})
     ingest(heap, archive)
-    monkeypatch.setattr(reading_archive, "WAIT_SECONDS", 0)
     with other(HOLD_FILE, archive, "write") as holder, pytest.raises(SourceError, match=f"process {holder.pid}"):
-        reading_archive.open_archive(archive, wait_seconds=0)
+        open_archive(archive, wait_seconds=0)
 
 
 def test_a_reader_that_keeps_the_archive_open_is_named(heap, archive):
@@ -208,7 +206,7 @@ def test_a_full_disk_leaves_the_archive_as_it_was(tmp_path, archive):
 
     said = python(FILL_UP, tmp_path / "more", archive, len(before))
 
-    assert "the archive cannot be written and is as it was" in said
+    assert "the archive cannot be written and is unchanged" in said
     assert "free space on its disk" in said
     assert archive.read_bytes()[: len(before)] == before
     assert load(archive).counts.loaded == 1
@@ -220,7 +218,7 @@ def test_a_disk_too_full_for_a_new_archive_leaves_none(heap, archive):
 
     said = python(FILL_UP, heap, archive, 50_000)
 
-    assert "the archive cannot be made" in said
+    assert "the archive cannot be created" in said
     assert os.listdir(heap.parent) == ["heap"]
 
 
@@ -250,4 +248,4 @@ def test_a_disk_that_is_really_full(tmp_path, heap):
 
 
 def test_the_lock_lies_beside_the_archive(archive: Path):
-    assert lock_file(archive) == archive.with_name("telemetry.duckdb.lock")
+    assert lock_path(archive) == archive.with_name("telemetry.duckdb.lock")

@@ -152,5 +152,5 @@ def test_what_is_there_and_no_archive_is_refused(clamp, telemetry, tmp_path):
 
     done = clamp("ingest", "telemetry", "-a", "mine.duckdb")
 
-    assert (done.code, "no archive of ours" in done.err) == (3, True)
+    assert (done.code, "not an archive of this package" in done.err) == (3, True)
     assert (tmp_path / "mine.duckdb").read_bytes() == before

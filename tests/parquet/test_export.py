@@ -30,7 +30,7 @@ from clamp_analytics.errors import OutputError, SourceError, UsageError
 from clamp_analytics.parquet import ExportOptions, export
 from clamp_analytics.parquet.partitions import Piece, hive_key, hive_value
 from clamp_analytics.parquet.writer import Writer
-from clamp_analytics.reading import Reader, Telemetry, executors, load, tasks
+from clamp_analytics.reading import Reader, ReadingOptions, Telemetry, load
 from clamp_analytics.schema import RECORDS, TABLES, arrow_schema
 from clamp_analytics.sources import MANIFEST
 from tests.conftest import record, session, write
@@ -317,13 +317,12 @@ def test_the_manifest_lists_every_file_with_its_rows_size_and_hash(days: Path, t
     }
 
 
-def test_equal_input_gives_equal_bytes_for_any_number_of_workers(
-    interop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tasks, "BATCH_FILES", 2)
-    monkeypatch.setattr(executors, "ALONE_BELOW_BYTES", 0)
+def test_equal_input_gives_equal_bytes_for_any_number_of_workers(interop: Path, tmp_path: Path) -> None:
+    options = ReadingOptions(batch_files=2, workers_from_bytes=0)
     for jobs in (1, 2):
-        export(Reader(interop, session_ids=True, jobs=jobs), tmp_path / str(jobs), ExportOptions(**TINY))
+        export(
+            Reader(interop, session_ids=True, jobs=jobs, options=options), tmp_path / str(jobs), ExportOptions(**TINY)
+        )
 
     assert contents(tmp_path / "1") == contents(tmp_path / "2")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from clamp_analytics.reading import load, tasks
-from clamp_analytics.reading.buffers import Buffers
+from clamp_analytics.reading import ReadingOptions, load
+from clamp_analytics.reading.per_thread import Buffers
 from clamp_analytics.sources import read_into
 from tests.conftest import numbered, record, session, write
 
@@ -45,17 +45,17 @@ def test_a_very_large_file_leaves_no_memory_in_the_buffer(tmp_path: Path, monkey
 
 def test_a_buffer_that_is_still_looked_into_is_not_given_out_again() -> None:
     buffers = Buffers()
-    first, second = buffers.of_files(2)
+    first, second = buffers.for_files(2)
     first += b"first"
     with memoryview(first) as held:
-        again = buffers.of_files(2)
+        again = buffers.for_files(2)
 
         assert again[0] is not first
         assert again[1] is second
         assert bytes(held) == b"first"
 
 
-def test_batches_of_files_of_other_lengths_do_not_mix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_of_files_of_other_lengths_do_not_mix(tmp_path: Path) -> None:
     seeds = range(1, 40)
     long = {3, 4, 11, 30}
     write(
@@ -63,9 +63,8 @@ def test_batches_of_files_of_other_lengths_do_not_mix(tmp_path: Path, monkeypatc
         {f"{n:02}.json": session(*[record(seed=n)] * (9 if n in long else 1), x=n) for n in seeds}
         | {"99.json": numbered(99)},
     )
-    monkeypatch.setattr(tasks, "BATCH_FILES", 7)
 
-    found = load(tmp_path, jobs=1)
+    found = load(tmp_path, jobs=1, options=ReadingOptions(batch_files=7))
 
     expected = [n for n in seeds for _ in range(9 if n in long else 1)]
     assert found.records["seed"].to_list() == [*expected, 99]

@@ -7,7 +7,11 @@ import polars as pl
 import pytest
 
 from clamp_analytics.analysis.summary import summarize
-from clamp_analytics.reading import Telemetry, large_file, load, tasks
+from clamp_analytics.reading import Reader, ReadingOptions, Telemetry, load
+from clamp_analytics.reading.large_file import plan_parts
+from clamp_analytics.reading.task import ReadRequest
+
+IN_PARTS = ReadingOptions(large_bytes=1, part_bytes=1000, cut_window_bytes=400)
 
 
 def records(count: int, **changes: dict[str, object]) -> list[dict[str, object]]:
@@ -38,22 +42,14 @@ def document(rows: list[dict[str, object]], **top: object) -> dict[str, object]:
 
 
 @pytest.fixture
-def read_both(tmp_path, monkeypatch):
-    """Reads one file whole and in parts of about 1 kB, and says whether it was cut."""
+def read_both(tmp_path):
+    """Reads a file as a whole and in parts of about 1 kB, and says whether there were several parts."""
 
     def read(text: str | bytes) -> tuple[Telemetry, Telemetry, bool]:
         path = tmp_path / "large.json"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        monkeypatch.setattr(tasks, "LARGE_BYTES", 10**12)
-        whole = load(path)
-        monkeypatch.setattr(tasks, "LARGE_BYTES", 1)
-        monkeypatch.setattr(large_file, "PART_BYTES", 1000)
-        monkeypatch.setattr(large_file, "WINDOW", 400)
-        joined: list[large_file.LargeFile] = []
-        join = large_file.join
-        monkeypatch.setattr(tasks, "join", lambda frame, *rest: joined.append(frame) or join(frame, *rest))
-        parts = load(path)
-        return whole, parts, bool(joined and len(joined[0].spans) > 3)
+        planned = plan_parts(str(path), path.stat().st_size, ReadRequest(frozenset()), IN_PARTS)
+        return load(path), load(path, options=IN_PARTS), bool(planned and len(planned.spans) > 3)
 
     return read
 
@@ -161,14 +157,12 @@ def test_a_context_that_looks_like_a_cut_does_no_harm(read_both):
     assert_same(whole, parts)
 
 
-def test_a_summary_is_the_same_from_parts(tmp_path, monkeypatch):
+def test_a_summary_is_the_same_from_parts(tmp_path):
     path = tmp_path / "large.json"
     path.write_text(json.dumps(document(records(100))))
     whole = summarize(path, by="context")
-    monkeypatch.setattr(tasks, "LARGE_BYTES", 1)
-    monkeypatch.setattr(large_file, "PART_BYTES", 1000)
 
-    parts = summarize(path, by="context")
+    parts = summarize(Reader(path, options=IN_PARTS), by="context")
 
     assert parts.total == whole.total
     assert parts.groups is not None

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 
 from clamp_analytics.batch import Batch
 from clamp_analytics.errors import WorkerError
-from clamp_analytics.reading import Reader, Telemetry, executors, iter_batches, large_file, load, tasks
+from clamp_analytics.reading import Reader, ReadingOptions, Telemetry, executors, iter_batches, load
 from tests.conftest import GOOD, Raw, drain, producer_session, record, session, write
 
 FILES = {f"{n:02}.json": producer_session(*({"seed": n * 100 + k} for k in range(1, n % 7 + 1))) for n in range(40)} | {
@@ -44,40 +45,34 @@ def same(one: Telemetry, other: Telemetry) -> bool:
     return one.counts == other.counts and all(getattr(one, name).equals(getattr(other, name)) for name in frames)
 
 
-@pytest.fixture
-def eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small batches, and workers for however little there is to do."""
-    monkeypatch.setattr(tasks, "BATCH_BYTES", 2000)
-    monkeypatch.setattr(executors, "ALONE_BELOW_BYTES", 1)
+EAGER = ReadingOptions(batch_bytes=2000, workers_from_bytes=1)
+"""Small batches, and workers for sources of any size."""
 
 
-@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("jobs", [2, 3])
 def test_several_workers_give_the_tables_of_one(folder: Path, jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     started = []
-    start = executors.processes
-    monkeypatch.setattr(executors, "processes", lambda jobs: started.append(jobs) or start(jobs))
+    start = executors.worker_processes
+    monkeypatch.setattr(executors, "worker_processes", lambda count: started.append(count) or start(count))
 
-    many = load(folder, jobs=jobs, session_ids=True)
+    many = load(folder, jobs=jobs, session_ids=True, options=EAGER)
 
     # This process is one of the jobs.
     assert started == [jobs - 1]
     assert same(many, load(folder, jobs=1, session_ids=True))
 
 
-@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("jobs", [1, 2, 5])
 def test_an_executor_of_the_user_gives_the_same_tables(folder: Path, jobs: int) -> None:
     with ThreadPoolExecutor(3) as executor:
-        threads = load(folder, jobs=jobs, executor=executor)
+        threads = load(folder, jobs=jobs, executor=executor, options=EAGER)
 
     assert same(threads, load(folder, jobs=1))
 
 
-@pytest.mark.usefixtures("eager")
 def test_an_executor_of_the_user_is_left_running(folder: Path) -> None:
     with ThreadPoolExecutor(1) as executor:
-        next(iter_batches(folder, executor=executor))
+        next(iter_batches(folder, executor=executor, options=EAGER))
 
         assert executor.submit(len, "ab").result() == 2
 
@@ -88,58 +83,49 @@ def test_any_cut_into_batches_gives_the_same_tables(folder: Path, batch_bytes: i
     write(folder, FILES)
     whole = load(folder, jobs=1)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tasks, "BATCH_BYTES", batch_bytes)
-        patch.setattr(tasks, "BATCH_FILES", batch_files)
-        cut = load(folder, jobs=1)
+    cut = load(folder, jobs=1, options=ReadingOptions(batch_bytes=batch_bytes, batch_files=batch_files))
 
     assert same(cut, whole)
 
 
-@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_large_file_between_small_ones_gives_the_same_tables(
-    folder: Path, jobs: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_large_file_between_small_ones_gives_the_same_tables(folder: Path, jobs: int) -> None:
     entries = [record(seed=n, released_at=None) for n in range(1, 200)]
     entries[50:50] = [Raw("5"), record(seed=-1), Raw("[]")]
     write(folder, {"15b.json": session(*entries, record(seed=3))})
     whole = load(folder, jobs=1)
-    monkeypatch.setattr(tasks, "LARGE_BYTES", 5000)
-    monkeypatch.setattr(large_file, "PART_BYTES", 1500)
-    monkeypatch.setattr(large_file, "WINDOW", 600)
+    in_parts = replace(EAGER, large_bytes=5000, part_bytes=1500, cut_window_bytes=600)
 
-    parts = load(folder, jobs=jobs)
+    parts = load(folder, jobs=jobs, options=in_parts)
 
     assert parts.records.equals(whole.records)
     assert parts.violations.drop("byte_offset").equals(whole.violations.drop("byte_offset"))
 
 
-def test_batches_come_in_the_order_of_the_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "BATCH_FILES", 3)
+def test_batches_come_in_the_order_of_the_files(folder: Path) -> None:
+    batches = iter_batches(folder, options=ReadingOptions(batch_files=3))
 
-    seen = [source for batch in iter_batches(folder) for source in batch.sessions["source"]]
+    seen = [source for batch in batches for source in batch.sessions["source"]]
 
     assert seen == sorted(str(folder / name) for name in FILES)
 
 
-def test_progress_is_told_up_to_the_number_of_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tasks, "BATCH_FILES", 10)
-    told: list[tuple[int, int]] = []
+def test_progress_goes_up_to_the_number_of_files(folder: Path) -> None:
+    calls: list[tuple[int, int]] = []
 
-    load(folder, progress=lambda done, total: told.append((done, total)))
+    ten_files = ReadingOptions(batch_files=10)
+    load(folder, progress=lambda done, total: calls.append((done, total)), options=ten_files)
 
-    assert told[-1] == (len(FILES), len(FILES))
-    assert told == sorted(told)
+    assert calls[-1] == (len(FILES), len(FILES))
+    assert calls == sorted(calls)
 
 
 def test_little_work_starts_no_process(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executors, "processes", None)
+    monkeypatch.setattr(executors, "worker_processes", None)
 
     assert load(folder, jobs=8).counts.seen == len(FILES)
 
 
-@pytest.mark.usefixtures("eager")
 def test_what_workers_are_forked_from_has_started_no_engine() -> None:
     threads = "[open(f'/proc/self/task/{task}/comm').read() for task in os.listdir('/proc/self/task')]"
     code = f"import os, clamp_analytics.reading.task; print({threads})"
@@ -165,11 +151,10 @@ def fail(batch: Batch) -> None:
     raise ValueError("what the reduction raises")
 
 
-@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_an_error_of_the_reduction_reaches_the_caller(folder: Path, jobs: int) -> None:
     with pytest.raises(ValueError, match="what the reduction raises"):
-        list(Reader(folder, jobs=jobs).fold(fail))
+        list(Reader(folder, jobs=jobs, options=EAGER).fold(fail))
 
 
 def die(parent: int, batch: Batch) -> None:
@@ -177,31 +162,29 @@ def die(parent: int, batch: Batch) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-@pytest.mark.usefixtures("eager")
 def test_a_worker_that_is_killed_is_an_error_that_names_its_files(folder: Path) -> None:
     with pytest.raises(WorkerError) as caught:
-        list(Reader(folder, jobs=2).fold(partial(die, os.getpid())))
+        list(Reader(folder, jobs=2, options=EAGER).fold(partial(die, os.getpid())))
 
     assert str(folder / "00.json") in caught.value.where
-    assert "--jobs 1" in caught.value.hint
+    assert "1 job" in caught.value.hint
 
 
-@pytest.mark.usefixtures("eager")
 def test_reading_goes_on_after_a_worker_was_killed(folder: Path) -> None:
-    reader = Reader(folder, jobs=2)
+    reader = Reader(folder, jobs=2, options=EAGER)
     with pytest.raises(WorkerError):
         list(reader.fold(partial(die, os.getpid())))
 
-    again = Reader(folder, jobs=2)
+    again = Reader(folder, jobs=2, options=EAGER)
     drain(again)
 
     assert again.counts.seen == len(FILES)
 
 
-EAGER = """
+SCRIPT = """
 import os, signal, sys
-from clamp_analytics.reading import Reader, load, tasks, executors
-tasks.BATCH_BYTES, executors.ALONE_BELOW_BYTES = 2000, 1
+from clamp_analytics.reading import Reader, ReadingOptions, load
+EAGER = ReadingOptions(batch_bytes=2000, workers_from_bytes=1)
 """
 THREADS = {"one thread": "", "threads": "import polars; polars.DataFrame({'a': range(9)}).lazy().collect()\n"}
 """A process of one thread forks its workers; one of several has a server fork them."""
@@ -210,7 +193,7 @@ THREADS = {"one thread": "", "threads": "import polars; polars.DataFrame({'a': r
 @pytest.mark.parametrize("threads", THREADS)
 def test_a_script_without_a_guard_may_use_several_workers(folder: Path, threads: str, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
-    script.write_text(EAGER + THREADS[threads] + "print(load(sys.argv[1], jobs=2).counts)\n")
+    script.write_text(SCRIPT + THREADS[threads] + "print(load(sys.argv[1], jobs=2, options=EAGER).counts)\n")
 
     done = subprocess.run(
         [sys.executable, script, str(folder)], capture_output=True, text=True, timeout=120, check=False
@@ -222,7 +205,7 @@ def test_a_script_without_a_guard_may_use_several_workers(folder: Path, threads:
 
 @pytest.mark.parametrize("threads", THREADS)
 def test_code_from_standard_input_may_use_several_workers(folder: Path, threads: str) -> None:
-    code = EAGER + THREADS[threads] + "print(load(sys.argv[1], jobs=2).counts)\n"
+    code = SCRIPT + THREADS[threads] + "print(load(sys.argv[1], jobs=2, options=EAGER).counts)\n"
 
     done = subprocess.run(
         [sys.executable, "-", str(folder)], input=code, capture_output=True, text=True, timeout=120, check=False
@@ -247,7 +230,9 @@ def start_waiting(folder: Path, threads: str, place: Path) -> subprocess.Popen[b
     (place / "waiting.py").write_text(WAITING)
     script = place / "script.py"
     script.write_text(
-        EAGER + THREADS[threads] + "from waiting import wait\nlist(Reader(sys.argv[1], jobs=2).fold(wait))\n"
+        SCRIPT
+        + THREADS[threads]
+        + "from waiting import wait\nlist(Reader(sys.argv[1], jobs=2, options=EAGER).fold(wait))\n"
     )
     process = subprocess.Popen(
         [sys.executable, script, str(folder)],
@@ -293,9 +278,8 @@ def test_no_worker_outlives_a_reader_that_is_ended(
     assert process.returncode == -number
 
 
-@pytest.mark.usefixtures("eager")
 def test_one_job_on_workers_of_our_own_reads_everything(folder: Path) -> None:
-    with executors.processes(1) as workers:
-        telemetry = load(folder, jobs=1, executor=workers)
+    with executors.worker_processes(1) as workers:
+        telemetry = load(folder, jobs=1, executor=workers, options=EAGER)
 
     assert telemetry.counts.seen == len(FILES)

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from clamp_analytics.batch import Batch
 from clamp_analytics.decode.typed import Layouts
-from clamp_analytics.reading import large_file, load, tasks
+from clamp_analytics.reading import ReadingOptions, load
 from tests.conftest import GOOD, decode, record, session
 from tests.reading import reference
 
@@ -208,10 +207,7 @@ def test_a_large_file_in_parts_gives_what_it_gives_whole(tmp_path: Path, entries
     path.write_bytes(b'{"stability_score":0.5,"records":[' + ",".join(entries).encode() + b'],"node":1}')
     whole = load(path)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tasks, "LARGE_BYTES", 1)
-        patch.setattr(large_file, "PART_BYTES", part)
-        parts = load(path)
+    parts = load(path, options=ReadingOptions(large_bytes=1, part_bytes=part))
 
     mean = pl.col("mean_stability").round(9)
     assert parts.records.equals(whole.records)

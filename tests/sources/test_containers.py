@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from clamp_analytics.analysis.summary import artifact, summarize
 from clamp_analytics.errors import SourceError
-from clamp_analytics.reading import Counts, Reader, executors, load, tasks
+from clamp_analytics.reading import Counts, Reader, ReadingOptions, load
 from clamp_analytics.sources import Member, Skipped, identity, list_sources, read_container
 from clamp_analytics.sources.containers import reading as containers
 from tests.conftest import GOOD, SHARED, Raw, drain, names, numbered, record, session, statuses, write
@@ -318,20 +318,16 @@ def test_a_session_in_a_container_has_the_hash_of_its_own_bytes(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("batch_bytes", [1, 3000, 10**9])
-def test_any_number_of_workers_and_any_cut_give_the_same_tables(
-    tmp_path: Path, batch_bytes: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_any_number_of_workers_and_any_cut_give_the_same_tables(tmp_path: Path, batch_bytes: int) -> None:
     files = {f"{n:02}.json": session(*(record(seed=n * 50 + k) for k in range(n % 5))) for n in range(30)}
     files |= {f"b{n}.json": DOCUMENTS[n] for n in range(len(DOCUMENTS))}
     write(tmp_path, {f"x.{kind}": build(kind, files) for kind in KINDS})
     write(tmp_path, {"a.json": GOOD, "z.json": GOOD, "y.json.gz": gzip.compress(GOOD)})
     whole = load(tmp_path, jobs=1)
-    monkeypatch.setattr(tasks, "BATCH_BYTES", batch_bytes)
-    monkeypatch.setattr(tasks, "LARGE_BYTES", max(batch_bytes, 500))
-    monkeypatch.setattr(executors, "ALONE_BELOW_BYTES", 1)
+    options = ReadingOptions(batch_bytes=batch_bytes, large_bytes=max(batch_bytes, 500), workers_from_bytes=1)
 
     for jobs in (1, 2):
-        assert plain(load(tmp_path, jobs=jobs)) == plain(whole)
+        assert plain(load(tmp_path, jobs=jobs, options=options)) == plain(whole)
 
 
 def test_progress_counts_the_members_that_were_found(tmp_path: Path) -> None:

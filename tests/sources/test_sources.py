@@ -217,9 +217,9 @@ def test_standard_input_is_a_source(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_standard_input_is_read_beside_files_by_several_workers(tmp_path: Path) -> None:
     write(tmp_path, {f"{n}.json": numbered(n) for n in range(1, 9)})
     code = (
-        "import sys; from clamp_analytics.reading import load, tasks, executors\n"
-        "tasks.BATCH_BYTES, executors.ALONE_BELOW_BYTES = 300, 1\n"
-        "print(load(['-', sys.argv[1]], jobs=2).counts)"
+        "import sys; from clamp_analytics.reading import ReadingOptions, load\n"
+        "options = ReadingOptions(batch_bytes=300, workers_from_bytes=1)\n"
+        "print(load(['-', sys.argv[1]], jobs=2, options=options).counts)"
     )
 
     done = run_python(code, str(tmp_path), data=session(record(seed=100)))

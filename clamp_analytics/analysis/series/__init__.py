@@ -90,7 +90,7 @@ def session_values(
     """
     fold = SessionFold(checked_by(by), checked_metrics(metrics))
     reader = open_source(source, columns=fold.columns, jobs=jobs, recursive=recursive)
-    sessions, values = merge(fold, reader.fold(fold))
+    sessions, values = merge(fold, reader.fold(fold, needs_record_index=fold.needs_record_index))
     reader.require_sessions()
     timed = sessions.drop_nulls("started_at")
     joined = values.join(timed, on="source", how="inner").select(

@@ -98,14 +98,14 @@ class SessionFold:
             needed.add("stability_score")
         if _TIMED & set(self.metrics):
             needed.add("duration_ms")
-        if not self.placeless:
+        if self.needs_record_index:
             needed.add("record_index")
         return frozenset(needed)
 
     @property
-    def placeless(self) -> bool:
-        """Whether it does not matter where in its file a record stands; a violation names its record by that."""
-        return not (self.by and "violations" in self.metrics)
+    def needs_record_index(self) -> bool:
+        """Whether records are joined with violations, which name a record by its index in the file."""
+        return bool(self.by) and "violations" in self.metrics
 
     def __call__(self, batch: Batch) -> Partial:
         """The values and counts of a batch."""
@@ -121,7 +121,7 @@ class SessionFold:
             None if others.is_empty() else self.counted(others),
             faults,
             pending,
-            None if self.placeless or others.is_empty() else others.select("record_index", *self.keys),
+            others.select("record_index", *self.keys) if self.needs_record_index and not others.is_empty() else None,
         )
 
     def counted(self, records: pl.DataFrame) -> Counted:
@@ -183,7 +183,7 @@ class SessionFold:
             .group_by("source", "record_index")
             .agg(times=pl.col("count").sum())
         )
-        if not self.by or self.placeless:
+        if not self.needs_record_index:
             return counted.group_by("source").agg(violations=pl.col("times").sum()), counted.clear()
         # What is wrong with a whole file is wrong with no group in particular.
         of_records = counted.drop_nulls("record_index")

@@ -126,7 +126,7 @@ def summarize(
     """
     fold = Fold(by, released_only)
     reader = open_source(source, columns=fold.columns, jobs=jobs, recursive=recursive)
-    merged = merge(reader.fold(fold))
+    merged = merge(reader.fold(fold, needs_record_index=False))
     reader.require_sessions()
     total = sum(merged.groups.values(), Group())
     groups = None

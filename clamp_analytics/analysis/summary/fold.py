@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import polars as pl
 
@@ -110,9 +110,6 @@ class Fold:
         if self.by is not None:
             needed |= {"source", "duration_ms"} | ({self.by} - {"day"})
         return frozenset(needed)
-
-    placeless: ClassVar[bool] = True
-    """No statistic depends on where in its file a record stands."""
 
     def __call__(self, batch: Batch) -> Partial:
         """The batch's share."""

@@ -1,4 +1,4 @@
-"""What an ingest has to read: the files and containers that are there, against those that the ledger knows."""
+"""Plan an ingest: compare the files and containers that were found with the ledger, and choose what to read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from clamp_analytics.atomic_files import display_name
-from clamp_analytics.reading.large_file import LARGE_BYTES
 from clamp_analytics.schema import Status
 from clamp_analytics.sources import (
     CONTAINER_ENDINGS,
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     import duckdb
 
 DUPLICATE, FORGOTTEN = "duplicate", "forgotten"
-"""What becomes of a file besides the statuses of a session."""
+"""The statuses of a file in the ledger besides those of a session."""
 
 _FILE = {
     "path": pl.String,
@@ -42,18 +41,18 @@ _FILE = {
 }
 _CONTAINER = {"path": pl.String, "size_bytes": pl.UInt64, "mtime_ns": pl.Int64, "sha256": pl.String}
 _CONTAINER |= {"skipped_reasons": pl.String, "known": pl.UInt32, "rejected": pl.UInt32}
-OLD = tuple(f"old_{name}" for name in _FILE if name != "path")
-"""What the ledger says of a path, beside what is there now."""
+OLD_COLUMNS = tuple(f"old_{name}" for name in _FILE if name != "path")
+"""The columns of a file's entry in the ledger, next to those of the file as it is now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What an archive knows of files.
+    """The files that an archive knows.
 
     Attributes:
         files: plain files.
-        members: what is in containers.
-        containers: the containers, with the number of known and rejected files in each.
+        members: members of containers.
+        containers: the containers, with the number of known and rejected members of each.
     """
 
     files: pl.DataFrame
@@ -62,7 +61,7 @@ class Ledger:
 
 
 def read_ledger(connection: duckdb.DuckDBPyConnection) -> Ledger:
-    """The ledger of an open archive."""
+    """Read the ledger of an open archive."""
     names = ", ".join(_FILE)
     return Ledger(
         connection.sql(f"SELECT {names} FROM files WHERE container IS NULL").pl(),
@@ -76,24 +75,24 @@ def read_ledger(connection: duckdb.DuckDBPyConnection) -> Ledger:
     )
 
 
-def no_ledger() -> Ledger:
-    """The ledger of an archive that is not there yet."""
+def empty_ledger() -> Ledger:
+    """The ledger of an archive that does not exist yet."""
     return Ledger(pl.DataFrame(schema=_FILE), pl.DataFrame(schema=_FILE), pl.DataFrame(schema=_CONTAINER))
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do with what was found.
+    """What to do with the files that were found.
 
     Attributes:
-        read: what to read, in order, a row each: ``place`` among what was found, ``name``, ``path``, ``size_bytes``,
-            ``mtime_ns``, ``packed`` (whether it is a container or in one), ``container`` (the absolute path of that
-            container), its ``sha256``, and, as ``old_…``, what the ledger says of a plain file.
-        recognized: plain files of which only the name or the time is new, likewise, with their ``session_id``.
-        touched: containers of which only the time is new, likewise.
-        known: files that need no look, because their session is known.
-        rejected: files that need no look, because they were rejected and have not changed.
-        skipped: entries of containers that need no look, by reason.
+        read: the files to read, in order: ``found_index`` among the files that were found, ``name``, ``path``,
+            ``size_bytes``, ``mtime_ns``, ``packed`` (whether it is a container or a member of one), ``container``
+            (the absolute path of that container) with its ``sha256``, and, as ``old_…``, the ledger's entry.
+        recognized: plain files with a new name or time and known content, with their ``session_id``.
+        touched: containers with a new time and known content.
+        known: the number of files that need not be read because their session is known.
+        rejected: the number of files that need not be read because they were rejected and have not changed.
+        skipped: skipped entries of containers that need not be read, by reason.
     """
 
     read: pl.DataFrame
@@ -104,52 +103,56 @@ class Plan:
     skipped: Counter[str] = field(default_factory=Counter)
 
 
-def plan(names: Sequence[str], ledger: Ledger, *, rehash: bool = False) -> Plan:
-    """Compare what was found with the ledger.
+def plan(names: Sequence[str], ledger: Ledger, *, rehash: bool, large_bytes: int) -> Plan:
+    """Compare the files that were found with the ledger.
 
-    Nothing is opened but what may be known under another name or time.
+    Only files that may be known under another name or time are opened.
 
     Args:
-        names: files and containers as they were found, in order.
-        ledger: what is known.
-        rehash: whether files are read although nothing about them has changed.
+        names: paths of files and containers as they were found, in order.
+        ledger: the files that the archive knows.
+        rehash: whether to read files that have not changed.
+        large_bytes: files from this size on are not hashed here, because reading them in parts is as fast.
     """
-    found = look_at(names)
+    found = stat_files(names)
     plain = found.filter(~pl.col("packed"))
     same = pl.col("old_size_bytes").eq_missing(pl.col("size_bytes")) & pl.col("old_mtime_ns").eq_missing(
         pl.col("mtime_ns")
     )
-    # A file that could not be read may have become readable without a trace in its size and time; what has neither,
-    # as standard input, may be anything.
-    settled = same & pl.col("old_session_id").is_not_null() & pl.col("mtime_ns").is_not_null()
+    # A file that could not be read may be readable now although its size and time are the same; standard input has
+    # neither and is always read.
+    is_current = same & pl.col("old_session_id").is_not_null() & pl.col("mtime_ns").is_not_null()
     old = ledger.files.rename({name: f"old_{name}" for name in _FILE if name != "path"})
-    plain = plain.join(old, on="path", how="left", maintain_order="left").with_columns(settled=settled)
-    known = plain.clear() if rehash else plain.filter("settled")
-    read = plain if rehash else plain.filter(~pl.col("settled"))
+    plain = plain.join(old, on="path", how="left", maintain_order="left").with_columns(is_current=is_current)
+    known = plain.clear() if rehash else plain.filter("is_current")
+    read = plain if rehash else plain.filter(~pl.col("is_current"))
     recognized = read.clear().with_columns(session_id=pl.lit(None, pl.String))
     if not (rehash or read.is_empty() or ledger.files.is_empty()):
-        read, recognized = _recognize(names, read, ledger.files)
+        read, recognized = _recognize(names, read, ledger.files, large_bytes)
     packed = found.filter("packed")
-    fresh, touched, at_rest = _containers(names, packed, ledger.containers, rehash=rehash)
+    fresh, touched, unread = _compare_containers(names, packed, ledger.containers, rehash=rehash)
     skipped: Counter[str] = Counter()
-    for reasons in at_rest["skipped_reasons"]:
+    for reasons in unread["skipped_reasons"]:
         skipped.update(json.loads(reasons))
     rejected = known.filter(pl.col("old_status") == Status.REJECTED.value).height
     return Plan(
-        read=pl.concat([read.drop("settled"), fresh], how="diagonal").sort("place"),
-        recognized=recognized.drop("settled"),
+        read=pl.concat([read.drop("is_current"), fresh], how="diagonal").sort("found_index"),
+        recognized=recognized.drop("is_current"),
         touched=touched,
-        known=known.height - rejected + int(at_rest["known"].sum()),
-        rejected=rejected + int(at_rest["rejected"].sum()),
+        known=known.height - rejected + int(unread["known"].sum()),
+        rejected=rejected + int(unread["rejected"].sum()),
         skipped=skipped,
     )
 
 
-def look_at(names: Sequence[str]) -> pl.DataFrame:
-    """Files with their absolute path, size and modification time; null where those cannot be told."""
-    # Plain files are by far the most, and there may be very many of them.
+def stat_files(names: Sequence[str]) -> pl.DataFrame:
+    """Files with their absolute path, size and modification time; null where the system does not say.
+
+    ``container`` is the file on disk that a container or a member of one is in.
+    """
+    # Nearly all files are plain session files, for which the ending is enough.
     maybe_packed = [name.endswith(CONTAINER_ENDINGS) or INSIDE in name for name in names]
-    outers = [outer(name) if maybe else name for name, maybe in zip(names, maybe_packed, strict=True)]
+    outers = [file_on_disk(name) if maybe else name for name, maybe in zip(names, maybe_packed, strict=True)]
     packed = [
         maybe and (is_container(name) or on_disk != name)
         for name, on_disk, maybe in zip(names, outers, maybe_packed, strict=True)
@@ -159,7 +162,7 @@ def look_at(names: Sequence[str]) -> pl.DataFrame:
     for name, on_disk in zip(names, outers, strict=True):
         try:
             if name == STDIN:
-                # Even where a file is called like that, standard input is read.
+                # A file may have the name of standard input, which is read all the same.
                 raise FileNotFoundError
             status = os.stat(on_disk)
         except OSError:
@@ -169,20 +172,20 @@ def look_at(names: Sequence[str]) -> pl.DataFrame:
             sizes.append(status.st_size)
             times.append(status.st_mtime_ns)
     schema = {"name": pl.String, "path": pl.String, "size_bytes": pl.UInt64, "mtime_ns": pl.Int64, "packed": pl.Boolean}
-    columns = (displayed(names), absolute(names), sizes, times, packed)
-    found = pl.DataFrame(dict(zip(schema, columns, strict=True)), schema=schema).with_row_index("place")
-    containers = pl.Series(absolute(outers), dtype=pl.String) if any(packed) else pl.lit(None, pl.String)
+    columns = (display_names(names), absolute_paths(names), sizes, times, packed)
+    found = pl.DataFrame(dict(zip(schema, columns, strict=True)), schema=schema).with_row_index("found_index")
+    containers = pl.Series(absolute_paths(outers), dtype=pl.String) if any(packed) else pl.lit(None, pl.String)
     return found.with_columns(container=pl.when("packed").then(containers))
 
 
-def outer(name: str) -> str:
+def file_on_disk(name: str) -> str:
     """The file on disk that a container or a member of one is in."""
     found = split_member(name)
     return found[0] if found else name
 
 
-def displayed(names: Sequence[str]) -> Sequence[str]:
-    """Names as text; nearly always they are."""
+def display_names(names: Sequence[str]) -> Sequence[str]:
+    """Names as valid Unicode."""
     try:
         "".join(names).encode()
     except UnicodeEncodeError:
@@ -190,8 +193,8 @@ def displayed(names: Sequence[str]) -> Sequence[str]:
     return names
 
 
-def absolute(names: Iterable[str]) -> list[str]:
-    """The absolute path of each file, as text; links are not followed."""
+def absolute_paths(names: Iterable[str]) -> list[str]:
+    """The absolute path of each file, as valid Unicode; links are not resolved."""
     folders: dict[str, str] = {}
     paths = []
     for name in names:
@@ -203,20 +206,25 @@ def absolute(names: Iterable[str]) -> list[str]:
         if start is None:
             start = folders[folder + slash] = os.path.join(os.path.abspath(folder + slash or "."), "")
         paths.append(name if name == STDIN else start + last)
-    return list(displayed(paths))
+    return list(display_names(paths))
 
 
-def _recognize(names: Sequence[str], read: pl.DataFrame, ledger: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Files that are known by their hash, which is quicker to tell than to decode; only equal sizes can be equal."""
-    sound = ledger.filter(pl.col("status") != Status.REJECTED.value).select("size_bytes", "session_id").unique()
-    alike = read.filter(pl.col("size_bytes") < LARGE_BYTES).join(
-        sound.select("size_bytes").unique(), on="size_bytes", how="semi", maintain_order="left"
+def _recognize(
+    names: Sequence[str], read: pl.DataFrame, ledger: pl.DataFrame, large_bytes: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Separate the files whose hash is known from those to read; hashing is faster than decoding.
+
+    Only files whose size is known are hashed.
+    """
+    loaded = ledger.filter(pl.col("status") != Status.REJECTED.value).select("size_bytes", "session_id").unique()
+    alike = read.filter(pl.col("size_bytes") < large_bytes).join(
+        loaded.select("size_bytes").unique(), on="size_bytes", how="semi", maintain_order="left"
     )
     hashed = alike.with_columns(
-        session_id=pl.Series([_digest(names[place]) for place in alike["place"]], dtype=pl.String)
+        session_id=pl.Series([_digest(names[index]) for index in alike["found_index"]], dtype=pl.String)
     )
-    recognized = hashed.join(sound, on="session_id", how="semi", maintain_order="left")
-    return read.join(recognized, on="place", how="anti", maintain_order="left"), recognized
+    recognized = hashed.join(loaded, on="session_id", how="semi", maintain_order="left")
+    return read.join(recognized, on="found_index", how="anti", maintain_order="left"), recognized
 
 
 def _digest(name: str) -> str | None:
@@ -226,33 +234,39 @@ def _digest(name: str) -> str | None:
         return None
 
 
-def _containers(
+def _compare_containers(
     names: Sequence[str], packed: pl.DataFrame, ledger: pl.DataFrame, *, rehash: bool
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Containers to read, containers whose time alone is new, and those that are not read, both kinds together."""
-    looked_up = packed.join(ledger.rename({"sha256": "old_sha256"}), on="path", how="left", maintain_order="left")
+    """Separate the containers to read from those that are known.
+
+    Returns:
+        The containers to read, those of which only the time is new, and all that are not read.
+    """
+    compared = packed.join(ledger.rename({"sha256": "old_sha256"}), on="path", how="left", maintain_order="left")
     same = pl.all_horizontal(
-        # What a container holds is known of it as a whole, and not of a member or folder in it that was named.
+        # The ledger knows the content of a container as a whole, and not that of a member or folder in it.
         pl.col("path") == pl.col("container"),
         pl.col("known").is_not_null(),
         *(pl.col(name).eq_missing(pl.col(f"{name}_right")) for name in ("size_bytes", "mtime_ns")),
     )
-    looked_up = looked_up.with_columns(same=same)
-    at_rest = looked_up.clear() if rehash else looked_up.filter("same")
-    rest = looked_up if rehash else looked_up.filter(~pl.col("same"))
-    rest = rest.with_columns(sha256=pl.Series([_identity(names[place]) for place in rest["place"]], dtype=pl.String))
+    compared = compared.with_columns(same=same)
+    unread = compared.clear() if rehash else compared.filter("same")
+    others = compared if rehash else compared.filter(~pl.col("same"))
+    others = others.with_columns(
+        sha256=pl.Series([_identity(names[index]) for index in others["found_index"]], dtype=pl.String)
+    )
     unchanged = pl.col("sha256") == pl.col("old_sha256")
     if rehash:
-        # What was rejected may be allowed now.
+        # Members that were rejected may be accepted now.
         unchanged &= pl.col("rejected") == 0
     unchanged = unchanged.fill_null(value=False)
-    touched, fresh = rest.filter(unchanged), rest.filter(~unchanged)
+    touched, fresh = others.filter(unchanged), others.filter(~unchanged)
     renewed = touched.filter(~pl.col("same")).select(*packed.columns, "sha256", "skipped_reasons")
-    return fresh.select(*packed.columns, "sha256"), renewed, pl.concat([at_rest, touched.drop("sha256")])
+    return fresh.select(*packed.columns, "sha256"), renewed, pl.concat([unread, touched.drop("sha256")])
 
 
 def _identity(name: str) -> str | None:
     try:
-        return identity(outer(name))
+        return identity(file_on_disk(name))
     except UnreadableError:
         return None

@@ -1,4 +1,4 @@
-"""What is read, file by file, put beside what was planned and what the ledger says of it."""
+"""Read the planned files, and attach their entries in the ledger."""
 
 from __future__ import annotations
 
@@ -6,70 +6,52 @@ import json
 from collections import Counter
 from collections.abc import Generator, Sequence
 from concurrent.futures import Executor
-from typing import Protocol
 
 import polars as pl
 
-from clamp_analytics.archive.ingest.plan import OLD, Plan, absolute
+from clamp_analytics.archive.ingest.options import IngestOptions
+from clamp_analytics.archive.ingest.plan import OLD_COLUMNS, Plan, absolute_paths
 from clamp_analytics.archive.ingest.reconcile import LOADED, REJECTED
-from clamp_analytics.archive.ingest.staging import INCOMING, Container
+from clamp_analytics.archive.ingest.staging import INCOMING, FinishedContainer
 from clamp_analytics.batch import Batch
 from clamp_analytics.reading.executors import checked_jobs
 from clamp_analytics.reading.task import ReadRequest
-from clamp_analytics.reading.tasks import Containers, read_files
+from clamp_analytics.reading.tasks import Containers, FileReader
 from clamp_analytics.rules import Severity
 from clamp_analytics.schema import RECORDS
-from clamp_analytics.sources import INSIDE, ContainerLimits
+from clamp_analytics.sources import INSIDE
 
 
-class Reading(Protocol):
-    """The options that reading looks at."""
-
-    @property
-    def jobs(self) -> int | None:
-        """How many batches are read at once."""
-
-    @property
-    def limits(self) -> ContainerLimits:
-        """How much one container may hold."""
-
-    @property
-    def salvage(self) -> bool:
-        """Whether the whole members of a damaged container are kept."""
-
-
-class Desk:
-    """Reads what is planned, in order.
+class PlannedReader:
+    """Reads the planned files, in order.
 
     Args:
-        names: all files and containers, as they were found.
+        names: paths of all files and containers, as they were found.
         planned: which of them to read.
-        members: what the ledger knows of what is in containers.
+        members: the ledger's entries of members of containers.
 
     Attributes:
-        ended: containers of which every member was given out; whoever takes them empties the list.
-        skipped: entries of containers that were passed over, by reason.
+        skipped: skipped entries of containers, by reason.
     """
 
     def __init__(self, names: Sequence[str], planned: Plan, members: pl.DataFrame) -> None:
         self._names = names
         self._planned = planned
-        self._members = members.rename({name.removeprefix("old_"): name for name in OLD})
-        self._place = planned.recognized.height
-        self._ended: list[Container] = []
+        self._members = members.rename({name.removeprefix("old_"): name for name in OLD_COLUMNS})
+        self._next_number = planned.recognized.height
+        self._finished: list[FinishedContainer] = []
         self.skipped: Counter[str] = Counter()
 
-    @property
-    def ended(self) -> list[Container]:
-        """Containers that have ended since it was asked last."""
-        ended, self._ended = self._ended, []
-        return ended
+    def take_finished(self) -> list[FinishedContainer]:
+        """The containers that were read to their end since the last call."""
+        finished, self._finished = self._finished, []
+        return finished
 
     def recognized(self) -> pl.DataFrame:
-        """Plain files that need no reading, because their bytes are known."""
+        """Plain files that need not be read, because their content is known."""
         files = self._planned.recognized
         return files.select(
-            place=pl.int_range(pl.len(), dtype=pl.UInt32),
+            file_number=pl.int_range(pl.len(), dtype=pl.UInt32),
             path="path",
             container=pl.lit(None, pl.String),
             size_bytes="size_bytes",
@@ -78,88 +60,104 @@ class Desk:
             session_id="session_id",
             status=pl.lit(LOADED),
             reason=pl.lit(None, pl.String),
-            **{name: pl.col(name) for name in OLD},
+            **{name: pl.col(name) for name in OLD_COLUMNS},
         )
 
-    def touched(self) -> list[Container]:
-        """Containers that need no reading, because their bytes are known."""
+    def touched(self) -> list[FinishedContainer]:
+        """Containers that need not be read, because their content is known."""
         return [
-            Container(row["path"], row["size_bytes"], row["mtime_ns"], row["sha256"], row["skipped_reasons"], None)
+            FinishedContainer(
+                row["path"], row["size_bytes"], row["mtime_ns"], row["sha256"], row["skipped_reasons"], None
+            )
             for row in self._planned.touched.iter_rows(named=True)
         ]
 
     def read(
-        self, options: Reading, executor: Executor | None
+        self, options: IngestOptions, executor: Executor | None
     ) -> Generator[tuple[pl.DataFrame, Batch, int], None, None]:
-        """Read, and yield files with their batch, and how much of what was found is done.
+        """Read the files batch by batch.
 
-        No files come with records that belong to the file before.
+        Yields:
+            One row per file of the batch; the batch; and how many of the files that were found are done. Without
+            files, the records of the batch belong to the previous file.
         """
         read = self._planned.read
-        tops = [self._names[place] for place in read["place"]]
+        named = [self._names[index] for index in read["found_index"]]
         packed = read["packed"].to_list()
         request = ReadRequest(frozenset(RECORDS.names), session_ids=True)
         containers = Containers(options.limits, options.salvage)
-        at = -1
-        inside: list[str] = []
-        for paths, share in read_files(tops, request, _whole, checked_jobs(options.jobs), executor, containers):
-            places = []
+        files = FileReader(checked_jobs(options.jobs), executor, containers, options.reading)
+        # The planned file that is being read, and the members of it that were read, if it is a container.
+        current = -1
+        members: list[str] = []
+        for paths, task_result in files.read(named, request, _unchanged):
+            rows = []
             for path in paths:
-                while at < 0 or not _belongs(path, tops[at], packed[at]):
-                    self._end(at, inside, containers, packed)
-                    inside = []
-                    at += 1
-                places.append(at)
-                if packed[at]:
-                    inside.append(path)
-            yield self._files(read[places], paths, share.result), share.result, int(read["place"][max(at, 0)]) + 1
-        while at < len(tops):
-            self._end(at, inside, containers, packed)
-            inside = []
-            at += 1
+                while current < 0 or not _is_part_of(path, named[current], in_container=packed[current]):
+                    self._finish(current, members, containers)
+                    members = []
+                    current += 1
+                rows.append(current)
+                if packed[current]:
+                    members.append(path)
+            done = int(read["found_index"][max(current, 0)]) + 1
+            yield self._files(read[rows], paths, task_result.result), task_result.result, done
+        while current < len(named):
+            self._finish(current, members, containers)
+            members = []
+            current += 1
 
-    def _end(self, at: int, inside: list[str], containers: Containers, packed: list[bool]) -> None:
-        """Note that nothing more comes of what was planned as number ``at``."""
-        if at < 0 or not packed[at]:
+    def _finish(self, current: int, members: list[str], containers: Containers) -> None:
+        """Note that a planned file was read to its end, where it is a container."""
+        if current < 0:
             return
-        row = self._planned.read.row(at, named=True)
-        passed = containers.passed.pop(self._names[row["place"]], Counter())
-        self.skipped.update(passed)
+        row = self._planned.read.row(current, named=True)
+        if not row["packed"]:
+            return
+        skipped = containers.skipped_in.pop(self._names[row["found_index"]], Counter())
+        self.skipped.update(skipped)
         if row["path"] != row["container"]:
-            # A part that was named tells nothing of the rest, so the container is not known as a whole.
+            # A part of the container was named, which says nothing about its other members.
             return
-        reasons = json.dumps(dict(sorted(passed.items())))
-        self._ended.append(
-            Container(row["path"], row["size_bytes"], row["mtime_ns"], row["sha256"], reasons, absolute(inside))
+        reasons = json.dumps(dict(sorted(skipped.items())))
+        paths = absolute_paths(members)
+        self._finished.append(
+            FinishedContainer(row["path"], row["size_bytes"], row["mtime_ns"], row["sha256"], reasons, paths)
         )
 
     def _files(self, planned: pl.DataFrame, paths: Sequence[str], batch: Batch) -> pl.DataFrame:
-        """Files that were read, with what became of them."""
+        """One row per file that was read, with its status and its entry in the ledger."""
         sessions = batch.sessions.select("source", "session_id", "status", session_bytes="size_bytes")
-        found = planned.select("packed", *OLD, "size_bytes", "mtime_ns", "container", top="path").hstack(sessions)
-        found = found.with_columns(place=pl.int_range(self._place, self._place + found.height, dtype=pl.UInt32))
-        self._place += found.height
+        found = planned.select(
+            "packed", *OLD_COLUMNS, "size_bytes", "mtime_ns", "container", planned_path="path"
+        ).hstack(sessions)
+        found = found.with_columns(
+            file_number=pl.int_range(self._next_number, self._next_number + found.height, dtype=pl.UInt32)
+        )
+        self._next_number += found.height
         if planned["packed"].any():
-            found = self._as_members(found.with_columns(path=pl.Series(absolute(paths), dtype=pl.String)))
+            found = self._with_member_entries(
+                found.with_columns(path=pl.Series(absolute_paths(paths), dtype=pl.String))
+            )
         else:
-            found = found.with_columns(path="top")
+            found = found.with_columns(path="planned_path")
         return found.join(_reasons(batch), on="source", how="left", maintain_order="left").select(
             pl.col(name).cast(kind) for name, kind in INCOMING.items()
         )
 
-    def _as_members(self, found: pl.DataFrame) -> pl.DataFrame:
-        """What is in containers has no time of its own, and its size is that of its session."""
+    def _with_member_entries(self, found: pl.DataFrame) -> pl.DataFrame:
+        """Set the size and the ledger's entry of members; a member has no modification time."""
         known = found.select("path").join(self._members, on="path", how="left", maintain_order="left")
         packed = pl.col("packed")
         return found.with_columns(
             size_bytes=pl.when(packed).then("session_bytes").otherwise("size_bytes"),
             mtime_ns=pl.when(~packed).then("mtime_ns"),
-            **{name: pl.when(packed).then(known[name]).otherwise(name) for name in OLD},
+            **{name: pl.when(packed).then(known[name]).otherwise(name) for name in OLD_COLUMNS},
         )
 
 
 def _reasons(batch: Batch) -> pl.DataFrame:
-    """Why files were rejected, by name."""
+    """The reason why each file was rejected, by source."""
     rejected = batch.sessions.filter(pl.col("status") == REJECTED).select("source").unique()
     faults = batch.violations.filter(pl.col("severity") == Severity.ERROR.value, pl.col("record_index").is_null())
     return (
@@ -169,9 +167,9 @@ def _reasons(batch: Batch) -> pl.DataFrame:
     )
 
 
-def _belongs(path: str, top: str, packed: bool) -> bool:
-    return path == top or (packed and path.startswith((top + INSIDE, top + "/")))
+def _is_part_of(path: str, named: str, *, in_container: bool) -> bool:
+    return path == named or (in_container and path.startswith((named + INSIDE, named + "/")))
 
 
-def _whole(batch: Batch) -> Batch:
+def _unchanged(batch: Batch) -> Batch:
     return batch

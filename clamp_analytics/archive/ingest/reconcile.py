@@ -1,4 +1,4 @@
-"""What becomes of files that were read, as decisions on whole columns: new, known, rejected or forgotten."""
+"""Decide for each file that was read whether its session is new, known, rejected or forgotten."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from clamp_analytics.schema import Status
 
 LOADED, REJECTED = Status.LOADED.value, Status.REJECTED.value
 TAG_DIGITS = 12
-"""Digits of the hash that make a name unlike one that is taken."""
+"""Digits of the hash that are appended to a name that another session has."""
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """The decisions.
+class Decisions:
+    """What to write to the archive for some files.
 
     Attributes:
-        files: rows of the ledger: ``path``, ``container``, ``size_bytes``, ``mtime_ns``, ``session_id``, ``status``,
+        files: rows for the ledger: ``path``, ``container``, ``size_bytes``, ``mtime_ns``, ``session_id``, ``status``,
             ``reason`` and ``source``.
-        added: what is added to the sessions: ``place`` of the file, ``session_id``, ``source`` as it was read, and
-            ``name``, which no other session has.
-        replaced: hashes that were rejected, and are sound for the present decoder.
-        new: files that bring a session.
-        known: files whose session is known.
-        rejected: files that are no sessions.
+        added: the sessions to add: ``file_number``, ``session_id``, ``source`` as it was read, and ``name``, which no
+            other session has.
+        replaced: hashes of sessions that were rejected before and can be loaded now.
+        new: files with a new session.
+        known: files whose session is in the archive already.
+        rejected: files that could not be read as a session.
     """
 
     files: pl.DataFrame
@@ -38,14 +38,14 @@ class Settled:
     rejected: int
 
 
-def settle(incoming: pl.DataFrame, held: pl.DataFrame, taken: pl.DataFrame, forgotten: pl.DataFrame) -> Settled:
-    """Decide on files.
+def reconcile(incoming: pl.DataFrame, held: pl.DataFrame, taken: pl.DataFrame, forgotten: pl.DataFrame) -> Decisions:
+    """Compare files that were read with the sessions of the archive.
 
     Args:
-        incoming: one row a file, in order: ``place``, ``path``, ``container``, ``size_bytes``, ``mtime_ns``,
-            ``source``, ``session_id``, ``status``, ``reason``, and what the ledger says as ``old_…``.
-        held: the sessions with one of these hashes: ``session_id``, ``held_status``, ``held_source``.
-        taken: names that sessions have already: ``source``.
+        incoming: one row per file, in order: ``file_number``, ``path``, ``container``, ``size_bytes``, ``mtime_ns``,
+            ``source``, ``session_id``, ``status``, ``reason``, and the entry in the ledger as ``old_…``.
+        held: sessions of the archive with one of these hashes: ``session_id``, ``held_status``, ``held_source``.
+        taken: names of sessions of the archive: ``source``.
         forgotten: hashes that were forgotten on request: ``session_id``.
     """
     hash_known = pl.col("session_id").is_not_null()
@@ -53,50 +53,50 @@ def settle(incoming: pl.DataFrame, held: pl.DataFrame, taken: pl.DataFrame, forg
         incoming.join(held, on="session_id", how="left", maintain_order="left")
         .join(forgotten.with_columns(is_forgotten=True), on="session_id", how="left", maintain_order="left")
         .with_columns(
-            # The first file that is sound brings the session, whatever stands before it.
+            # The first loaded file adds the session, even after a rejected file with the same bytes.
             first=~hash_known | pl.struct("session_id", "status").is_first_distinct(),
-            gone=pl.col("is_forgotten").fill_null(value=False),
+            forgotten=pl.col("is_forgotten").fill_null(value=False),
         )
-        .with_columns(sound_held=pl.col("held_status") == LOADED)
+        .with_columns(held_loaded=pl.col("held_status") == LOADED)
     )
     is_loaded = pl.col("status") == LOADED
     absent = pl.col("held_status").is_null()
-    adds = pl.col("first") & ~pl.col("gone") & (absent | (is_loaded & (pl.col("held_status") == REJECTED)))
+    adds = pl.col("first") & ~pl.col("forgotten") & (absent | (is_loaded & (pl.col("held_status") == REJECTED)))
     files = files.with_columns(adds=adds.fill_null(value=False))
-    added = _named(files.filter("adds"), taken)
-    # The names of sessions, by hash: those that were there, and those that come now.
-    named = added.drop_nulls("session_id").select("session_id", given="name")
+    added = _with_unique_names(files.filter("adds"), taken)
+    # A file is listed under its own session, one that is added now, or one that the archive holds.
+    added_names = added.drop_nulls("session_id").select("session_id", added_name="name")
     files = (
-        files.join(named, on="session_id", how="left", maintain_order="left")
-        .join(added.select("place", own="name"), on="place", how="left", maintain_order="left")
-        .with_columns(name=pl.coalesce("own", "given", "held_source"))
+        files.join(added_names, on="session_id", how="left", maintain_order="left")
+        .join(added.select("file_number", own_name="name"), on="file_number", how="left", maintain_order="left")
+        .with_columns(name=pl.coalesce("own_name", "added_name", "held_source"))
     )
-    knows = pl.col("sound_held").fill_null(value=False)
-    verdict = (
-        pl.when("gone")
+    is_held = pl.col("held_loaded").fill_null(value=False)
+    new_status = (
+        pl.when("forgotten")
         .then(pl.lit(FORGOTTEN))
         .when(is_loaded & pl.col("adds"))
         .then(pl.lit(LOADED))
-        .when(knows & (pl.col("old_session_id") == pl.col("session_id")) & (pl.col("old_status") != REJECTED))
+        .when(is_held & (pl.col("old_session_id") == pl.col("session_id")) & (pl.col("old_status") != REJECTED))
         .then(pl.col("old_status"))
-        .when(is_loaded | knows)
+        .when(is_loaded | is_held)
         .then(pl.lit(DUPLICATE))
         .otherwise(pl.lit(REJECTED))
     )
-    files = files.with_columns(verdict=verdict)
+    files = files.with_columns(new_status=new_status)
     ledger = files.select(
         "path",
         "container",
         "size_bytes",
         "mtime_ns",
         "session_id",
-        status="verdict",
-        reason=pl.when(pl.col("verdict") == REJECTED).then("reason"),
-        source=pl.when(pl.col("verdict") != FORGOTTEN).then("name"),
+        status="new_status",
+        reason=pl.when(pl.col("new_status") == REJECTED).then("reason"),
+        source=pl.when(pl.col("new_status") != FORGOTTEN).then("name"),
     )
     new = files.filter("adds", is_loaded).height
-    rejected = files.filter(pl.col("verdict") == REJECTED).height
-    return Settled(
+    rejected = files.filter(pl.col("new_status") == REJECTED).height
+    return Decisions(
         files=ledger,
         added=added,
         replaced=files.filter("adds", pl.col("held_status") == REJECTED)["session_id"].to_list(),
@@ -106,22 +106,22 @@ def settle(incoming: pl.DataFrame, held: pl.DataFrame, taken: pl.DataFrame, forg
     )
 
 
-def without_change(incoming: pl.DataFrame) -> pl.Series:
-    """Which files are as the ledger has them, though they were read: for what was asked, or in hope of a change."""
+def is_unchanged(incoming: pl.DataFrame) -> pl.Series:
+    """Whether each file that was read agrees with its entry in the ledger, which then need not be written."""
     names = ("size_bytes", "mtime_ns", "session_id")
     same = pl.all_horizontal(pl.col(f"old_{name}").eq_missing(pl.col(name)) for name in names)
     was_rejected = pl.col("old_status") == REJECTED
-    as_before = (pl.col("status") == REJECTED) == was_rejected
-    reason = ~was_rejected | pl.col("old_reason").eq_missing(pl.col("reason"))
+    same_status = (pl.col("status") == REJECTED) == was_rejected
+    same_reason = ~was_rejected | pl.col("old_reason").eq_missing(pl.col("reason"))
     known = pl.col("old_status").is_not_null()
-    return incoming.select(same=(known & same & as_before & reason).fill_null(value=False))["same"]
+    return incoming.select(same=(known & same & same_status & same_reason).fill_null(value=False))["same"]
 
 
-def _named(adds: pl.DataFrame, taken: pl.DataFrame) -> pl.DataFrame:
-    """What is added, each under a name of its own: that of its file, or the same with a part of its hash."""
+def _with_unique_names(adds: pl.DataFrame, taken: pl.DataFrame) -> pl.DataFrame:
+    """Sessions with unique names: the name of the file, followed by a part of the hash where the name is taken."""
     is_taken = pl.col("source").is_in(taken["source"].implode()) | ~pl.col("source").is_first_distinct()
-    # Without a hash, because it could not be read, the path tells one file from another.
+    # A file that could not be read has no hash; its path is unique.
     ids = zip(adds["session_id"], adds["path"], strict=True)
     tags = pl.Series([(known or hashlib.sha256(path.encode()).hexdigest())[:TAG_DIGITS] for known, path in ids])
     name = pl.when(is_taken).then(pl.col("source") + "#" + tags.cast(pl.String)).otherwise("source")
-    return adds.select("place", "session_id", "source", name=name)
+    return adds.select("file_number", "session_id", "source", name=name)

@@ -1,4 +1,4 @@
-"""Sources into an archive: every session once, whatever happens on the way."""
+"""``ingest``: add the sessions of sources to an archive, each once, in transactions."""
 
 from __future__ import annotations
 
@@ -14,25 +14,24 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from clamp_analytics.analysis.result import Result
-from clamp_analytics.archive.ingest.plan import Ledger, no_ledger, plan, read_ledger
-from clamp_analytics.archive.ingest.reader import Desk
-from clamp_analytics.archive.ingest.reconcile import LOADED, REJECTED, without_change
-from clamp_analytics.archive.ingest.staging import Stage
-from clamp_analytics.archive.ingest.transaction import Ingest, commit, decide, writing
-from clamp_analytics.archive.layout import View, create, empty_in_memory, require_current
-from clamp_analytics.archive.lock import writer
+from clamp_analytics.archive.ingest.options import DEFAULT_INGEST_OPTIONS, IngestOptions
+from clamp_analytics.archive.ingest.plan import Ledger, empty_ledger, plan, read_ledger
+from clamp_analytics.archive.ingest.reader import PlannedReader
+from clamp_analytics.archive.ingest.reconcile import LOADED, REJECTED, is_unchanged
+from clamp_analytics.archive.ingest.staging import Staging
+from clamp_analytics.archive.ingest.transaction import IngestRow, reconcile_with_archive, transaction, write_staged
+from clamp_analytics.archive.lock import writer_lock
+from clamp_analytics.archive.tables import View, create_archive, empty_archive_in_memory, require_current
 from clamp_analytics.atomic_files import display_name
 from clamp_analytics.batch import Batch
 from clamp_analytics.errors import UsageError
-from clamp_analytics.reading.archive import explained, open_archive
+from clamp_analytics.reading.archive_connection import damage_as_source_error, open_archive
 from clamp_analytics.reading.executors import checked_jobs
 from clamp_analytics.reading.reader import Progress, Sources
 from clamp_analytics.schema import SESSIONS
 from clamp_analytics.sources import (
     CONTAINER_ENDINGS,
-    DEFAULT_LIMITS,
     ENDING,
-    ContainerLimits,
     Listing,
     list_sources,
 )
@@ -41,42 +40,17 @@ if TYPE_CHECKING:
     import duckdb
 
 
-@dataclass(frozen=True, slots=True)
-class IngestOptions:
-    """How to ingest.
-
-    Attributes:
-        rehash: whether files are read although their name, size and time are known.
-        dry_run: whether to tell what would be new, and write nothing.
-        recursive: whether folders are searched below, too.
-        jobs: how many batches are read at once; the usable cores by default.
-        wait_seconds: how long to wait for another writer, and for readers before each commit.
-        build_info: the sources' provenance snapshot, as JSON text.
-        limits: how much one container may hold.
-        salvage: whether the whole members of a damaged container are kept, instead of none of them.
-    """
-
-    rehash: bool = False
-    dry_run: bool = False
-    recursive: bool = True
-    jobs: int | None = None
-    wait_seconds: float = 10.0
-    build_info: str | None = None
-    limits: ContainerLimits = DEFAULT_LIMITS
-    salvage: bool = False
-
-
 @dataclass(frozen=True, slots=True, repr=False)
 class Ingested(Result):
-    """What an ingest came to: ``seen = new + known + rejected + skipped``.
+    """The counts of an ingest: ``seen = new + known + rejected + skipped``.
 
     Attributes:
         new: sessions that were added.
-        known: files whose sessions were known.
-        rejected: files that are no sessions, now or when they were last read.
-        skipped: entries passed over, by reason.
+        known: files whose session was in the archive already.
+        rejected: files that could not be read as a session, now or when they were last read.
+        skipped: skipped entries by reason.
         changed: whether anything was written.
-        rejections: path and reason of the first files that were rejected now.
+        rejections: path and reason of the first files that were rejected in this ingest.
     """
 
     new: int
@@ -88,7 +62,7 @@ class Ingested(Result):
 
     @property
     def seen(self) -> int:
-        """All entries that the sources came to."""
+        """All entries found in the sources."""
         return self.new + self.known + self.rejected + self.skipped.total()
 
     def describe(self) -> list[str]:
@@ -107,43 +81,42 @@ class Ingested(Result):
         )
 
 
-DEFAULTS = IngestOptions()
 REJECTIONS_KEPT = 10
-"""Rejected files that are named; the ledger names all."""
+"""Rejected files that the result names; the ledger has all of them."""
 
 Added = Callable[[pl.DataFrame], None]
-"""Called with the sessions that were added, or would be, as rows of ``sessions``; rejected ones included."""
+"""Called with the rows of ``sessions`` that were or would be added, including rejected ones."""
 
 
 def ingest(
     sources: Sources | Listing,
     archive: str | os.PathLike[str],
-    options: IngestOptions = DEFAULTS,
+    options: IngestOptions = DEFAULT_INGEST_OPTIONS,
     *,
     views: Sequence[View] = (),
     executor: Executor | None = None,
     progress: Progress | None = None,
     added: Added | None = None,
 ) -> Ingested:
-    """Add to an archive the sessions of sources that it does not hold.
+    """Add the sessions of sources to an archive, unless it holds them already.
 
-    A session is known by the hash of its bytes. What is written is written in transactions of some hundred thousand
-    records; the archive is open only for as long as one of them takes. An ingest that ends early has added whole
+    A session is identified by the hash of its bytes. Sessions are written in transactions of some hundred thousand
+    records, and the archive is open only during a transaction. An ingest that is interrupted has added complete
     files, and the next one adds the rest.
 
     Args:
-        sources: session files, folders or globs; or what ``list_sources`` made of them.
-        archive: the archive; it is made where there is none.
+        sources: session files, folders or globs; or the result of ``list_sources``.
+        archive: the archive; it is created where there is none.
         options: what to read, and how.
         views: the views that a new archive gets.
-        executor: where to read; by default processes, where there is enough to read.
-        progress: is told how many files that needed reading were read.
-        added: is told what each transaction added.
+        executor: where to read; by default processes, where the sources are large enough.
+        progress: called with the number of files that are done and of all files.
+        added: called with the sessions that each transaction added.
 
     Raises:
-        SourceError: a source does not exist, or what stands at ``archive`` is no archive.
-        UsageError: a source is an export or an archive, or the archive is called like a session or a container.
-        OutputError: another writer or reader keeps the archive too long, it must be upgraded, or cannot be written.
+        SourceError: a source does not exist, or the file at ``archive`` is not an archive or is damaged.
+        UsageError: a source is an export or an archive, or the archive has the ending of a session or container.
+        OutputError: another process uses the archive for too long, or it must be upgraded or cannot be written.
         WorkerError: a worker process died.
     """
     listing = sources if isinstance(sources, Listing) else list_sources(sources, recursive=options.recursive)
@@ -153,17 +126,17 @@ def ingest(
             where=display_name((listing.exports + listing.archives)[0]),
             hint="name the session files that it was made from",
         )
-    place = Path(os.path.realpath(archive))
-    if place.name.endswith((ENDING, *CONTAINER_ENDINGS)):
+    path = Path(os.path.realpath(archive))
+    if path.name.endswith((ENDING, *CONTAINER_ENDINGS)):
         raise UsageError(
-            "an archive is not called like a session file or a container, because it would be read as one",
+            "an archive with the ending of a session file or container would be read as one",
             where=display_name(os.fspath(archive)),
             hint="for example telemetry.duckdb",
         )
-    run = _Run(listing, place, options, views, added)
+    run = _Run(listing, path, options, views, added)
     if options.dry_run:
-        return run.look(executor, progress)
-    with writer(place, "ingest", options.wait_seconds):
+        return run.count(executor, progress)
+    with writer_lock(path, "ingest", options.wait_seconds):
         return run.write(executor, progress)
 
 
@@ -183,49 +156,49 @@ class _Run:
     rejections: list[tuple[str, str]] = field(default_factory=list)
 
     def write(self, executor: Executor | None, progress: Progress | None) -> Ingested:
-        """Read what is new and write it, transaction by transaction."""
-        row = Ingest(display_name(self.listing.directory), self.options.build_info, dict(self.listing.skipped))
-        stage = Stage(self.archive.parent)
+        """Read the new files and write them, one transaction after another."""
+        row = IngestRow(display_name(self.listing.directory), self.options.build_info, dict(self.listing.skipped))
+        staging = Staging(self.archive.parent, self.options)
         try:
-            for more in self._stages(stage, executor, progress):
+            for more in self._fill(staging, executor, progress):
                 if not self.archive.exists():
-                    create(self.archive, self.views)
+                    create_archive(self.archive, self.views)
                 row.skipped = dict(self.listing.skipped + self.skipped)
                 row.unread_known, row.unread_rejected = self.unread_known, self.unread_rejected
-                with writing(self.archive, self.options.wait_seconds) as connection:
+                with transaction(self.archive, self.options.wait_seconds) as connection:
                     if not more:
-                        # Nobody decodes any more, so that every core may write.
+                        # All files are decoded, so every core may write.
                         connection.execute(f"SET threads = {checked_jobs(self.options.jobs)}")
-                    sessions = commit(connection, stage, row, last=not more)
+                    sessions = write_staged(connection, staging, row, is_last=not more)
                 self.changed = True
-                self._tell(sessions)
+                self._call_added(sessions)
         finally:
-            stage.clear()
-        return self._outcome(row)
+            staging.clear()
+        return self._result(row)
 
-    def look(self, executor: Executor | None, progress: Progress | None) -> Ingested:
-        """Read what is new, and tell what writing it would do."""
-        row = Ingest(display_name(self.listing.directory))
-        stage = Stage(self.archive.parent)
+    def count(self, executor: Executor | None, progress: Progress | None) -> Ingested:
+        """Read the new files, and count what writing them would do."""
+        row = IngestRow(display_name(self.listing.directory))
+        staging = Staging(self.archive.parent, self.options)
         seen: set[str] = set()
-        for _ in self._stages(stage, executor, progress):
-            with _reading(self.archive) as connection:
-                files = stage.files
-                # What could not be read has no hash, and is like nothing else.
-                again = files["session_id"].is_in(list(seen)).fill_null(value=False)
-                row.known += files.filter(again).height
-                settled = decide(connection, files.filter(~again))
-            row.count(settled)
-            added = stage.sessions.join(settled.added, on="place", how="semi").select(SESSIONS.names)
+        for _ in self._fill(staging, executor, progress):
+            with _open_or_empty(self.archive) as connection:
+                files = staging.files
+                # A file that could not be read has no hash and never counts as known.
+                is_repeated = files["session_id"].is_in(list(seen)).fill_null(value=False)
+                row.known += files.filter(is_repeated).height
+                decisions = reconcile_with_archive(connection, files.filter(~is_repeated))
+            row.count(decisions)
+            added = staging.sessions.join(decisions.added, on="file_number", how="semi").select(SESSIONS.names)
             seen.update(added.filter(pl.col("status") == LOADED)["session_id"])
-            self._tell(added)
-        return self._outcome(row)
+            self._call_added(added)
+        return self._result(row)
 
-    def _tell(self, sessions: pl.DataFrame) -> None:
+    def _call_added(self, sessions: pl.DataFrame) -> None:
         if self.added is not None:
             self.added(sessions)
 
-    def _outcome(self, row: Ingest) -> Ingested:
+    def _result(self, row: IngestRow) -> Ingested:
         return Ingested(
             new=row.new,
             known=row.known + self.unread_known,
@@ -235,74 +208,76 @@ class _Run:
             rejections=tuple(self.rejections[:REJECTIONS_KEPT]),
         )
 
-    def _stages(self, stage: Stage, executor: Executor | None, progress: Progress | None) -> Iterator[bool]:
-        """Fill the stage with what is new and yield when it is to be written: whether more is to come."""
+    def _fill(self, staging: Staging, executor: Executor | None, progress: Progress | None) -> Iterator[bool]:
+        """Stage the new files, and yield whenever a transaction is due: whether more files follow."""
         ledger = self._ledger()
-        planned = plan(self.listing.files, ledger, rehash=self.options.rehash)
+        planned = plan(
+            self.listing.files, ledger, rehash=self.options.rehash, large_bytes=self.options.reading.large_bytes
+        )
         self.unread_known, self.unread_rejected = planned.known, planned.rejected
         self.skipped.update(planned.skipped)
-        desk = Desk(self.listing.files, planned, ledger.members)
-        for container in desk.touched():
-            stage.containers.append(container)
-        self._add(stage, desk.recognized())
-        shares = desk.read(self.options, executor)
+        reader = PlannedReader(self.listing.files, planned, ledger.members)
+        for container in reader.touched():
+            staging.containers.append(container)
+        self._stage(staging, reader.recognized())
+        batches = reader.read(self.options, executor)
         total = len(self.listing.files)
         try:
-            for files, batch, done in shares:
-                if stage.is_full and not files.is_empty():
+            for files, batch, done in batches:
+                if staging.is_full and not files.is_empty():
                     yield True
-                    stage.clear()
-                stage.containers += desk.ended
-                self._add(stage, files, batch)
+                    staging.clear()
+                staging.containers += reader.take_finished()
+                self._stage(staging, files, batch)
                 if progress is not None:
                     progress(done, total)
         finally:
-            # Ends the workers now, and not when an error that is under way is forgotten.
-            shares.close()
-        stage.containers += desk.ended
-        self.skipped.update(desk.skipped)
-        if not stage.is_empty:
+            # Ends the workers now, and not when a pending exception is discarded.
+            batches.close()
+        staging.containers += reader.take_finished()
+        self.skipped.update(reader.skipped)
+        if not staging.is_empty:
             yield False
-            stage.clear()
+            staging.clear()
 
-    def _add(self, stage: Stage, files: pl.DataFrame, batch: Batch | None = None) -> None:
-        """Put files on the stage; those that turn out as the ledger has them are only counted."""
-        same = without_change(files)
-        rejected = files.filter(same, pl.col("status") == REJECTED).height
+    def _stage(self, staging: Staging, files: pl.DataFrame, batch: Batch | None = None) -> None:
+        """Stage files; those that agree with their entry in the ledger are only counted."""
+        unchanged = is_unchanged(files)
+        rejected = files.filter(unchanged, pl.col("status") == REJECTED).height
         self.unread_rejected += rejected
-        self.unread_known += int(same.sum()) - rejected
+        self.unread_known += int(unchanged.sum()) - rejected
         if batch is not None:
-            stage.add_batch(files, batch)
-        fresh = files.filter(~same)
-        stage.add_files(fresh)
+            staging.add_batch(files, batch)
+        fresh = files.filter(~unchanged)
+        staging.add_files(fresh)
         if len(self.rejections) < REJECTIONS_KEPT:
             self.rejections += fresh.filter(pl.col("status") == REJECTED).select("path", "reason").rows()
 
     def _ledger(self) -> Ledger:
-        """What the archive knows of files; nothing where there is none yet.
+        """Read the ledger of the archive; it is empty where there is no archive yet.
 
         Raises:
-            SourceError: what stands there is no archive.
-            OutputError: it is an older one.
+            SourceError: the file is not an archive, or is damaged.
+            OutputError: it has an older version.
         """
         if not self.archive.exists():
-            return no_ledger()
+            return empty_ledger()
         connection, version = open_archive(self.archive, wait_seconds=self.options.wait_seconds)
         try:
             require_current(version, self.archive)
-            with explained(self.archive):
+            with damage_as_source_error(self.archive):
                 return read_ledger(connection)
         finally:
             connection.close()
 
 
 @contextmanager
-def _reading(archive: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The archive, open to be read; an empty one in memory where there is none."""
+def _open_or_empty(archive: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the archive for reading; an empty one in memory where there is none."""
     if archive.exists():
         connection, _ = open_archive(archive)
     else:
-        connection = empty_in_memory()
+        connection = empty_archive_in_memory()
     try:
         yield connection
     finally:

@@ -1,4 +1,4 @@
-"""Batches on their way into an archive: they wait here until they are worth a transaction."""
+"""``Staging``: files, sessions and records that wait for the next transaction."""
 
 from __future__ import annotations
 
@@ -10,18 +10,15 @@ from typing import IO, TYPE_CHECKING
 
 import polars as pl
 
+from clamp_analytics.archive.ingest.options import IngestOptions
 from clamp_analytics.batch import Batch
 from clamp_analytics.schema import SESSIONS, VIOLATIONS, empty_frame
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-COMMIT_RECORDS = 500_000
-COMMIT_FILES = 20_000
-"""A transaction is made when one of these is reached: two seconds of decoding, and few enough to hold."""
-
 INCOMING = {
-    "place": pl.UInt32,
+    "file_number": pl.UInt32,
     "path": pl.String,
     "container": pl.String,
     "size_bytes": pl.UInt64,
@@ -36,14 +33,11 @@ INCOMING = {
     "old_status": pl.String,
     "old_reason": pl.String,
 }
-"""A file that was read: its place in this run, what it is, and what the ledger says of it."""
-
-HELD_RECORDS = 1_000_000
-"""Records that wait in memory; those of a file that is larger wait on disk, because its transaction is one."""
+"""A file that was read: its number in this run, its properties, and as ``old_…`` its entry in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
-class Container:
+class FinishedContainer:
     """A container that was read to its end.
 
     Attributes:
@@ -51,8 +45,8 @@ class Container:
         size_bytes: its size.
         mtime_ns: its modification time.
         sha256: the hash of its bytes; None where they could not be read.
-        skipped: members passed over, by reason, as a JSON object.
-        members: paths of what it holds; None where that is known to be what it was.
+        skipped: skipped members by reason, as a JSON object.
+        members: paths of its members; None where they have not changed.
     """
 
     path: str
@@ -63,64 +57,66 @@ class Container:
     members: list[str] | None
 
 
-class Stage:
-    """What waits for the next transaction.
+class Staging:
+    """Files, sessions and records that wait for the next transaction.
 
     Args:
-        folder: where records go that are too many for the memory.
+        folder: the folder for records that do not fit in memory.
+        options: how much is kept in memory, and committed at once.
 
     Attributes:
-        containers: containers of which all members wait, or are written.
+        containers: containers of which all members wait or are committed.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, options: IngestOptions) -> None:
         self._folder = folder
+        self._options = options
         self._spill: IO[bytes] | None = None
         self._writer: pa.ipc.RecordBatchFileWriter | None = None
         self._clear()
 
     def _clear(self) -> None:
-        self.containers: list[Container] = []
+        self.containers: list[FinishedContainer] = []
         self._files: list[pl.DataFrame] = []
         self._sessions: list[pl.DataFrame] = []
         self._records: list[pl.DataFrame] = []
         self._violations: list[pl.DataFrame] = []
-        self._held = self._rows = self._count = self._last_place = 0
+        self._rows_in_memory = self._rows = self._file_count = self._last_number = 0
 
     def add_batch(self, files: pl.DataFrame, batch: Batch) -> None:
-        """Take a batch on, of which only the files that are added, too, will be written.
+        """Add the rows of a batch; only those of files that are given to ``add_files``, too, will be written.
 
         Args:
-            files: one row for each of its sessions; none where its records belong to the session before.
+            files: one row per session of the batch; none where its records belong to the previous session.
             batch: the batch, with all columns.
         """
-        self._sessions.append(batch.sessions.with_columns(files["place"]))
+        self._sessions.append(batch.sessions.with_columns(files["file_number"]))
         self._violations.append(batch.violations)
         rows = batch.records.height
         if not files.is_empty():
-            self._last_place = int(files["place"][-1])
+            self._last_number = int(files["file_number"][-1])
         if not rows:
             return
         if files.is_empty():
-            places = pl.repeat(self._last_place, rows, dtype=pl.UInt32, eager=True)
+            numbers = pl.repeat(self._last_number, rows, dtype=pl.UInt32, eager=True)
         else:
-            places = files["place"].repeat_by(batch.sessions["record_count"]).explode(empty_as_null=False)
-        self._records.append(batch.records.with_columns(places.alias("place")))
+            numbers = files["file_number"].repeat_by(batch.sessions["record_count"]).explode(empty_as_null=False)
+        self._records.append(batch.records.with_columns(numbers.alias("file_number")))
         self._rows += rows
-        self._held += rows
-        if self._held > HELD_RECORDS:
-            self._put_aside()
+        self._rows_in_memory += rows
+        if self._rows_in_memory > self._options.memory_records:
+            self._spill_records()
 
     def add_files(self, files: pl.DataFrame) -> None:
-        """Take files on whose rows in the ledger are to be written."""
+        """Add files whose entries in the ledger are to be written."""
         if not files.is_empty():
             self._files.append(files)
-            self._count += files.height
+            self._file_count += files.height
 
     @property
     def is_full(self) -> bool:
         """Whether it is time for a transaction."""
-        return self._rows >= COMMIT_RECORDS or self._count >= COMMIT_FILES
+        return self._rows >= self._options.commit_records or self._file_count >= self._options.commit_files
 
     @property
     def files(self) -> pl.DataFrame:
@@ -134,8 +130,8 @@ class Stage:
 
     @property
     def sessions(self) -> pl.DataFrame:
-        """Their sessions, with the ``place`` of the file."""
-        none = empty_frame(SESSIONS).with_columns(place=pl.lit(None, pl.UInt32))
+        """Their sessions, with the ``file_number``."""
+        none = empty_frame(SESSIONS).with_columns(file_number=pl.lit(None, pl.UInt32))
         return pl.concat([none, *self._sessions])
 
     @property
@@ -144,11 +140,11 @@ class Stage:
         return pl.concat([empty_frame(VIOLATIONS), *self._violations])
 
     def records(self) -> Iterator[pl.DataFrame]:
-        """Their records with the ``place`` of the file, in order, some at a time."""
+        """Their records with the ``file_number``, in order, in several frames."""
         if self._writer is not None and self._spill is not None:
             import pyarrow as pa
 
-            self._put_aside()
+            self._spill_records()
             self._writer.close()
             self._writer = None
             self._spill.seek(0)
@@ -159,14 +155,14 @@ class Stage:
             yield pl.concat(self._records)
 
     def clear(self) -> None:
-        """Let everything go, because it is in the archive, or never will be."""
+        """Remove everything, after it was committed or because the ingest failed."""
         if self._spill is not None:
             self._spill.close()
         self._spill = self._writer = None
         self._clear()
 
-    def _put_aside(self) -> None:
-        """Move the records to disk, into a file without a name, which no killed process leaves behind."""
+    def _spill_records(self) -> None:
+        """Move the records to a temporary file without a name, which disappears even if the process is killed."""
         import pyarrow as pa
 
         if not self._records:
@@ -177,4 +173,4 @@ class Stage:
             self._writer = pa.ipc.new_file(self._spill, rows.schema, options=pa.ipc.IpcWriteOptions(compression="lz4"))
         self._writer.write_table(rows)
         self._records = []
-        self._held = 0
+        self._rows_in_memory = 0

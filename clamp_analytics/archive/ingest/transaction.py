@@ -1,4 +1,4 @@
-"""One transaction: sessions, records, violations, ledger and the count of the ingest, all or nothing."""
+"""Write one transaction: sessions, records, violations, the ledger and the row of the ingest."""
 
 from __future__ import annotations
 
@@ -13,11 +13,18 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from clamp_analytics import __version__
-from clamp_analytics.archive.ingest.reconcile import REJECTED, Settled, settle
-from clamp_analytics.archive.ingest.staging import Container, Stage
+from clamp_analytics.archive.ingest.reconcile import REJECTED, Decisions, reconcile
+from clamp_analytics.archive.ingest.staging import FinishedContainer, Staging
 from clamp_analytics.atomic_files import display_name
 from clamp_analytics.errors import OutputError
-from clamp_analytics.reading.archive import open_file
+from clamp_analytics.reading.archive_connection import (
+    COUNTS_SINCE_VERSION,
+    archive_version,
+    check_counts,
+    first_line,
+    open_database_file,
+    record_counts,
+)
 from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS
 
 if TYPE_CHECKING:
@@ -27,19 +34,19 @@ _NO_SPACE = ("No space left", "Disk quota", "File too large", "Could not write",
 
 
 @dataclass(slots=True)
-class Ingest:
-    """The row of an ingest that is under way.
+class IngestRow:
+    """The row of the table ``ingests`` for a running ingest.
 
     Attributes:
         directory: the absolute folder that its sources have in common.
-        build_info: their provenance snapshot.
-        skipped: entries passed over, by reason.
-        number: its number; None before its first transaction.
+        build_info: the provenance snapshot of the sources.
+        skipped: skipped entries by reason.
+        number: its number; None before the first transaction.
         new: sessions added.
-        known: files whose session was known.
-        rejected: files that are no sessions.
-        unread_known: likewise, of files that needed no look.
-        unread_rejected: likewise.
+        known: files whose session was in the archive already.
+        rejected: files that could not be read as a session.
+        unread_known: known files that did not need to be read.
+        unread_rejected: rejected files that did not need to be read.
     """
 
     directory: str
@@ -53,72 +60,78 @@ class Ingest:
     unread_known: int = 0
     unread_rejected: int = 0
 
-    def count(self, settled: Settled) -> None:
-        """Add what became of some files."""
-        self.new += settled.new
-        self.known += settled.known
-        self.rejected += settled.rejected
+    def count(self, decisions: Decisions) -> None:
+        """Add the counts of some files."""
+        self.new += decisions.new
+        self.known += decisions.known
+        self.rejected += decisions.rejected
 
 
 @contextmanager
-def writing(archive: Path, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
-    """An archive open for writing, with a transaction that is committed at the end, or rolled back.
+def transaction(archive: Path, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open an archive for writing, in a transaction that is committed at the end of the block, or rolled back.
 
     Raises:
+        SourceError: the archive is damaged.
         OutputError: it cannot be opened or written; nothing of the transaction is kept.
     """
     import duckdb
 
-    connection = open_file(archive, read_only=False, wait_seconds=wait_seconds)
+    connection = open_database_file(archive, read_only=False, wait_seconds=wait_seconds)
     try:
         try:
+            if archive_version(connection, archive) >= COUNTS_SINCE_VERSION:
+                check_counts(connection, archive)
             connection.execute("BEGIN")
             yield connection
+            record_counts(connection)
             connection.execute("COMMIT")
         finally:
-            # Ends a transaction that failed; what is committed is moved from the log into the file.
+            # Rolls back a failed transaction; committed rows are moved from the log into the file.
             connection.close()
     except duckdb.Error as error:
-        raise refusal(error, archive) from error
+        raise write_error(error, archive) from error
 
 
-def refusal(error: Exception, archive: Path) -> OutputError:
-    """The error to raise for one of DuckDB's, which has changed nothing."""
-    message = str(error).splitlines()[0]
-    full = any(part in message for part in _NO_SPACE)
-    hint = "free space on its disk, and run the same command again" if full else ""
+def write_error(error: Exception, archive: Path) -> OutputError:
+    """The error to raise where DuckDB could not write; the archive is unchanged."""
+    message = first_line(error)
+    is_full = any(part in message for part in _NO_SPACE)
+    hint = "free space on its disk, and run the same command again" if is_full else ""
     return OutputError(
-        f"the archive cannot be written and is as it was: {message}", where=display_name(archive), hint=hint
+        f"the archive cannot be written and is unchanged: {message}", where=display_name(archive), hint=hint
     )
 
 
-def commit(connection: duckdb.DuckDBPyConnection, stage: Stage, ingest: Ingest, *, last: bool) -> pl.DataFrame:
-    """Write what waits on a stage.
+def write_staged(
+    connection: duckdb.DuckDBPyConnection, staging: Staging, ingest: IngestRow, *, is_last: bool
+) -> pl.DataFrame:
+    """Write everything that is staged.
 
     Args:
         connection: the archive in a transaction.
-        stage: what to write.
-        ingest: the ingest that it belongs to; it is counted on.
-        last: whether this ends the ingest.
+        staging: what to write.
+        ingest: the row of the ingest; its counts are increased.
+        is_last: whether this ends the ingest.
 
     Returns:
-        The sessions that were added, rejected ones included.
+        The sessions that were added, including rejected ones.
     """
     if ingest.number is None:
         ingest.number = int(connection.execute("SELECT coalesce(max(number), 0) + 1 FROM ingests").fetchall()[0][0])
-    incoming = stage.files
-    _drop_rejections(connection, incoming)
-    settled = decide(connection, incoming)
-    ingest.count(settled)
-    added = _write_sessions(connection, stage, settled)
-    _write_ledger(connection, settled, ingest.number)
-    _write_containers(connection, stage.containers, ingest.number)
-    _write_ingest(connection, ingest, last=last)
+    incoming = staging.files
+    _delete_rejections(connection, incoming)
+    decisions = reconcile_with_archive(connection, incoming)
+    ingest.count(decisions)
+    added = _write_sessions(connection, staging, decisions)
+    _write_ledger(connection, decisions, ingest.number)
+    _write_containers(connection, staging.containers, ingest.number)
+    _write_ingest(connection, ingest, is_last=is_last)
     return added
 
 
-def decide(connection: duckdb.DuckDBPyConnection, incoming: pl.DataFrame) -> Settled:
-    """What becomes of files, with what the archive holds looked up."""
+def reconcile_with_archive(connection: duckdb.DuckDBPyConnection, incoming: pl.DataFrame) -> Decisions:
+    """Look up the sessions that the archive holds, and compare the files with them."""
     connection.register("incoming", incoming.select("source", "session_id"))
     held = connection.sql(
         "SELECT session_id, status AS held_status, source AS held_source FROM sessions "
@@ -129,53 +142,53 @@ def decide(connection: duckdb.DuckDBPyConnection, incoming: pl.DataFrame) -> Set
         "SELECT DISTINCT session_id FROM forgotten WHERE session_id IN (SELECT session_id FROM incoming)"
     ).pl()
     connection.unregister("incoming")
-    return settle(incoming, held, taken, forgotten)
+    return reconcile(incoming, held, taken, forgotten)
 
 
-def _drop_rejections(connection: duckdb.DuckDBPyConnection, incoming: pl.DataFrame) -> None:
-    """Forget what was wrong with files that have been read again."""
+def _delete_rejections(connection: duckdb.DuckDBPyConnection, incoming: pl.DataFrame) -> None:
+    """Delete the entries of rejected files that were read again."""
     retried = incoming.filter(pl.col("old_status") == REJECTED).select("path")
     if not retried.is_empty():
         connection.register("retried", retried)
         connection.execute("DELETE FROM files WHERE path IN (SELECT path FROM retried)")
         connection.unregister("retried")
-        prune_rejected(connection)
+        delete_orphaned_rejections(connection)
 
 
-def prune_rejected(connection: duckdb.DuckDBPyConnection) -> None:
-    """Remove rejected sessions, with their violations, that no file of the ledger stands for."""
+def delete_orphaned_rejections(connection: duckdb.DuckDBPyConnection) -> None:
+    """Delete rejected sessions, and their violations, that no file of the ledger has any more."""
     connection.execute(
-        "CREATE TEMP TABLE gone AS SELECT source FROM sessions WHERE status = 'rejected' "
+        "CREATE TEMP TABLE orphaned AS SELECT source FROM sessions WHERE status = 'rejected' "
         "AND source NOT IN (SELECT source FROM files WHERE status = 'rejected' AND source IS NOT NULL)"
     )
     for table in (VIOLATIONS.name, SESSIONS.name):
-        connection.execute(f"DELETE FROM {table} WHERE source IN (SELECT source FROM gone)")
-    connection.execute("DROP TABLE gone")
+        connection.execute(f"DELETE FROM {table} WHERE source IN (SELECT source FROM orphaned)")
+    connection.execute("DROP TABLE orphaned")
 
 
-def _write_sessions(connection: duckdb.DuckDBPyConnection, stage: Stage, settled: Settled) -> pl.DataFrame:
-    """Add the sessions with their records and violations, each under its own name."""
-    if settled.replaced:
+def _write_sessions(connection: duckdb.DuckDBPyConnection, staging: Staging, decisions: Decisions) -> pl.DataFrame:
+    """Insert the sessions with their records and violations, under their unique names."""
+    if decisions.replaced:
         connection.execute(
             "UPDATE files SET status = 'duplicate', reason = NULL WHERE status = 'rejected' "
             "AND list_contains(?, session_id)",
-            [settled.replaced],
+            [decisions.replaced],
         )
-        prune_rejected(connection)
-    names = settled.added.select("place", "name")
-    sessions = _renamed(stage.sessions, names, "place").select(SESSIONS.names)
+        delete_orphaned_rejections(connection)
+    names = decisions.added.select("file_number", "name")
+    sessions = _renamed(staging.sessions, names, "file_number").select(SESSIONS.names)
     _insert(connection, SESSIONS.name, sessions)
-    sources = settled.added.select("source", "name").unique("source", keep="first", maintain_order=True)
-    _insert(connection, VIOLATIONS.name, _renamed(stage.violations, sources, "source").select(VIOLATIONS.names))
-    as_they_are = stage.sessions.height == sessions.height and settled.added["source"].equals(settled.added["name"])
-    for records in stage.records():
-        kept = records if as_they_are else _renamed(records, names, "place")
+    sources = decisions.added.select("source", "name").unique("source", keep="first", maintain_order=True)
+    _insert(connection, VIOLATIONS.name, _renamed(staging.violations, sources, "source").select(VIOLATIONS.names))
+    keeps_all = staging.sessions.height == sessions.height and decisions.added["source"].equals(decisions.added["name"])
+    for records in staging.records():
+        kept = records if keeps_all else _renamed(records, names, "file_number")
         _insert(connection, RECORDS.name, kept.select(RECORDS.names))
     return sessions
 
 
 def _renamed(rows: pl.DataFrame, names: pl.DataFrame, key: str) -> pl.DataFrame:
-    """The rows of what is added, in order, with the names that it gets."""
+    """The rows of the sessions to add, in order, with their unique names."""
     return rows.join(names, on=key, how="inner", maintain_order="left").with_columns(source="name")
 
 
@@ -186,14 +199,16 @@ def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFram
         connection.unregister("incoming")
 
 
-def _write_ledger(connection: duckdb.DuckDBPyConnection, settled: Settled, number: int) -> None:
-    connection.register("incoming", settled.files.select("path"))
+def _write_ledger(connection: duckdb.DuckDBPyConnection, decisions: Decisions, number: int) -> None:
+    connection.register("incoming", decisions.files.select("path"))
     connection.execute("DELETE FROM files WHERE path IN (SELECT path FROM incoming)")
     connection.unregister("incoming")
-    _insert(connection, "files", settled.files.with_columns(ingest=pl.lit(number, pl.UInt32)))
+    _insert(connection, "files", decisions.files.with_columns(ingest=pl.lit(number, pl.UInt32)))
 
 
-def _write_containers(connection: duckdb.DuckDBPyConnection, containers: Sequence[Container], number: int) -> None:
+def _write_containers(
+    connection: duckdb.DuckDBPyConnection, containers: Sequence[FinishedContainer], number: int
+) -> None:
     for each in containers:
         connection.execute("DELETE FROM containers WHERE path = ?", [each.path])
         connection.execute(
@@ -201,24 +216,24 @@ def _write_containers(connection: duckdb.DuckDBPyConnection, containers: Sequenc
             [each.path, each.size_bytes, each.mtime_ns, each.sha256, each.skipped, number],
         )
         if each.members is not None:
-            # What it holds no more; the sessions stay, because they were real.
+            # Members that were removed leave the ledger; their sessions stay.
             connection.register("members", pl.DataFrame({"path": each.members}, schema={"path": pl.String}))
             connection.execute(
                 "DELETE FROM files WHERE container = ? AND path NOT IN (SELECT path FROM members)", [each.path]
             )
             connection.unregister("members")
     if containers:
-        prune_rejected(connection)
+        delete_orphaned_rejections(connection)
 
 
-def _write_ingest(connection: duckdb.DuckDBPyConnection, ingest: Ingest, *, last: bool) -> None:
+def _write_ingest(connection: duckdb.DuckDBPyConnection, ingest: IngestRow, *, is_last: bool) -> None:
     connection.execute("DELETE FROM ingests WHERE number = ?", [ingest.number])
     connection.execute(
         "INSERT INTO ingests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             ingest.number,
             ingest.started_at,
-            datetime.now(UTC) if last else None,
+            datetime.now(UTC) if is_last else None,
             __version__,
             ingest.directory,
             ingest.build_info,

@@ -1,0 +1,122 @@
+"""Join the parts of a large file into the result that reading the file in one piece would give."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
+from typing import Any, TypeVar, cast
+
+import polars as pl
+
+from clamp_analytics.atomic_files import display_name
+from clamp_analytics.batch import Batch
+from clamp_analytics.decode import validate
+from clamp_analytics.decode.rows import Fault
+from clamp_analytics.reading.large_file import BARE_HEAD, BARE_TAIL, LargeFile, Part, read_span
+from clamp_analytics.reading.task import EMPTY_LEDGER, ReadRequest, TaskResult, ledger_of
+from clamp_analytics.schema import RECORDS, VIOLATIONS, empty_frame, polars_schema
+
+Result = TypeVar("Result")
+
+_FIELDS_JOINED = frozenset({"deprecated-field", "unknown-field"})
+"""Rules of which a file has one violation that names all fields."""
+
+
+def join_parts(
+    file: LargeFile, parts: Sequence[Part[Result]], request: ReadRequest, reduce: Callable[[Batch], Result]
+) -> Iterator[TaskResult[Result]]:
+    """The results of a file whose parts are all valid: its session first, then its records in order."""
+    starts = [0, *accumulate(part.entries for part in parts)]
+    session = _session(file, parts)
+    of_file = validate.in_order(pl.concat([_shared_violations(parts), _mean_violations(file, parts, session)]))
+    violations = pl.concat([of_file, _reused_seeds(file, parts, starts)])
+    no_records = empty_frame(RECORDS).select(name for name in RECORDS.names if name in request.columns)
+    session_batch = Batch(session, no_records, violations, _seed_sum(parts))
+    yield TaskResult(reduce(session_batch), ledger_of(session_batch))
+    for part, start in zip(parts, starts, strict=False):
+        if part.batch is None:
+            yield TaskResult(cast("Result", part.result), EMPTY_LEDGER)
+        else:
+            yield TaskResult(reduce(_with_file_indexes(part.batch, start)), EMPTY_LEDGER)
+
+
+def _seed_sum(parts: Sequence[Part[Result]]) -> pl.Series:
+    seeds = pl.concat([part.seeds["seed"] for part in parts if part.seeds is not None])
+    return pl.Series("seed_sum", [seeds.sum()], dtype=pl.UInt64)
+
+
+def _with_file_indexes(batch: Batch, start: int) -> Batch:
+    """The batch of a part with record indexes from the start of the file."""
+    index = (pl.col("record_index") + start).cast(pl.UInt32)
+    records = batch.records.with_columns(index) if "record_index" in batch.records.columns else batch.records
+    return Batch(batch.sessions, records, batch.violations.with_columns(index), batch.seed_sums)
+
+
+def _session(file: LargeFile, parts: Sequence[Part[Result]]) -> pl.DataFrame:
+    rows = pl.concat([part.session for part in parts if part.session is not None])
+    scored = int(rows["scored_count"].sum())
+    mean = math.fsum(part.score_sum for part in parts) / scored if scored else None
+    counts = ("record_count", "scored_count", "in_flight_count")
+    return rows.head(1).with_columns(
+        *(pl.lit(rows[name].sum(), pl.UInt32).alias(name) for name in counts),
+        pl.lit(file.size, pl.UInt64).alias("size_bytes"),
+        pl.lit(mean, pl.Float64).alias("mean_stability"),
+        rows.select(pl.col("first_acquired_at").min()).to_series(),
+        rows.select(pl.col("last_acquired_at").max()).to_series(),
+    )
+
+
+def _shared_violations(parts: Sequence[Part[Result]]) -> pl.DataFrame:
+    """The violations of the whole file, each with its count over all parts and its first value."""
+    rows: dict[tuple[str, str | None], dict[str, Any]] = {}
+    for part in parts:
+        for row in part.shared.iter_rows(named=True) if part.shared is not None else ():
+            joins_fields = row["rule"] in _FIELDS_JOINED
+            total = rows.setdefault((row["rule"], None if joins_fields else row["field"]), {**row, "count": 0})
+            total["count"] += row["count"]
+            if joins_fields:
+                total["field"] = ", ".join(sorted({*total["field"].split(", "), *row["field"].split(", ")}))
+    return pl.DataFrame(list(rows.values()), schema=polars_schema(VIOLATIONS))
+
+
+def _mean_violations(file: LargeFile, parts: Sequence[Part[Result]], session: pl.DataFrame) -> pl.DataFrame:
+    """A violation where the declared mean contradicts the records of all parts."""
+    short = all(part.printed_short for part in parts)
+    document = file.head + file.tail
+    found = validate.contradictions(session.with_columns(file=0, short=pl.lit(short)))
+    faults = [validate.located_at_top(document, fault) for _, fault in found]
+    shift = file.size - len(document)
+    moved = [
+        fault._replace(byte_offset=fault.byte_offset + shift)
+        if fault.byte_offset is not None and fault.byte_offset >= len(file.head)
+        else fault
+        for fault in faults
+    ]
+    return validate.frame_of([(display_name(file.path), fault) for fault in moved])
+
+
+def _reused_seeds(file: LargeFile, parts: Sequence[Part[Result]], starts: Sequence[int]) -> pl.DataFrame:
+    """Violations for seeds that occur in more than one part; each part reports its own repetitions."""
+    table = pl.concat(
+        [part.seeds.with_columns(part=pl.lit(n)) for n, part in enumerate(parts) if part.seeds is not None]
+    ).filter(pl.col("seed") != 0)
+    if table["seed"].n_unique() == table.height:
+        return empty_frame(VIOLATIONS)
+    again = table.filter(~pl.col("seed").is_first_distinct(), pl.struct("seed", "part").is_first_distinct())
+    faults = []
+    for (number,), rows in again.group_by("part", maintain_order=True):
+        found = [Fault("seed-reused", "seed", record_index=index) for index in rows["record_index"]]
+        faults += _located_in_file(file, int(str(number)), found, starts[int(str(number))])
+    return validate.frame_of([(display_name(file.path), fault) for fault in faults])
+
+
+def _located_in_file(file: LargeFile, number: int, faults: Sequence[Fault], first_index: int) -> list[Fault]:
+    """Faults of a part's records with their values, and with offsets and indexes from the start of the file."""
+    start, end = file.spans[number]
+    document = read_span(file, start, end, BARE_HEAD, BARE_TAIL)
+    if document is not None:
+        shift = start - len(BARE_HEAD)
+        located = validate.located(document, faults)
+        faults = [fault._replace(byte_offset=(fault.byte_offset or 0) + shift) for fault in located]
+    return [fault._replace(record_index=(fault.record_index or 0) + first_index) for fault in faults]
