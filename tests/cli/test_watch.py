@@ -120,4 +120,4 @@ def test_it_does_not_keep_readers_from_the_archive(watch):
 def test_a_folder_that_is_missing_is_named(clamp):
     done = clamp("watch", "nowhere", "--archive", "t.duckdb")
 
-    assert (done.code, "nowhere: it is no folder" in done.err) == (3, True)
+    assert (done.code, "nowhere: it is not a folder" in done.err) == (3, True)
