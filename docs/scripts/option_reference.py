@@ -8,12 +8,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from clamp_analytics.analysis.compare import CompareOptions
-from clamp_analytics.analysis.drift import DriftOptions
-from clamp_analytics.analysis.reproducibility import SeedOptions
-from clamp_analytics.analysis.series import METRICS
+import clamp_analytics as clamp
 
-TABLES = {"drift": DriftOptions, "compare": CompareOptions, "seeds": SeedOptions}
+TABLES = {"drift": clamp.DriftOptions, "compare": clamp.CompareOptions, "seeds": clamp.SeedOptions}
 """The tables below ``[tool.clamp-analytics]`` and the dataclass that each one fills."""
 
 ATTRIBUTE = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
@@ -40,7 +37,7 @@ def _default(field: dataclasses.Field[Any]) -> str:
 def metrics() -> str:
     """The metrics with unit, direction, scale and floor."""
     rows = ["| metric | value of a session | unit | better | scale | floor |", "|---|---|---|---|---|---|"]
-    for metric in METRICS.values():
+    for metric in clamp.METRICS.values():
         better = {True: "higher", False: "lower", None: "-"}[metric.higher_is_better]
         floor = f"{metric.floor:.0%}" if metric.is_relative else f"{metric.floor:g}"
         rows.append(

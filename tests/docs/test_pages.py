@@ -6,6 +6,7 @@ import examples
 import generate
 import pytest
 
+import clamp_analytics
 from tests.test_architecture import LAYERS
 
 ROOT = generate.ROOT
@@ -67,3 +68,11 @@ def test_the_layers_are_those_of_the_import_diagram():
     layers = [set(line.split("  ")[0].split()) for line in block.splitlines()]
 
     assert layers == LAYERS
+
+
+def test_the_python_reference_has_every_public_name_once():
+    page = (ROOT / "docs" / "reference" / "python.md").read_text("utf-8")
+
+    documented = re.findall(r"^\.\. (?:auto\w+|data):: (\w+)$", page, re.MULTILINE)
+
+    assert sorted(documented) == sorted(set(clamp_analytics.__all__) - {"__version__"})
