@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import ParamSpec, Self, TypeVar
 
-    from clamp_analytics.recorder.buffer import Buffer, Row
+    from clamp_analytics.recorder.buffer import Buffer
     from clamp_analytics.recorder.telemetry import EntropyTelemetry
 
     P = ParamSpec("P")
@@ -202,20 +202,20 @@ class ClampAnchor(Cycle):
         buffer = self._buffer
         if buffer is None:
             return
-        # As in `release`; here the clock is read after the state has changed. `+` is faster than unpacking the
-        # token, which creates a list.
-        row: Row | None = None
-        has_room = True
+        # As in `release`, but the clock is read after the state has changed. `+` is faster than unpacking the token,
+        # which creates a list.
         try:
             row = self.token + (monotonic_ns(), self._score if kind is None else 0.0)  # noqa: RUF005
-            if buffer.overflow is not None:
-                has_room = buffer.overflow.has_room()
+            has_room = buffer.overflow is None or buffer.overflow.has_room()
+        except BaseException:  # raised by a signal handler
+            buffer.finish((*self.token, monotonic_ns(), self._score if kind is None else 0.0))
+            buffer.opened.discard(self)
+            raise
+        try:
+            if has_room:
+                buffer.finish(row)
         finally:
-            try:
-                if has_room:
-                    buffer.finish(row or (*self.token, monotonic_ns(), self._score if kind is None else 0.0))
-            finally:
-                buffer.opened.discard(self)
+            buffer.opened.discard(self)
 
     async def __aenter__(self) -> Self:
         return self.lock()

@@ -70,7 +70,7 @@ def publish_new(folder: Path, names: Iterable[str], chunks: Iterable[bytes]) -> 
                 if error.errno not in _NO_LINKS:
                     raise
                 # Without hard links the file is renamed. A rename overwrites, so the name is checked first;
-                # nobody creates this very name, with process id and random number, in between.
+                # no other process creates a name with this process id and random number in between.
                 if os.path.lexists(path):
                     continue
                 temporary.rename(path)

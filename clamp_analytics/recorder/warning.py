@@ -13,7 +13,7 @@ import warnings
 
 
 class RecorderWarning(RuntimeWarning):
-    """The recorder could not write or keep records; nobody was waiting for the result."""
+    """The recorder could not write or keep records, and no caller waits for the result."""
 
 
 def warn(message: str) -> None:

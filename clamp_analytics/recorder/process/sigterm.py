@@ -3,7 +3,7 @@
 Python runs a signal handler in the main thread, as soon as that thread executes Python code again. Two things
 can delay this forever: the system may deliver the signal to another thread, or deliver it just before the main
 thread goes to sleep on a lock shared between processes, as the workers of a ``multiprocessing.Pool`` do.
-Without a handler the process would have died, and whoever ended it waits for that. So a second thread, the
+Without a handler the process would have ended, and the sender of the signal waits for that. So a second thread, the
 watchdog, learns of the signal through a pipe and interrupts the main thread until the handler has run.
 """
 
