@@ -15,11 +15,11 @@ from typing import Any
 
 def _summary(source: str, jobs: int | None, executor: Executor | None = None) -> dict[str, Any]:
     """Time one pass over a source; the figures have the names that ``corpus.Truth`` uses."""
-    from clamp_analytics.analysis.summary import Fold, summarize
+    from clamp_analytics.analysis.summary import SummaryFold, summarize
     from clamp_analytics.reading import Reader
 
     begin = perf_counter()
-    fold = Fold()
+    fold = SummaryFold()
     summary = summarize(Reader(source, columns=fold.columns, jobs=jobs, executor=executor))
     seconds = perf_counter() - begin
     total = summary.total

@@ -1,4 +1,4 @@
-"""The metrics that a session has a value of, declared once: unit, polarity, scale, and what is too small to matter."""
+"""The metrics of a session, declared once: unit, better direction, scale, and smallest effect that matters."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 SMALLEST_MS = 0.001
-"""Durations are written to a microsecond; on the logarithmic scale, what is shorter counts as this long."""
+"""Durations have a resolution of one microsecond; on the logarithmic scale, shorter ones count as this long."""
 
 
 class Scale(StrEnum):
-    """The scale on which the noise of a metric is even, so that a step means the same everywhere on it."""
+    """The scale on which the noise of a metric does not depend on its level."""
 
     IDENTITY = "identity"
-    """Counts, as they are."""
+    """Counts: the values themselves."""
     LOG = "log"
-    """Durations: their noise grows with them. Nothing is below ``SMALLEST_MS``, which 0 and negative ones become."""
+    """Durations, whose noise grows with them: the logarithm, of ``SMALLEST_MS`` for shorter and negative ones."""
     ARCSINE = "arcsine"
-    """Scores and shares: the arcsine of the square root. Unlike the logit it is finite at 0 and 1, where most are."""
+    """Scores and shares: the arcsine of the square root, which is finite at 0 and 1, unlike the logit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What a session can have one value of.
+    """A metric: a figure that each session has one value of.
 
     Attributes:
-        name: its name as a column and in every report.
-        sentence: what it is.
+        name: the name as a column and in reports.
+        sentence: the definition.
         unit: the unit of its values.
-        higher_is_better: whether more of it is good; None where neither is.
-        scale: the scale on which its values are compared.
+        higher_is_better: whether larger values are better; None where neither direction is.
+        scale: the scale on which values are compared.
         floor: the smallest effect that matters: a share of the value before for the scale ``log``,
             else a difference in the metric's unit.
     """
@@ -53,11 +53,11 @@ class Metric:
 
     @property
     def is_relative(self) -> bool:
-        """Whether floor and effect are shares of the value before."""
+        """Whether the floor and the effect are shares of the value before."""
         return self.scale is Scale.LOG
 
     def to_scale(self, values: Floats) -> Floats:
-        """Values on the metric's scale."""
+        """Convert values in the metric's unit to its scale."""
         import numpy as np
 
         if self.scale is Scale.LOG:
@@ -67,7 +67,7 @@ class Metric:
         return np.asarray(values, dtype=np.float64)
 
     def from_scale(self, values: Floats) -> Floats:
-        """Values on the metric's scale, back in its unit."""
+        """Convert values on the metric's scale to its unit."""
         import numpy as np
 
         if self.scale is Scale.LOG:
@@ -85,10 +85,10 @@ class Metric:
         return float(values.mean())
 
     def size(self, before: float, after: float) -> float:
-        """The effect in the terms of the floor, without its sign.
+        """The absolute effect, as a share or as a difference like the floor.
 
-        A fall by a third is as large as a rise by a half on the scale ``log``: the larger level is compared with
-        the smaller one.
+        On the scale ``log`` the larger level is divided by the smaller one, so that a fall by a third is as large as
+        a rise by a half.
         """
         if not self.is_relative:
             return abs(after - before)
@@ -121,33 +121,33 @@ METRICS: Mapping[str, Metric] = {
 """All metrics by name, in the order of reports. The specification gives a successful cycle the score 1."""
 
 PERCENTILES = {"duration_p50_ms": 0.5, "duration_p95_ms": 0.95, "duration_p99_ms": 0.99}
-"""The share that each percentile metric is for."""
+"""The percentile metrics, with the share of durations below each."""
 
 BY = ("context", "backend", "device_name", "thread_id")
-"""What series can be told apart by: columns of ``records``."""
+"""The columns of ``records`` that series can be grouped by."""
 
 
 def checked_metrics(names: Iterable[str] | str | None) -> tuple[str, ...]:
-    """The metrics that were named, each once and in the order of ``METRICS``; all of them for None.
+    """The given metrics, each once and in the order of ``METRICS``; all metrics for None.
 
     Raises:
-        UsageError: there is no such metric, or none was named.
+        UsageError: there is no such metric, or none is given.
     """
     if names is None:
         return tuple(METRICS)
     wanted = _known(names, tuple(METRICS), "metric")
     if not wanted:
-        raise UsageError("no metric was named", hint=f"one of {', '.join(METRICS)}")
+        raise UsageError("no metric is given", hint=f"one of {', '.join(METRICS)}")
     return tuple(name for name in METRICS if name in wanted)
 
 
 def checked_by(names: Iterable[str] | str | None) -> tuple[str, ...]:
-    """The columns that were named to tell series apart, each once, as they were given; none for None.
+    """The given columns to group series by, each once and in the given order; none for None.
 
     Raises:
-        UsageError: series cannot be told apart by a column.
+        UsageError: series cannot be grouped by a column.
     """
-    return _known(names if names is not None else (), BY, "column to tell series apart by")
+    return _known(names if names is not None else (), BY, "column to group series by")
 
 
 def _known(names: Iterable[str] | str, known: tuple[str, ...], kind: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""TemporalScoring: one score a session from its seeds, durations and acquisitions, and their mean.
+"""TemporalScoring: one score per session from its seeds, durations and acquisitions, and their mean.
 
 Source: the C++ ``TemporalScoring`` of the producer (v0.5). For the records of a session,
 
@@ -29,6 +29,7 @@ COLUMNS = frozenset({"source", "seed", "duration_ms", "acquired_at"})
 """The columns of ``records`` that scoring needs."""
 
 FIGURES = ("stability_score", "entropy_variance", "duration_variance", "drift_ms", "samples")
+"""The figures of a session, as the producer names them."""
 
 _FULL_DRIFT_MS = 1000
 _DEFAULTS = {"entropy_variance": 0.0, "duration_variance": 0.0, "drift_ms": 0.0, "samples": 0}
@@ -58,8 +59,14 @@ class Scores(Result):
 
 
 @dataclass(frozen=True, slots=True)
-class _Partial:
-    """Scores of the sessions that a batch holds whole, and the records of those that it may not."""
+class _ScoresPart:
+    """The contribution of one batch.
+
+    Attributes:
+        scored: the figures of sessions that are complete in the batch.
+        sources: the names of its usable sessions.
+        open_records: the records of sessions that may have more of them in other batches.
+    """
 
     scored: pl.DataFrame
     sources: pl.DataFrame
@@ -79,21 +86,21 @@ def score(source: Source, *, jobs: int | None = None, recursive: bool = True) ->
         SourceError: there is no usable session.
     """
     reader = open_source(source, columns=COLUMNS, jobs=jobs, recursive=recursive)
-    partials = list(reader.fold(_reduce))
+    parts = list(reader.fold(_reduce))
     reader.require_sessions()
-    open_records = pl.concat([partial.open_records for partial in partials])
-    scored = pl.concat([*(partial.scored for partial in partials), score_records(open_records)])
-    sources = pl.concat([partial.sources for partial in partials])
+    open_records = pl.concat([part.open_records for part in parts])
+    scored = pl.concat([*(part.scored for part in parts), score_records(open_records)])
+    sources = pl.concat([part.sources for part in parts])
     sessions = _complete(sources.join(scored, on="source", how="left")).sort("source")
     return Scores(sessions, aggregate(sessions))
 
 
-def _reduce(batch: Batch) -> _Partial:
+def _reduce(batch: Batch) -> _ScoresPart:
     loaded = batch.sessions.filter(pl.col("status") == Status.LOADED.value).select("source")
     records = batch.records.select(sorted(COLUMNS))
-    # An export gives records apart from their sessions, and maybe in several batches.
-    whole = records.join(loaded, on="source", how="semi")
-    return _Partial(score_records(whole), loaded, records.join(loaded, on="source", how="anti"))
+    # An export gives records separately from their sessions, possibly in several batches.
+    complete = records.join(loaded, on="source", how="semi")
+    return _ScoresPart(score_records(complete), loaded, records.join(loaded, on="source", how="anti"))
 
 
 def _normalized_variance(name: str) -> pl.Expr:
@@ -105,7 +112,7 @@ def _normalized_variance(name: str) -> pl.Expr:
 
 
 def score_records(records: pl.DataFrame) -> pl.DataFrame:
-    """The figures but for the score itself, one row a ``source`` that has records."""
+    """The figures without the score itself, one row per ``source`` that has records."""
     acquired = pl.col("acquired_at")
     return records.group_by("source", maintain_order=True).agg(
         entropy_variance=_normalized_variance("seed"),
@@ -123,7 +130,7 @@ def _complete(figures: pl.DataFrame) -> pl.DataFrame:
 
 
 def aggregate(sessions: pl.DataFrame) -> dict[str, float | int]:
-    """The unweighted mean of each figure over sessions, and the sum of the samples."""
+    """The unweighted mean of each figure over sessions, and the sum of ``samples``."""
     means = {name: _mean(sessions[name]) for name in FIGURES if name != "samples"}
     return {**means, "samples": int(sessions["samples"].sum())}
 

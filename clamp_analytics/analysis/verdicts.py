@@ -55,7 +55,7 @@ def verdict_lines(verdicts: pl.DataFrame, by: tuple[str, ...]) -> list[str]:
 
     Args:
         verdicts: one row per group and metric, the worst first.
-        by: the columns that tell groups apart.
+        by: the columns of the groups.
     """
     counts = {verdict.value: int((verdicts["verdict"] == verdict.value).sum()) for verdict in Verdict}
     lines = [", ".join(f"{count:,} {name}" for name, count in counts.items() if count) or "nothing to judge"]

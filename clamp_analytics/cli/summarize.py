@@ -78,11 +78,11 @@ def summarize(
     is written beside it: build/telemetry gives build/telemetry_summary.json.
     """
     with reading(sources, jobs, recursive=not no_recursive) as given:
-        from clamp_analytics.analysis.summary import Fold, artifact
+        from clamp_analytics.analysis.summary import SummaryFold, artifact
         from clamp_analytics.analysis.summary import summarize as summary_of
         from clamp_analytics.reading import Reader
 
-        fold = Fold(by.value if by else None, released_only)
+        fold = SummaryFold(by.value if by else None, released_only)
         reader = Reader(**given, columns=fold.columns)
         build_info = provenance(snapshot, reader)
         summary = summary_of(reader, by=fold.by, released_only=fold.released_only)

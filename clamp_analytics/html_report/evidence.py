@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 
 import polars as pl
 
-from clamp_analytics.analysis.summary import Fold
-from clamp_analytics.analysis.summary.fold import Partial, merge, percentiles
+from clamp_analytics.analysis.summary import SummaryFold
+from clamp_analytics.analysis.summary.fold import SummaryPart, merge, percentiles
 from clamp_analytics.batch import Batch
 from clamp_analytics.decode.validate import in_order
 from clamp_analytics.reading import Counts
@@ -71,7 +71,7 @@ class Evidence:
         anchors: the latest session's anchors, of each batch; of all batches one or none.
     """
 
-    summary: Partial
+    summary: SummaryPart
     context_names: pl.Series
     durations: pl.DataFrame
     rules: pl.DataFrame
@@ -115,7 +115,7 @@ class EvidenceFold:
             rows=pl.len().cast(pl.Int64), occurrences=pl.col("count").cast(pl.Int64).sum()
         )
         contexts = batch.records["context"].unique()
-        return Evidence(Fold()(batch), contexts, durations, rules, _worst(found), list(_anchors(batch.records)))
+        return Evidence(SummaryFold()(batch), contexts, durations, rules, _worst(found), list(_anchors(batch.records)))
 
 
 def _worst(violations: pl.DataFrame) -> pl.DataFrame:

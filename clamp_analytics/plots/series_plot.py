@@ -88,7 +88,7 @@ def plot(
 
     Args:
         source: paths, loaded telemetry, or a DuckDB connection (see ``open_source``); or values of sessions.
-        by: the columns of ``BY`` that tell series apart; none for one series of all records.
+        by: the columns of ``BY`` that series are grouped by; none for one series of all records.
         metrics: names of ``METRICS``; by default stability, the 95th percentile of durations, and what changed.
         options: which sessions are examined, and when a change counts.
         limit: how many series of each metric are drawn.

@@ -1,4 +1,4 @@
-"""What the same seed and context gave in different sessions."""
+"""Whether the same seed and context give the same score and order in different sessions."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ import hypothesis.strategies as st
 import polars as pl
 import pytest
 from hypothesis import given
+from polars.testing import assert_frame_equal
 
 from clamp_analytics.analysis.reproducibility import COLUMNS, Reproducibility, SeedFold, SeedOptions, reproducibility
+from clamp_analytics.analysis.reproducibility.cycle_table import CYCLE, cycles, repeated_cycles
+from clamp_analytics.analysis.reproducibility.cycle_table import orders as cycle_orders
 from clamp_analytics.errors import SourceError, UsageError
 from clamp_analytics.parquet import ExportOptions, export
-from clamp_analytics.reading import Counts, Reader, Telemetry, load
+from clamp_analytics.reading import Counts, Reader, Telemetry, iter_batches, load
 from tests.conftest import decode, only, record, session, write
 
 LARGEST = 2**64 - 1
@@ -29,7 +32,7 @@ def cycle(seed: int, second: int = 0, **changes: Any) -> dict[str, Any]:
 
 
 def run(*seeds: int, day: int = 1) -> bytes:
-    """A session whose cycles were acquired one second after the other."""
+    """A session whose cycles were acquired at intervals of one second."""
     return session(
         *(
             record(
@@ -42,8 +45,8 @@ def run(*seeds: int, day: int = 1) -> bytes:
     )
 
 
-def judged(folder: Path, *documents: bytes, **options: float) -> Reproducibility:
-    """What sessions named 0.json, 1.json and so on come to."""
+def compared(folder: Path, *documents: bytes, **options: float) -> Reproducibility:
+    """The reproducibility of sessions named 0.json, 1.json and so on."""
     write(folder, {f"{number}.json": data for number, data in enumerate(documents)})
     return reproducibility(Reader(folder, columns=COLUMNS), options=SeedOptions(**options))
 
@@ -57,7 +60,7 @@ def orders(found: Reproducibility) -> dict[int, bool | None]:
 
 
 def test_a_seed_that_gave_the_same_again_is_reproducible(tmp_path):
-    found = judged(tmp_path, run(7, 8, day=1), run(7, 8, day=2))
+    found = compared(tmp_path, run(7, 8, day=1), run(7, 8, day=2))
 
     assert found.seeds.select("seed", "context", "sessions", "scores", "same_score", "same_order").rows() == [
         (7, "alpha", 2, 1, True, True),
@@ -66,14 +69,14 @@ def test_a_seed_that_gave_the_same_again_is_reproducible(tmp_path):
 
 
 def test_seeds_above_2_to_the_53_are_told_apart(tmp_path):
-    found = judged(tmp_path, run(LARGEST, LARGEST - 1, day=1), run(LARGEST, LARGEST - 2, day=2))
+    found = compared(tmp_path, run(LARGEST, LARGEST - 1, day=1), run(LARGEST, LARGEST - 2, day=2))
 
     assert found.seeds["seed"].to_list() == [LARGEST]
     assert only(found.contexts)["not_repeated"] == 2
 
 
 def test_a_seed_in_another_context_is_another_cycle(tmp_path):
-    found = judged(tmp_path, session(cycle(7, context="a")), session(cycle(7, context="b")))
+    found = compared(tmp_path, session(cycle(7, context="a")), session(cycle(7, context="b")))
 
     assert found.seeds.is_empty()
 
@@ -81,7 +84,9 @@ def test_a_seed_in_another_context_is_another_cycle(tmp_path):
 def test_a_score_that_differs_names_its_session(tmp_path):
     scores = [0.5, 0.5, 0.75]
 
-    found = judged(tmp_path, *(session(cycle(7, number, stability_score=score)) for number, score in enumerate(scores)))
+    found = compared(
+        tmp_path, *(session(cycle(7, number, stability_score=score)) for number, score in enumerate(scores))
+    )
 
     row = only(found.seeds)
     assert (row["same_score"], row["scores"], row["score_min"], row["score_max"]) == (False, 2, 0.5, 0.75)
@@ -91,49 +96,49 @@ def test_a_score_that_differs_names_its_session(tmp_path):
 def test_scores_within_the_tolerance_are_the_same(tmp_path):
     documents = [session(cycle(7, number, stability_score=score)) for number, score in enumerate([0.8, 0.7])]
 
-    assert only(judged(tmp_path, *documents, score_tolerance=0.1).seeds)["same_score"] is True
-    assert only(judged(tmp_path, *documents, score_tolerance=0.05).seeds)["same_score"] is False
+    assert only(compared(tmp_path, *documents, score_tolerance=0.1).seeds)["same_score"] is True
+    assert only(compared(tmp_path, *documents, score_tolerance=0.05).seeds)["same_score"] is False
 
 
 def test_an_anchor_in_flight_has_no_score_to_compare(tmp_path):
-    found = judged(tmp_path, session(cycle(7)), session({**cycle(7, 1), "released_at": None, "stability_score": 0}))
+    found = compared(tmp_path, session(cycle(7)), session({**cycle(7, 1), "released_at": None, "stability_score": 0}))
 
     row = only(found.seeds)
     assert (row["same_score"], row["scores"], row["score_min"]) == (None, 1, 1.0)
 
 
 def test_swapped_cycles_are_out_of_order_and_the_others_are_not(tmp_path):
-    found = judged(tmp_path, run(1, 2, 3, 4, day=1), run(2, 1, 3, 4, day=2))
+    found = compared(tmp_path, run(1, 2, 3, 4, day=1), run(2, 1, 3, 4, day=2))
 
     assert orders(found) == {1: False, 2: False, 3: True, 4: True}
 
 
 def test_a_cycle_that_moved_is_out_of_order_with_all_it_passed(tmp_path):
-    found = judged(tmp_path, run(1, 2, 3, 4, day=1), run(2, 3, 1, 4, day=2))
+    found = compared(tmp_path, run(1, 2, 3, 4, day=1), run(2, 3, 1, 4, day=2))
 
     assert orders(found) == {1: False, 2: False, 3: False, 4: True}
 
 
 def test_cycles_that_one_session_does_not_hold_do_not_matter_to_the_order(tmp_path):
-    found = judged(tmp_path, run(1, 2, 3, 4, day=1), run(9, 2, 8, 4, day=2))
+    found = compared(tmp_path, run(1, 2, 3, 4, day=1), run(9, 2, 8, 4, day=2))
 
     assert orders(found) == {2: True, 4: True}
 
 
 def test_a_cycle_that_shares_no_other_has_no_order(tmp_path):
-    found = judged(tmp_path, run(1, 2, day=1), run(3, 1, day=2))
+    found = compared(tmp_path, run(1, 2, day=1), run(3, 1, day=2))
 
     assert orders(found) == {1: None}
 
 
 def test_the_order_is_that_of_time_and_not_that_of_the_file(tmp_path):
-    found = judged(tmp_path, session(cycle(1, 10), cycle(2, 20)), session(cycle(2, 40), cycle(1, 30)))
+    found = compared(tmp_path, session(cycle(1, 10), cycle(2, 20)), session(cycle(2, 40), cycle(1, 30)))
 
     assert orders(found) == {1: True, 2: True}
 
 
 def test_cycles_of_one_instant_are_in_the_order_of_the_file(tmp_path):
-    found = judged(tmp_path, session(cycle(1), cycle(2)), session(cycle(2), cycle(1)))
+    found = compared(tmp_path, session(cycle(1), cycle(2)), session(cycle(2), cycle(1)))
 
     assert orders(found) == {1: False, 2: False}
 
@@ -141,13 +146,13 @@ def test_cycles_of_one_instant_are_in_the_order_of_the_file(tmp_path):
 def test_a_session_with_an_unset_time_is_taken_in_the_order_of_its_file(tmp_path):
     unset = {**cycle(3), "acquired_at": ""}
 
-    found = judged(tmp_path, run(1, 2, 3), session(cycle(1, 30), cycle(2, 20), unset))
+    found = compared(tmp_path, run(1, 2, 3), session(cycle(1, 30), cycle(2, 20), unset))
 
     assert orders(found) == {1: True, 2: True, 3: True}
 
 
 def test_the_first_source_is_the_one_that_acquired_first(tmp_path):
-    found = judged(tmp_path, run(1, 2, day=3), run(2, 1, day=2))
+    found = compared(tmp_path, run(1, 2, day=3), run(2, 1, day=2))
 
     assert names(found.seeds["first_source"]) == ["1.json", "1.json"]
     assert names(found.seeds["differing_source"]) == ["0.json", "0.json"]
@@ -156,14 +161,14 @@ def test_the_first_source_is_the_one_that_acquired_first(tmp_path):
 def test_a_seed_that_stands_twice_is_compared_time_by_time(tmp_path):
     first = session(cycle(5, 1, stability_score=0.25), cycle(5, 2, stability_score=0.75))
 
-    found = judged(tmp_path, first, session(cycle(5, 3, stability_score=0.25), cycle(5, 4, stability_score=0.75)))
+    found = compared(tmp_path, first, session(cycle(5, 3, stability_score=0.25), cycle(5, 4, stability_score=0.75)))
 
     row = only(found.seeds)
     assert (row["sessions"], row["same_score"], row["same_order"], row["scores"]) == (2, True, True, 1)
 
 
 def test_a_seed_that_stands_twice_in_one_session_only_is_not_repeated(tmp_path):
-    found = judged(tmp_path, session(cycle(5, 1), cycle(5, 2)))
+    found = compared(tmp_path, session(cycle(5, 1), cycle(5, 2)))
 
     assert found.seeds.is_empty()
     assert only(found.contexts)["not_repeated"] == 1
@@ -172,13 +177,13 @@ def test_a_seed_that_stands_twice_in_one_session_only_is_not_repeated(tmp_path):
 def test_failed_acquisitions_and_unusable_seeds_are_left_out_and_counted(tmp_path):
     documents = [session(cycle(0), cycle(-1), cycle(7)), session(cycle(0, 1), cycle(8))]
 
-    found = judged(tmp_path, *documents)
+    found = compared(tmp_path, *documents)
 
     assert (found.zero_seeds, found.unusable_seeds, found.seeds.height) == (2, 1, 0)
 
 
 def test_a_copy_of_a_session_does_not_agree_with_it(tmp_path):
-    found = judged(tmp_path, run(1, 2), run(1, 2))
+    found = compared(tmp_path, run(1, 2), run(1, 2))
 
     assert (found.sessions, found.copies, found.seeds.height) == (1, 1, 0)
 
@@ -187,7 +192,7 @@ def test_contexts_say_how_many_seeds_gave_the_same(tmp_path):
     first = session(cycle(1, 1), cycle(2, 2), cycle(3, 3), cycle(4, 4), cycle(5, 5, context="b"))
     again = session(cycle(2, 11), cycle(1, 12), cycle(3, 13), cycle(4, 14, stability_score=0.5), cycle(9, 15))
 
-    found = judged(tmp_path, first, again)
+    found = compared(tmp_path, first, again)
 
     assert found.contexts.rows(named=True) == [
         {
@@ -216,13 +221,15 @@ def test_contexts_say_how_many_seeds_gave_the_same(tmp_path):
 def test_what_differs_comes_first(tmp_path):
     first = session(cycle(1, 1), cycle(2, 2), cycle(3, 3), cycle(4, 4))
 
-    found = judged(tmp_path, first, session(cycle(1, 11), cycle(3, 12), cycle(2, 13), cycle(4, 14, stability_score=0)))
+    found = compared(
+        tmp_path, first, session(cycle(1, 11), cycle(3, 12), cycle(2, 13), cycle(4, 14, stability_score=0))
+    )
 
     assert found.seeds["seed"].to_list() == [4, 2, 3, 1]
 
 
 def test_loaded_telemetry_and_a_reader_give_the_same(tmp_path):
-    found = judged(tmp_path, run(1, 2, 3, day=1), run(2, 1, 3, day=2))
+    found = compared(tmp_path, run(1, 2, 3, day=1), run(2, 1, 3, day=2))
 
     again = reproducibility(load(tmp_path))
 
@@ -231,7 +238,7 @@ def test_loaded_telemetry_and_a_reader_give_the_same(tmp_path):
 
 
 def test_an_export_gives_the_same_as_its_files(tmp_path):
-    found = judged(tmp_path / "in", run(1, 2, 3, day=1), run(2, 1, 3, day=2), run(1, 2, 3, day=1))
+    found = compared(tmp_path / "in", run(1, 2, 3, day=1), run(2, 1, 3, day=2), run(1, 2, 3, day=1))
     export(Reader(tmp_path / "in"), tmp_path / "out", ExportOptions())
 
     again = reproducibility(Reader(tmp_path / "out", columns=COLUMNS))
@@ -249,18 +256,22 @@ def test_missing_columns_are_named(tmp_path):
         reproducibility(Reader(tmp_path, columns=["seed"]))
 
 
-def test_sessions_that_are_compared_in_portions_give_the_same(tmp_path, monkeypatch):
-    found = judged(tmp_path, run(1, 2, 3, 4, day=1), run(2, 1, 3, 4, day=2), run(4, 3, day=3))
+def test_sessions_that_are_compared_in_slices_have_the_same_order(tmp_path):
+    write(tmp_path, {"a.json": run(1, 2, 3, 4, day=1), "b.json": run(2, 1, 3, 4, day=2), "c.json": run(4, 3, day=3)})
+    part = SeedFold()(next(iter_batches(tmp_path)))
+    sessions = part.sessions.with_row_index("session")
+    every = cycles([part], sessions)
+    repeated = repeated_cycles(every, every.select(CYCLE).unique())
 
-    monkeypatch.setattr("clamp_analytics.analysis.reproducibility.cycle_table._ROWS_AT_ONCE", 1)
+    together, in_slices = cycle_orders(repeated), cycle_orders(repeated, rows_at_once=1)
 
-    assert reproducibility(load(tmp_path)).seeds.equals(found.seeds)
-    assert orders(found) == {1: False, 2: False, 3: False, 4: False}
+    assert together.height == 6
+    assert_frame_equal(in_slices, together, check_row_order=False)
 
 
 def test_nothing_usable_is_an_error(tmp_path):
     with pytest.raises(SourceError, match="no usable session"):
-        judged(tmp_path, b"{")
+        compared(tmp_path, b"{")
 
 
 def test_a_tolerance_is_a_share():

@@ -215,7 +215,7 @@ def test_an_unknown_metric_names_the_nearest_one():
 
 
 def test_no_metric_at_all_is_refused():
-    with pytest.raises(UsageError, match="no metric was named"):
+    with pytest.raises(UsageError, match="no metric is given"):
         checked_metrics([])
 
 

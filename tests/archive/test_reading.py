@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from clamp_analytics.analysis.summary import Fold, artifact, summarize
+from clamp_analytics.analysis.summary import SummaryFold, artifact, summarize
 from clamp_analytics.archive.ingest.options import IngestOptions
 from clamp_analytics.archive.ingest.run import ingest
 from clamp_analytics.database import connect, run_query
@@ -35,7 +35,7 @@ def test_it_gives_the_artifact_of_its_files_byte_for_byte(archive):
 
     texts = []
     for source in (sessions, archive):
-        reader = Reader(source, columns=Fold().columns)
+        reader = Reader(source, columns=SummaryFold().columns)
         summary = summarize(reader)
         texts.append(
             artifact(summary.total, summary.directory, reader.build_info or '{"image": "rocm",  "digest": 1.50}')

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from clamp_analytics.analysis.summary import artifact, summarize
-from clamp_analytics.analysis.summary.fold import Fold
+from clamp_analytics.analysis.summary.fold import SummaryFold
 from clamp_analytics.errors import OutputError, SourceError, UsageError
 from clamp_analytics.parquet import ExportOptions, export
 from clamp_analytics.parquet.partitions import Piece, hive_key, hive_value
@@ -91,7 +91,7 @@ def test_the_summary_artifact_of_an_export_has_the_bytes_of_the_one_of_its_sourc
     interop: Path, tmp_path: Path, partition_by: str
 ) -> None:
     def artifact_of(source: Path) -> str:
-        reader = Reader(source, columns=Fold().columns)
+        reader = Reader(source, columns=SummaryFold().columns)
         return artifact(summarize(reader).total, reader.directory, reader.build_info)
 
     out = exported(interop, tmp_path / "out", partition_by=partition_by, **TINY)

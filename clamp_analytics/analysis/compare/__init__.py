@@ -42,7 +42,7 @@ class Comparison(Result):
             among equal verdicts the largest effect in terms of its floor.
         appeared: one row a group that only the candidate has: the columns of ``by``, its ``sessions`` and ``records``.
         vanished: one row a group that only the baseline has, likewise.
-        by: the columns that tell groups apart.
+        by: the columns of the groups.
         metrics: the names of the metrics.
         baseline_sessions: sessions of the baseline that were compared.
         candidate_sessions: sessions of the candidate that were compared.
@@ -97,8 +97,8 @@ def compare(
     Args:
         baseline: paths, loaded telemetry, or a DuckDB connection (see ``open_source``); or values of sessions.
         candidate: the sessions to judge, likewise.
-        by: the columns of ``BY`` that tell groups apart; none for one group of all records. Values of sessions must
-            have been computed by the same columns.
+        by: the columns of ``BY`` that sessions are grouped by; none for one group of all records. Values of sessions
+            must have been computed by the same columns.
         metrics: names of ``METRICS``; by default all that both sides have.
         options: how the sides are compared.
         jobs: how many batches of files are read at once; the usable cores by default.
@@ -145,7 +145,7 @@ def compare_groups(
         split: the column of ``BY`` that tells the sides apart, such as ``backend``.
         baseline: the value of that column on the baseline's side.
         candidate: its value on the candidate's side.
-        by: the columns that tell groups apart, without ``split``.
+        by: the columns of the groups, without ``split``.
         metrics: names of ``METRICS``; all by default.
         options: how the sides are compared.
         jobs: how many batches of files are read at once; the usable cores by default.

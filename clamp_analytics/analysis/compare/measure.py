@@ -112,7 +112,7 @@ def measure_all(
     Args:
         baseline: values of sessions, by time.
         candidate: likewise.
-        by: the columns that tell groups apart.
+        by: the columns of the groups.
         metrics: the columns with the values of metrics.
         options: how they are compared.
     """

@@ -31,7 +31,7 @@ def drift(
     Args:
         source: paths, loaded telemetry, or a DuckDB connection (see ``open_source``); or values of sessions, which
             bring their own ``by`` and ``metrics``.
-        by: the columns of ``BY`` that tell series apart; none for one series of all records.
+        by: the columns of ``BY`` that series are grouped by; none for one series of all records.
         metrics: names of ``METRICS``; all by default.
         options: which sessions are examined, and when a change counts.
         jobs: how many batches of files are read at once; the usable cores by default.

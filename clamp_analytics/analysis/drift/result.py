@@ -71,7 +71,7 @@ class Drift(Result):
             deviations (null where there is no noise to compare with). Null stands for what cannot be said.
         series: the values, long: the columns of ``by``, ``metric``, ``source``, ``started_at``, ``value``.
         changes: every change point beyond noise; ``place`` counts the sessions of its series before it.
-        by: the columns that tell series apart.
+        by: the columns that series are grouped by.
         sessions: sessions that were looked at.
         untimed: usable sessions that were left out because they have no usable timestamp.
         tested: how many p-values were corrected together; series whose values are all equal are not among them.

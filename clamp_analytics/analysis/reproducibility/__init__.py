@@ -1,18 +1,19 @@
-"""Reproducibility by seed: whether the same seed and context gave the same in every session that holds them.
+"""Reproducibility by seed: whether the same seed and context gave the same result in every session that holds them.
 
 Definitions:
 
-- A *cycle* is known by its seed, its context, and which time the two stand together in their session. The k-th cycle
-  of a seed and context in one session is compared with the k-th in another.
-- The *score* of a cycle is the same where none lies further than the tolerance from its first usable one. An anchor
-  that was in flight when its file was written has no outcome yet: its score is left out.
-- The *order of acquisition* of a session is that of ``acquired_at``, and among equal times (the C++ producer writes
-  whole seconds) that of the file, which registers acquisitions one after the other. A session in which a cycle has no
-  usable ``acquired_at`` is taken in the order of its file.
-- A cycle is compared with the first session that holds it, the *first source* (sessions by first acquisition, those
-  without one last, then by name). Its order is the same where every other cycle that both sessions hold lies on the
-  same side of it, before or after. Cycles that only one of the two holds do not matter, so a run that was cut short
-  agrees with a whole one. A cycle that shares no other with that session has no order to compare: null.
+- A *cycle* is identified by its seed, its context, and its number among the records of its session with that seed and
+  context. The k-th cycle of one session is compared with the k-th cycle of another.
+- The *score* of a cycle is the same where no session differs by more than the tolerance from its first usable score.
+  An anchor that was in flight when its file was written has no outcome yet: its score is left out.
+- The *order of acquisition* of a session is the order of ``acquired_at``, and among equal times (the C++ producer
+  writes whole seconds) the order of the records in the file. A session in which a cycle has no usable ``acquired_at``
+  is taken in the order of its file.
+- A cycle is compared with the first session that holds it, the *first source*: sessions are ordered by their first
+  acquisition, then by name, and those without an acquisition come last. The order of a cycle is the same where every
+  other cycle that both sessions hold is on the same side of it, before or after. Cycles that only one of them holds
+  do not count, so that a run that was cut short agrees with a complete one. A cycle that shares no other cycle with
+  the first source has no order to compare: null.
 - Seed 0 is a failed acquisition (specification, "Reproducibility Criteria"): it is counted and left out. So are
   records without a usable seed, and sessions that are copies of others, which would agree with themselves.
 """
@@ -25,8 +26,15 @@ from dataclasses import dataclass
 import polars as pl
 
 from clamp_analytics.analysis.options import SeedOptions
-from clamp_analytics.analysis.reproducibility.cycle_table import CYCLE, contexts, cycles, orders, placed, table
-from clamp_analytics.analysis.reproducibility.fold import COLUMNS, SeedFold, SeedPartial
+from clamp_analytics.analysis.reproducibility.cycle_table import (
+    CYCLE,
+    context_table,
+    cycles,
+    orders,
+    repeated_cycles,
+    seed_table,
+)
+from clamp_analytics.analysis.reproducibility.fold import COLUMNS, SeedFold, SeedPart
 from clamp_analytics.analysis.result import Result
 from clamp_analytics.reading.open_source import Source, open_source
 from clamp_analytics.wording import plural
@@ -36,21 +44,21 @@ __all__ = ["COLUMNS", "Reproducibility", "SeedFold", "SeedOptions", "reproducibi
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Reproducibility(Result):
-    """Which seeds came again, and whether they gave the same.
+    """Which seeds are repeated, and whether they gave the same score and order.
 
     Attributes:
-        seeds: one row a seed and context that several sessions hold, those that differ first: ``seed``, ``context``,
+        seeds: one row per seed and context that several sessions hold, those that differ first: ``seed``, ``context``,
             ``sessions`` (that hold it), ``scores`` (the most distinct usable scores of one of its cycles),
             ``same_score`` (null where no cycle has two usable scores), ``score_min``, ``score_max``, ``same_order``
-            (null where there is nothing to compare it with), ``first_source``, and ``differing_source``: the first
+            (null where there is nothing to compare with), ``first_source``, and ``differing_source``: the first
             session in which score or order differ, null where none does.
-        contexts: one row a context, by name: ``context``, ``seeds`` (distinct), ``not_repeated`` (in one session
-            only), ``repeated``, ``same_score`` and ``same_order`` (how many of them gave the same),
-            ``same_score_share`` and ``same_order_share`` (of those that could be compared; null of none).
-        sessions: the sessions that were compared.
-        copies: sessions that were left out, because they have the same bytes as another.
-        zero_seeds: records left out, because their seed is 0.
-        unusable_seeds: records left out, because they have no usable seed.
+        contexts: one row per context, by name: ``context``, ``seeds`` (distinct), ``not_repeated`` (in one session
+            only), ``repeated``, ``same_score`` and ``same_order`` (how many of the repeated ones gave the same),
+            ``same_score_share`` and ``same_order_share`` (of those that can be compared; null where none can).
+        sessions: the number of sessions that were compared.
+        copies: the number of sessions that were left out because they have the same bytes as another.
+        zero_seeds: the number of records that were left out because their seed is 0.
+        unusable_seeds: the number of records that were left out because they have no usable seed.
     """
 
     seeds: pl.DataFrame
@@ -93,31 +101,31 @@ def reproducibility(
         UsageError: the source was read without a column that is needed.
     """
     reader = open_source(source, columns=COLUMNS, jobs=jobs, recursive=recursive)
-    partials = list(reader.fold(SeedFold()))
+    parts = list(reader.fold(SeedFold()))
     reader.require_sessions()
-    return _compare_cycles(partials, options or SeedOptions())
+    return _compare_cycles(parts, options or SeedOptions())
 
 
-def _compare_cycles(partials: Sequence[SeedPartial], options: SeedOptions) -> Reproducibility:
-    copies = sorted({name for partial in partials for name in partial.copies})
+def _compare_cycles(parts: Sequence[SeedPart], options: SeedOptions) -> Reproducibility:
+    copies = sorted({name for part in parts for name in part.copies})
     sessions = (
-        pl.concat([partial.sessions for partial in partials])
+        pl.concat([part.sessions for part in parts])
         .filter(~pl.col("source").is_in(copies))
         .unique("source")
         .sort("first_acquired_at", "source", nulls_last=True)
         .with_row_index("session")
     )
-    every = cycles(partials, sessions)
+    every = cycles(parts, sessions)
     known = every.group_by(CYCLE).agg(
         repeated=pl.col("session").min() != pl.col("session").max(), sessions=pl.col("session").n_unique()
     )
-    again = placed(every, known.filter("repeated").select(CYCLE))
-    seeds = table(again, orders(again), known, sessions["source"], options.score_tolerance)
+    repeated = repeated_cycles(every, known.filter("repeated").select(CYCLE))
+    seeds = seed_table(repeated, orders(repeated), known, sessions["source"], options.score_tolerance)
     return Reproducibility(
         seeds=seeds,
-        contexts=contexts(known, seeds),
+        contexts=context_table(known, seeds),
         sessions=sessions.height,
         copies=len(copies),
-        zero_seeds=sum(partial.zero_seeds for partial in partials),
-        unusable_seeds=sum(partial.unusable_seeds for partial in partials),
+        zero_seeds=sum(part.zero_seeds for part in parts),
+        unusable_seeds=sum(part.unusable_seeds for part in parts),
     )

@@ -1,4 +1,4 @@
-"""Cycles of the same seed and context side by side."""
+"""Compare the cycles of the same seed and context between sessions."""
 
 from __future__ import annotations
 
@@ -6,54 +6,60 @@ from collections.abc import Iterable, Iterator
 
 import polars as pl
 
-from clamp_analytics.analysis.reproducibility.fold import SeedPartial
+from clamp_analytics.analysis.reproducibility.fold import SeedPart
 
 CYCLE = ["seed", "context"]
-"""What tells seeds apart: 64 bits may come again in another context without meaning anything."""
+"""The columns that identify a repeated seed; the same seed in another context is a coincidence."""
 
 _PAIR = ["session", "reference"]
-_ROWS_AT_ONCE = 2_000_000
+ROWS_AT_ONCE = 2_000_000
+"""The number of cycles that are compared at once, so that memory stays bounded."""
 
 
-def cycles(partials: Iterable[SeedPartial], sessions: pl.DataFrame) -> pl.DataFrame:
-    """All cycles of the sessions, each with its session's rank instead of its file's name."""
+def cycles(parts: Iterable[SeedPart], sessions: pl.DataFrame) -> pl.DataFrame:
+    """The cycles of all sessions, with the rank of the session in place of the file."""
     frames = []
-    for partial in partials:
-        ranks = pl.DataFrame({"source": partial.files}).join(sessions, on="source", how="left", maintain_order="left")
-        frames.append(
-            partial.cycles.select(ranks["session"].gather(partial.cycles["file"]), pl.exclude("file")).drop_nulls(
-                "session"
-            )
-        )
+    for part in parts:
+        ranks = pl.DataFrame({"source": part.files}).join(sessions, on="source", how="left", maintain_order="left")
+        ranked = part.cycles.select(ranks["session"].gather(part.cycles["file"]), pl.exclude("file"))
+        frames.append(ranked.drop_nulls("session"))
     return pl.concat(frames)
 
 
-def placed(cycles: pl.DataFrame, repeated: pl.DataFrame) -> pl.DataFrame:
-    """The repeated cycles in order of acquisition.
+def repeated_cycles(cycles: pl.DataFrame, repeated: pl.DataFrame) -> pl.DataFrame:
+    """The cycles of repeated seeds, in order of acquisition.
 
-    ``place`` tells the order within a session, ``cycle`` is one number for the same cycle in every session,
-    ``reference`` is the first session that holds it.
+    ``position`` is the order within a session, ``cycle`` the number of the cycle, which is the same in every session,
+    and ``reference`` the first session that holds it.
     """
     timed = pl.col("acquired_at").is_not_null().all().over("session")
     return (
         cycles.with_columns(pl.when(timed).then("acquired_at"))
         .join(repeated, on=CYCLE, how="semi", nulls_equal=True)
         .sort("session", "acquired_at", "record_index")
-        .with_row_index("place")
+        .with_row_index("position")
         .with_columns(time=pl.int_range(pl.len(), dtype=pl.UInt32).over("session", *CYCLE))
         .with_columns(cycle=pl.struct(*CYCLE, "time").rank("dense"))
         .with_columns(reference=pl.col("session").min().over("cycle"))
-        .select("session", "reference", "cycle", "place", *CYCLE, "score")
+        .select("session", "reference", "cycle", "position", *CYCLE, "score")
     )
 
 
-def orders(again: pl.DataFrame) -> pl.DataFrame:
-    """One row a cycle and session that could be compared with its reference: ``session``, ``cycle``, ``ordered``."""
-    later = again.filter(pl.col("session") != pl.col("reference"))
+def orders(repeated: pl.DataFrame, rows_at_once: int = ROWS_AT_ONCE) -> pl.DataFrame:
+    """Whether each cycle has the same order in its session as in its reference.
+
+    Args:
+        repeated: see ``repeated_cycles``.
+        rows_at_once: the number of cycles that are compared at once.
+
+    Returns:
+        One row per cycle and session that can be compared: ``session``, ``cycle``, ``ordered``.
+    """
+    later = repeated.filter(pl.col("session") != pl.col("reference"))
     pairs = later.select(_PAIR).unique().sort(_PAIR)
-    held = again.select("session", "cycle", "place")
-    first = held.select(reference="session", cycle="cycle", first_place="place")
-    parts = [_compared(some, held, first) for some in _slices(pairs, held.group_by("session").len())]
+    held = repeated.select("session", "cycle", "position")
+    first = held.select(reference="session", cycle="cycle", first_position="position")
+    parts = [_compare_order(some, held, first) for some in _slices(pairs, held.group_by("session").len(), rows_at_once)]
     compared = (
         pl.concat(parts)
         if parts
@@ -64,24 +70,26 @@ def orders(again: pl.DataFrame) -> pl.DataFrame:
     return later.select(*_PAIR, "cycle").join(compared, on=[*_PAIR, "cycle"]).select("session", "cycle", "ordered")
 
 
-def _slices(pairs: pl.DataFrame, sizes: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Pairs in portions that come to a bounded number of cycles, in order."""
-    upto = pairs.join(sizes, on="session", how="left", maintain_order="left")["len"].cast(pl.Int64).cum_sum()
-    yield from pairs.with_columns(portion=upto // _ROWS_AT_ONCE).partition_by("portion", include_key=False)
+def _slices(pairs: pl.DataFrame, sizes: pl.DataFrame, rows_at_once: int) -> Iterator[pl.DataFrame]:
+    """Slices of the pairs of sessions that have a bounded number of cycles together."""
+    up_to = pairs.join(sizes, on="session", how="left", maintain_order="left")["len"].cast(pl.Int64).cum_sum()
+    yield from pairs.with_columns(part=up_to // rows_at_once).partition_by("part", include_key=False)
 
 
-def _compared(pairs: pl.DataFrame, held: pl.DataFrame, first: pl.DataFrame) -> pl.DataFrame:
-    """Whether each cycle that a pair of sessions shares has the same others before it and after it in both.
+def _compare_order(pairs: pl.DataFrame, held: pl.DataFrame, first: pl.DataFrame) -> pl.DataFrame:
+    """Whether each cycle that a pair of sessions shares has the same cycles before and after it in both.
 
-    In the order of the one session, that is where the places in the other rise to it and do not fall below it later.
+    That is so where, in the order of one session, the positions in the other have their maximum so far at the cycle,
+    and no smaller one follows.
     """
-    place = pl.col("place")
+    position = pl.col("position")
     return (
         held.join(pairs, on="session")
         .join(first, on=["reference", "cycle"])
-        .sort(*_PAIR, "first_place")
+        .sort(*_PAIR, "first_position")
         .with_columns(
-            ordered=(place.cum_max().over(_PAIR) == place) & (place.cum_min(reverse=True).over(_PAIR) == place),
+            ordered=(position.cum_max().over(_PAIR) == position)
+            & (position.cum_min(reverse=True).over(_PAIR) == position),
             shared=pl.len().over(_PAIR),
         )
         .filter(pl.col("shared") > 1)
@@ -89,21 +97,29 @@ def _compared(pairs: pl.DataFrame, held: pl.DataFrame, first: pl.DataFrame) -> p
     )
 
 
-def table(
-    again: pl.DataFrame, orders: pl.DataFrame, known: pl.DataFrame, names: pl.Series, tolerance: float
+def seed_table(
+    repeated: pl.DataFrame, orders: pl.DataFrame, known: pl.DataFrame, names: pl.Series, tolerance: float
 ) -> pl.DataFrame:
-    """One row a repeated seed and context."""
-    # Decimal scores are not exact in binary; without a tolerance they are compared as they are.
+    """The table ``Reproducibility.seeds``: one row per repeated seed and context.
+
+    Args:
+        repeated: see ``repeated_cycles``.
+        orders: see ``orders``.
+        known: the number of ``sessions`` by seed and context.
+        names: the names of the sessions by rank.
+        tolerance: the largest difference between scores that count as the same.
+    """
+    # Decimal scores are not exact in binary; without a tolerance they are compared for equality.
     limit = tolerance and tolerance + 1e-12
     score = pl.col("score")
-    judged = again.join(orders, on=["session", "cycle"], how="left", maintain_order="left").with_columns(
+    compared = repeated.join(orders, on=["session", "cycle"], how="left", maintain_order="left").with_columns(
         other_score=(score - score.drop_nulls().first().over("cycle")).abs() > limit,
         other_order=~pl.col("ordered"),
         distinct=score.drop_nulls().n_unique().over("cycle"),
         scored=score.count().over("cycle"),
     )
     other = pl.col("other_score").fill_null(False) | pl.col("other_order").fill_null(False)
-    rows = judged.group_by(CYCLE).agg(
+    rows = compared.group_by(CYCLE).agg(
         scores=pl.col("distinct").max(),
         same_score=~pl.col("other_score").filter(pl.col("scored") > 1).any(),
         can_differ=(pl.col("scored") > 1).any(),
@@ -143,10 +159,15 @@ def table(
     )
 
 
-def contexts(known: pl.DataFrame, seeds: pl.DataFrame) -> pl.DataFrame:
-    """One row a context."""
+def context_table(known: pl.DataFrame, seeds: pl.DataFrame) -> pl.DataFrame:
+    """The table ``Reproducibility.contexts``: one row per context.
+
+    Args:
+        known: whether each seed is ``repeated``, by seed and context.
+        seeds: see ``seed_table``.
+    """
     every = known.group_by("context").agg(seeds=pl.len(), not_repeated=(~pl.col("repeated")).sum())
-    judged = seeds.group_by("context").agg(
+    repeated = seeds.group_by("context").agg(
         repeated=pl.len(),
         same_score=pl.col("same_score").sum(),
         same_order=pl.col("same_order").sum(),
@@ -155,7 +176,7 @@ def contexts(known: pl.DataFrame, seeds: pl.DataFrame) -> pl.DataFrame:
     )
     counts = ["repeated", "same_score", "same_order"]
     return (
-        every.join(judged, on="context", how="left", nulls_equal=True)
+        every.join(repeated, on="context", how="left", nulls_equal=True)
         .with_columns(pl.col(counts).fill_null(0))
         .sort("context", nulls_last=True)
     )

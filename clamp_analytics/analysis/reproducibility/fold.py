@@ -1,4 +1,4 @@
-"""The cycles of a batch: what reproducibility needs of each record."""
+"""Reduce batches to cycles: what the reproducibility check needs of each record."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _COPIES = BY_ID["session-repeated"].id
 
 
 @dataclass(frozen=True, slots=True)
-class SeedPartial:
-    """What one batch adds.
+class SeedPart:
+    """The contribution of one batch.
 
     Attributes:
-        cycles: its records with a usable seed; ``file`` is the position among ``files``.
+        cycles: the records with a usable seed; ``file`` is an index into ``files``.
         files: the names of their files.
         sessions: ``source`` and ``first_acquired_at`` of each loaded session.
         copies: the names of files that are copies of others.
-        zero_seeds: records with seed 0.
-        unusable_seeds: records without a usable seed.
+        zero_seeds: the number of records with seed 0.
+        unusable_seeds: the number of records without a usable seed.
     """
 
     cycles: pl.DataFrame
@@ -39,15 +39,15 @@ class SeedPartial:
 
 @dataclass(frozen=True, slots=True)
 class SeedFold:
-    """Reduces a batch to its cycles, some 50 bytes each; it can be sent to another process."""
+    """Reduces a batch to its cycles, about 50 bytes each; it can be pickled."""
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns of ``records`` that it needs."""
+        """The columns of ``records`` that the fold needs."""
         return COLUMNS
 
-    def __call__(self, batch: Batch) -> SeedPartial:
-        """The cycles of a batch."""
+    def __call__(self, batch: Batch) -> SeedPart:
+        """Reduce a batch."""
         seed = batch.records["seed"]
         usable = batch.records.filter(pl.col("seed") != 0)
         files = usable["source"].unique(maintain_order=True)
@@ -61,7 +61,7 @@ class SeedFold:
             score=pl.when(pl.col("released_at").is_not_null()).then("stability_score"),
         )
         loaded = batch.sessions.filter(pl.col("status") == Status.LOADED.value)
-        return SeedPartial(
+        return SeedPart(
             cycles=cycles,
             files=files,
             sessions=loaded.select("source", "first_acquired_at"),

@@ -39,7 +39,7 @@ class SessionValues(Result):
         values: one row per session and group, by time: ``source``, ``started_at`` (the first usable acquisition of the
             whole session), the columns of ``by``, ``records``, and a column for each metric, null where the
             session has no value of it.
-        by: the columns that tell series apart.
+        by: the columns that series are grouped by.
         metrics: the names of the metrics.
         sessions: the number of usable sessions with a usable timestamp.
         untimed: the number of usable sessions without one: they have no position in time and are left out of
@@ -79,7 +79,7 @@ def session_values(
 
     Args:
         source: paths, loaded telemetry, or a DuckDB connection; see ``open_source``.
-        by: the columns of ``BY`` that tell series apart; none for one series of all records.
+        by: the columns of ``BY`` that series are grouped by; none for one series of all records.
         metrics: names of ``METRICS``; all by default.
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
@@ -119,7 +119,7 @@ def series(
     Args:
         source: paths, loaded telemetry, or a DuckDB connection; see ``open_source``.
         metric: a name of ``METRICS``.
-        by: the columns of ``BY`` that tell series apart; none for one series of all records.
+        by: the columns of ``BY`` that series are grouped by; none for one series of all records.
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
 

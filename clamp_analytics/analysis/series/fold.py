@@ -1,7 +1,7 @@
-"""One value per session, group and metric: the share of each batch, and all shares together.
+"""Reduce batches to one value per session, group and metric, and merge the results.
 
-A session that is whole in its batch is reduced to its values there. Of a session whose records come in several
-batches (exports, large files) each batch keeps how often each score and duration stands in it, which is exact.
+A session whose records are all in one batch is reduced to its values there. The records of a large file or of an
+export may come in several batches: each of them gives the frequencies of scores and durations, which add up exactly.
 """
 
 from __future__ import annotations
@@ -12,66 +12,68 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from clamp_analytics.analysis.metrics import METRICS, PERCENTILES, checked_by, checked_metrics
+from clamp_analytics.analysis.percentiles import weighted_percentile
 from clamp_analytics.batch import Batch
 from clamp_analytics.rules import Severity
 from clamp_analytics.schema import Status
 
 COMPACT_ABOVE_ROWS = 2_000_000
-"""Counts of split sessions are merged when this many rows have piled up."""
+"""The frequencies of split sessions are merged when they have more rows than this."""
 
-_SCORED = {"mean_stability", "unstable_share"}
-_TIMED = {*PERCENTILES, "hold_total_ms"}
+_FROM_SCORES = {"mean_stability", "unstable_share"}
+_FROM_DURATIONS = {*PERCENTILES, "hold_total_ms"}
 _COUNTED = (Severity.ERROR.value, Severity.WARNING.value)
+_RECORD = ["source", "record_index"]
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """Records reduced to what statistics need, by session and group; shares of it can be added up.
+class Frequencies:
+    """Records reduced to what the metrics need, by session and group.
 
     Attributes:
-        facts: ``records`` and ``in_flight``.
-        scores: how often (``times``) each ``stability_score`` stands.
-        durations: how often (``times``) each ``duration_ms`` of a released anchor stands.
+        counts: the number of ``records`` and of those ``in_flight``.
+        scores: the distinct values of ``stability_score``, and how many ``times`` each occurs.
+        durations: the distinct values of ``duration_ms`` of released anchors, and how many ``times`` each occurs.
     """
 
-    facts: pl.DataFrame
+    counts: pl.DataFrame
     scores: pl.DataFrame
     durations: pl.DataFrame
 
     @property
     def height(self) -> int:
-        """Rows in all."""
-        return self.facts.height + self.scores.height + self.durations.height
+        """The number of rows of all three frames."""
+        return self.counts.height + self.scores.height + self.durations.height
 
 
 @dataclass(frozen=True, slots=True)
-class Partial:
-    """What one batch adds.
+class SessionPart:
+    """The contribution of one batch.
 
     Attributes:
         sessions: ``source`` and ``started_at`` of the usable sessions.
-        values: the values of sessions that are whole in the batch, but for their violations.
-        open: the counts of the records of all others; None where there are none.
-        faults: ``violations`` of groups, by session and group.
-        pending: violations (``times``) of records that are not in the batch, by ``source`` and ``record_index``.
-        places: where the records of ``open`` stand, by ``source``, ``record_index`` and group;
-            None where it is not asked for.
+        values: the values of sessions that are complete in the batch, without their violations.
+        open: the frequencies of the records of all other sessions; None where there are none.
+        faults: the number of ``violations`` by session and group.
+        pending: the number of violations (``times``) of records in other batches, by ``source`` and ``record_index``.
+        groups: the group of each record of ``open``, by ``source`` and ``record_index``; None where the fold does not
+            need it.
     """
 
     sessions: pl.DataFrame
     values: pl.DataFrame
-    open: Counted | None
+    open: Frequencies | None
     faults: pl.DataFrame
     pending: pl.DataFrame
-    places: pl.DataFrame | None
+    groups: pl.DataFrame | None
 
 
 @dataclass(frozen=True)
 class SessionFold:
-    """Reduces a batch to the values of its sessions; it can be sent to another process.
+    """Reduces a batch to the values of its sessions; it can be pickled.
 
     Attributes:
-        by: the columns of ``BY`` that tell series apart; none for one series of everything.
+        by: the columns of ``BY`` that series are grouped by; none for one series of all records.
         metrics: the names of the metrics; all by default.
 
     Raises:
@@ -87,16 +89,16 @@ class SessionFold:
 
     @property
     def keys(self) -> list[str]:
-        """What tells values apart: the session, then the columns of ``by``."""
+        """The columns that identify a row of values: the session, then the columns of ``by``."""
         return ["source", *self.by]
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns of ``records`` that it needs."""
+        """The columns of ``records`` that the fold needs."""
         needed = {"source", "released_at", *self.by}
-        if _SCORED & set(self.metrics):
+        if _FROM_SCORES & set(self.metrics):
             needed.add("stability_score")
-        if _TIMED & set(self.metrics):
+        if _FROM_DURATIONS & set(self.metrics):
             needed.add("duration_ms")
         if self.needs_record_index:
             needed.add("record_index")
@@ -107,134 +109,119 @@ class SessionFold:
         """Whether records are joined with violations, which name a record by its index in the file."""
         return bool(self.by) and "violations" in self.metrics
 
-    def __call__(self, batch: Batch) -> Partial:
-        """The values and counts of a batch."""
+    def __call__(self, batch: Batch) -> SessionPart:
+        """Reduce a batch."""
         loaded = batch.sessions.filter(pl.col("status") == Status.LOADED.value)
         sessions = loaded.select("source", started_at="first_acquired_at")
-        # The batch that a large file's session comes with has none of its records.
-        whole = batch.records.join(sessions, on="source", how="semi", maintain_order="left")
+        # The session of a large file comes in a batch without its records.
+        complete = batch.records.join(sessions, on="source", how="semi", maintain_order="left")
         others = batch.records.join(sessions, on="source", how="anti", maintain_order="left")
         faults, pending = self._faults(batch)
-        return Partial(
+        return SessionPart(
             sessions,
-            self.values(self.counted(whole)),
-            None if others.is_empty() else self.counted(others),
+            self.values(self.frequencies(complete)),
+            None if others.is_empty() else self.frequencies(others),
             faults,
             pending,
             others.select("record_index", *self.keys) if self.needs_record_index and not others.is_empty() else None,
         )
 
-    def counted(self, records: pl.DataFrame) -> Counted:
-        """Records reduced to counts."""
-        facts = records.group_by(self.keys).agg(
+    def frequencies(self, records: pl.DataFrame) -> Frequencies:
+        """Reduce records to frequencies."""
+        counts = records.group_by(self.keys).agg(
             records=pl.len().cast(pl.UInt32), in_flight=pl.col("released_at").is_null().sum().cast(pl.UInt32)
         )
-        released = pl.col("released_at").is_not_null()
-        return Counted(
-            facts,
-            self._times(records, "stability_score", wanted=bool(_SCORED & set(self.metrics))),
-            self._times(records.filter(released), "duration_ms", wanted=bool(_TIMED & set(self.metrics))),
+        released = records.filter(pl.col("released_at").is_not_null())
+        return Frequencies(
+            counts,
+            self._times(records, "stability_score", needed=bool(_FROM_SCORES & set(self.metrics))),
+            self._times(released, "duration_ms", needed=bool(_FROM_DURATIONS & set(self.metrics))),
         )
 
-    def _times(self, records: pl.DataFrame, name: str, *, wanted: bool) -> pl.DataFrame:
-        rows = records if wanted else records.clear().with_columns(pl.lit(None, pl.Float64).alias(name))
+    def _times(self, records: pl.DataFrame, name: str, *, needed: bool) -> pl.DataFrame:
+        rows = records if needed else records.clear().with_columns(pl.lit(None, pl.Float64).alias(name))
         return rows.drop_nulls(name).group_by(*self.keys, name).agg(times=pl.len().cast(pl.UInt32))
 
-    def added(self, shares: list[Counted]) -> Counted:
-        """Counts of several batches as one."""
-        facts = pl.concat([share.facts for share in shares])
-        scores = pl.concat([share.scores for share in shares])
-        durations = pl.concat([share.durations for share in shares])
-        return Counted(
-            facts.group_by(self.keys).agg(pl.col("records", "in_flight").sum()),
+    def added(self, parts: list[Frequencies]) -> Frequencies:
+        """The sum of the frequencies of several batches."""
+        counts = pl.concat([part.counts for part in parts])
+        scores = pl.concat([part.scores for part in parts])
+        durations = pl.concat([part.durations for part in parts])
+        return Frequencies(
+            counts.group_by(self.keys).agg(pl.col("records", "in_flight").sum()),
             scores.group_by(*self.keys, "stability_score").agg(pl.col("times").sum()),
             durations.group_by(*self.keys, "duration_ms").agg(pl.col("times").sum()),
         )
 
-    def values(self, counted: Counted) -> pl.DataFrame:
-        """The values of sessions and groups, in no order; violations are still 0."""
+    def values(self, frequencies: Frequencies) -> pl.DataFrame:
+        """The values of sessions and groups, in any order; ``violations`` is 0 until they are counted."""
         score, duration, times = pl.col("stability_score"), pl.col("duration_ms"), pl.col("times")
-        # Sums of floats depend on the order of their terms, so every one is made in ascending order.
-        scores = self._in_order(counted.scores, "stability_score").agg(
+        # Sums of floats depend on the order of their terms, so every sum is computed in ascending order.
+        scores = self._ascending(frequencies.scores, "stability_score").agg(
             mean_stability=(score * times).sum() / times.sum(),
             unstable_share=times.filter(score < 1).sum() / times.sum(),
         )
-        durations = self._in_order(counted.durations, "duration_ms").agg(
+        durations = self._ascending(frequencies.durations, "duration_ms").agg(
             hold_total_ms=(duration * times).sum(),
-            **{name: _percentile(share) for name, share in PERCENTILES.items()},
+            **{name: weighted_percentile(duration, times, share) for name, share in PERCENTILES.items()},
         )
-        # Each duration is finite, but what is made of the largest ones may not be, and that is no value.
-        made = pl.selectors.float()
-        durations = durations.with_columns(pl.when(made.is_finite()).then(made).name.keep())
+        # Each duration is finite, but sums and differences of the largest ones may overflow, which gives no value.
+        computed = pl.selectors.float()
+        durations = durations.with_columns(pl.when(computed.is_finite()).then(computed).name.keep())
         return (
-            counted.facts.join(scores, on=self.keys, how="left", nulls_equal=True)
+            frequencies.counts.join(scores, on=self.keys, how="left", nulls_equal=True)
             .join(durations, on=self.keys, how="left", nulls_equal=True)
             .with_columns(pl.lit(0.0).alias("violations"), pl.col("in_flight").cast(pl.Float64))
             .select(*self.keys, "records", *self.metrics)
         )
 
-    def _in_order(self, counts: pl.DataFrame, name: str) -> pl.dataframe.group_by.GroupBy:
-        return counts.sort(*self.keys, name).group_by(self.keys, maintain_order=True)
+    def _ascending(self, frequencies: pl.DataFrame, name: str) -> pl.dataframe.group_by.GroupBy:
+        return frequencies.sort(*self.keys, name).group_by(self.keys, maintain_order=True)
 
     def _faults(self, batch: Batch) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Violations by session and group, and those of records that are elsewhere."""
+        """The violations by session and group, and those of records in other batches."""
         counted = (
             batch.violations.filter(pl.col("severity").is_in(_COUNTED))
-            .group_by("source", "record_index")
+            .group_by(_RECORD)
             .agg(times=pl.col("count").sum())
         )
         if not self.needs_record_index:
             return counted.group_by("source").agg(violations=pl.col("times").sum()), counted.clear()
-        # What is wrong with a whole file is wrong with no group in particular.
-        of_records = counted.drop_nulls("record_index")
-        return self.attributed(of_records, batch.records)
+        # A violation of a whole file belongs to no group.
+        return self.count_by_group(counted.drop_nulls("record_index"), batch.records)
 
-    def attributed(self, faults: pl.DataFrame, records: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Violations of records as violations of their groups, and those whose records are not among these."""
-        place = ["source", "record_index"]
-        found = faults.join(records.select(*place, *self.by), on=place, how="inner")
-        rest = faults.join(records, on=place, how="anti")
+    def count_by_group(self, faults: pl.DataFrame, records: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Count the violations of records by session and group; those of other records are returned as they are."""
+        found = faults.join(records.select(*_RECORD, *self.by), on=_RECORD, how="inner")
+        rest = faults.join(records, on=_RECORD, how="anti")
         return found.group_by(self.keys).agg(violations=pl.col("times").sum()), rest
 
 
-def _percentile(share: float) -> pl.Expr:
-    """A percentile of sorted values that stand ``times`` each, linear between neighbours.
-
-    Source: Hyndman and Fan, Sample Quantiles in Statistical Packages, 1996, definition 7,
-    doi:10.1080/00031305.1996.10473566.
-    """
-    value, upto = pl.col("duration_ms"), pl.col("times").cast(pl.Int64).cum_sum()
-    place = (upto.last() - 1) * share
-    below = value.filter(upto > place.floor()).first()
-    above = value.filter(upto > place.ceil()).first()
-    return below + (above - below) * (place - place.floor())
-
-
-def merge(fold: SessionFold, partials: Iterable[Partial]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """All partials together.
+def merge(fold: SessionFold, parts: Iterable[SessionPart]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Merge the contributions of all batches.
 
     Args:
-        fold: what made them.
-        partials: in the order of the reader, which gives the violations of split sessions before their records.
+        fold: the fold that returned them.
+        parts: in the order of the reader, which gives the violations of split sessions before their records.
 
     Returns:
         ``source`` and ``started_at`` of the usable sessions, and the values of sessions and groups.
     """
-    # There may be no batch at all, and frames of no rows have their columns nevertheless.
+    # There may be no batch at all, and frames without rows have the same columns.
     none = fold(Batch.empty())
     sessions, values, faults, pending = [none.sessions], [none.values], [none.faults], none.pending
-    split: list[Counted] = []
-    for partial in partials:
-        sessions.append(partial.sessions)
-        values.append(partial.values)
-        faults.append(partial.faults)
-        pending = pl.concat([pending, partial.pending])
-        if partial.open is not None:
-            split.append(partial.open)
-            if len(split) > 1 and sum(share.height for share in split) > COMPACT_ABOVE_ROWS:
+    split: list[Frequencies] = []
+    for part in parts:
+        sessions.append(part.sessions)
+        values.append(part.values)
+        faults.append(part.faults)
+        pending = pl.concat([pending, part.pending])
+        if part.open is not None:
+            split.append(part.open)
+            if len(split) > 1 and sum(each.height for each in split) > COMPACT_ABOVE_ROWS:
                 split = [fold.added(split)]
-        if partial.places is not None and not pending.is_empty():
-            found, pending = fold.attributed(pending, partial.places)
+        if part.groups is not None and not pending.is_empty():
+            found, pending = fold.count_by_group(pending, part.groups)
             faults.append(found)
     if split:
         values.append(fold.values(fold.added(split)))

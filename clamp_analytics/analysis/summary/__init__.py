@@ -1,4 +1,4 @@
-"""Statistics of telemetry: mergeable, exact, by group; and the summary artifact."""
+"""Exact statistics of telemetry, of all records or by group, and the summary artifact."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import polars as pl
 
 from clamp_analytics.analysis.result import Result
 from clamp_analytics.analysis.summary.artifact_json import artifact, read_snapshot
-from clamp_analytics.analysis.summary.fold import GROUPINGS, Fold, Group, merge, percentiles
+from clamp_analytics.analysis.summary.fold import GROUPINGS, Group, SummaryFold, merge, percentiles
 from clamp_analytics.reading import Counts
 from clamp_analytics.reading.open_source import Source, open_source
 from clamp_analytics.rules import Severity
 from clamp_analytics.wording import plural
 
-__all__ = ["GROUPINGS", "PERCENTILES", "Fold", "Group", "Summary", "artifact", "read_snapshot", "summarize"]
+__all__ = ["GROUPINGS", "PERCENTILES", "Group", "Summary", "SummaryFold", "artifact", "read_snapshot", "summarize"]
 
 PERCENTILES = (0.5, 0.95, 0.99)
-"""The duration percentiles that a grouped summary gives."""
+"""The percentiles of durations in a grouped summary."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -30,7 +30,7 @@ class Summary(Result):
         counts: files seen, loaded, rejected and skipped.
         severities: violations by severity, worst first.
         rejected: name and reason of each file that could not be read as a session, by name.
-        groups: by group, with percentiles; None where nothing was grouped.
+        groups: the statistics by group, with percentiles of durations; None where records are not grouped.
         directory: the absolute folder that the sources have in common.
     """
 
@@ -124,7 +124,7 @@ def summarize(
         UsageError: the grouping is unknown, or the source was read without a column that is needed.
         SourceError: there is no usable session.
     """
-    fold = Fold(by, released_only)
+    fold = SummaryFold(by, released_only)
     reader = open_source(source, columns=fold.columns, jobs=jobs, recursive=recursive)
     merged = merge(reader.fold(fold, needs_record_index=False))
     reader.require_sessions()

@@ -1,4 +1,4 @@
-"""The summary artifact: exactly the specification's fields, in both casings.
+"""The JSON text of the summary artifact: exactly the specification's fields, in both casings.
 
 Source: Clamp Telemetry Specification v0.5, "Summary Artifact".
 """
@@ -12,16 +12,16 @@ from clamp_analytics.analysis.summary.fold import Group
 from clamp_analytics.errors import UsageError
 
 DECIMALS = 6
-"""Decimals of the mean, as the specification fixes them; the producer prints every figure with them."""
+"""Decimals of the mean according to the specification; the producer prints every figure with them."""
 
 
 def artifact(total: Group, directory: str, build_info: str | None = None) -> str:
-    """The artifact's JSON text.
+    """Render the artifact as JSON.
 
     Args:
         total: the statistics of all records.
-        directory: the absolute folder that was searched.
-        build_info: JSON text of the provenance snapshot, copied as it is.
+        directory: the absolute folder that was searched for sessions.
+        build_info: JSON text of the provenance snapshot, which is copied verbatim.
     """
     figures = {
         "source_directory": json.dumps(directory, ensure_ascii=False),
@@ -42,16 +42,16 @@ def _camel_case(name: str) -> str:
 
 
 def _fixed(number: float, *, keep_small: bool = False) -> str:
-    """A number with six decimals, or with six significant digits where the decimals would show nothing of it."""
+    """A number with six decimals; with ``keep_small``, six significant digits where all decimals would be 0."""
     text = f"{number:.{DECIMALS}f}"
     return repr(float(f"{number:.6g}")) if keep_small and number and not float(text) else text
 
 
 def read_snapshot(path: Path) -> str:
-    """The text of a provenance snapshot.
+    """Read the text of a provenance snapshot.
 
     Raises:
-        UsageError: it cannot be read or is no JSON object.
+        UsageError: it cannot be read, or is not a JSON object.
     """
     try:
         text = path.read_text("utf-8")
@@ -59,7 +59,7 @@ def read_snapshot(path: Path) -> str:
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"the snapshot cannot be used: {error}", where=str(path)) from error
     if not ok:
-        raise UsageError("the snapshot is no JSON object", where=str(path))
+        raise UsageError("the snapshot is not a JSON object", where=str(path))
     return text
 
 

@@ -1,4 +1,4 @@
-"""Statistics of batches, by group, that can be merged in any order."""
+"""Reduce batches to statistics by group, and merge them in any order."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from clamp_analytics.analysis.percentiles import weighted_percentile
 from clamp_analytics.analysis.summary.moments import ROWS_AT_ONCE, SUM_NAMES, Moments, from_sums, limb_sums, limbs
 from clamp_analytics.batch import Batch
 from clamp_analytics.errors import UsageError, did_you_mean
@@ -19,7 +20,7 @@ GROUPINGS = ("context", "thread_id", "backend", "device_name", "source", "day")
 """What records can be grouped by; ``day`` is the UTC day of the acquisition."""
 
 COMPACT_ABOVE_ROWS = 2_000_000
-"""Distinct durations are merged when this many have piled up."""
+"""The frequencies of durations are merged when they have more rows than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,12 @@ class Group:
     """The statistics of one group of records.
 
     Attributes:
-        sessions: sessions that have a record in it, as far as they are known to be complete.
-        records: its records.
-        in_flight: its anchors without a usable release.
+        sessions: the number of sessions that have a record in the group.
+        records: the number of records.
+        in_flight: the number of anchors without a usable release.
         scores: exact moments of the usable stability scores.
-        first: earliest usable acquisition, in microseconds since the epoch; None where there is none.
-        last: latest usable acquisition, likewise.
+        first: the earliest usable acquisition, in microseconds since the epoch; None where there is none.
+        last: the latest usable acquisition, likewise.
     """
 
     sessions: int = 0
@@ -61,17 +62,17 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Partial:
-    """What one batch adds to a summary.
+class SummaryPart:
+    """The contribution of one batch to a summary.
 
     Attributes:
-        groups: the statistics by the group's value; one group where nothing is grouped.
-        severities: violations by severity.
-        rejected: name and reason of each file that is no session.
+        groups: the statistics by the group's value; one group with the key None where records are not grouped.
+        severities: the number of violations by severity.
+        rejected: name and reason of each file that could not be read as a session.
         unexplained: names of such files whose reason comes in another batch, as in an export.
-        reasons: name and message of errors of whole files that come in another batch.
-        durations: how often each duration stands in each group (``key``, ``duration_ms``, ``times``).
-        open_pairs: (``key``, ``source``) of groups and sessions whose other records may come in another batch.
+        reasons: name and message of the errors of whole files that come in another batch.
+        durations: how many ``times`` each ``duration_ms`` occurs in each group (``key``).
+        open_pairs: group (``key``) and ``source`` of sessions whose other records may come in another batch.
     """
 
     groups: dict[Any, Group]
@@ -84,8 +85,8 @@ class Partial:
 
 
 @dataclass(frozen=True, slots=True)
-class Fold:
-    """Reduces a batch to its share of a summary; it can be sent to another process.
+class SummaryFold:
+    """Reduces a batch to its statistics; it can be pickled.
 
     Attributes:
         by: one of ``GROUPINGS``; None for all records together.
@@ -105,32 +106,32 @@ class Fold:
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns of ``records`` that it needs."""
+        """The columns of ``records`` that the fold needs."""
         needed = {"stability_score", "acquired_at", "released_at"}
         if self.by is not None:
             needed |= {"source", "duration_ms"} | ({self.by} - {"day"})
         return frozenset(needed)
 
-    def __call__(self, batch: Batch) -> Partial:
-        """The batch's share."""
+    def __call__(self, batch: Batch) -> SummaryPart:
+        """Reduce a batch."""
         severities = Counter(batch.violations["severity"].to_list())
         rejected = _rejected(batch)
         records = batch.records
         if self.released_only:
             records = records.filter(pl.col("released_at").is_not_null())
         if records.is_empty():
-            return Partial({}, severities, *rejected)
+            return SummaryPart({}, severities, *rejected)
         groups: dict[Any, Group] = {}
         keyed = records.with_columns(self._key().alias("key"))
         for rows in keyed.iter_slices(ROWS_AT_ONCE):
             _merge(groups, _groups(rows))
         if self.by is None:
-            return Partial(groups, severities, *rejected)
+            return SummaryPart(groups, severities, *rejected)
         pairs = keyed.select("key", "source").unique()
         complete = pairs.join(batch.sessions.select("source"), on="source", how="semi")
         for key, sessions in complete.group_by("key").len().iter_rows():
             groups[key] += Group(sessions=sessions)
-        return Partial(
+        return SummaryPart(
             groups,
             severities,
             *rejected,
@@ -139,13 +140,14 @@ class Fold:
         )
 
     def _key(self) -> pl.Expr:
+        """The value that records are grouped by."""
         if self.by is None:
             return pl.lit(None)
         return pl.col("acquired_at").dt.date() if self.by == "day" else pl.col(self.by)
 
 
 def _rejected(batch: Batch) -> tuple[list[tuple[str, str]], list[str], list[tuple[str, str]]]:
-    """The fields ``rejected``, ``unexplained`` and ``reasons`` of a batch's share."""
+    """The fields ``rejected``, ``unexplained`` and ``reasons`` of a batch."""
     is_rejected = batch.sessions["status"] == Status.REJECTED.value
     is_error = batch.violations["severity"] == Severity.ERROR.value
     if not is_rejected.any() and not is_error.any():
@@ -179,12 +181,12 @@ def _groups(rows: pl.DataFrame) -> dict[Any, Group]:
         key: Group(0, records, in_flight, Moments.of_ones(ones), first, last)
         for key, records, in_flight, first, last, ones in aggregates.select(names).iter_rows()
     }
-    # Nearly every cycle ends well and scores 1, which needs no arithmetic.
+    # Nearly every cycle is successful and scores 1, which needs no arithmetic.
     scores = rows.select("key", "stability_score")
     others = scores.filter(scores["stability_score"] != 1).with_columns(limbs(pl.col("stability_score")))
     is_tiny = others["below"] != 0
     if is_tiny.any():
-        # Digits below the limbs are few enough to be added one score at a time.
+        # Scores with digits below the limbs are rare enough to be added one at a time.
         for key, score in others.filter(is_tiny).select("key", "stability_score").iter_rows():
             groups[key] += Group(scores=Moments.of_value(score))
         others = others.filter(~is_tiny)
@@ -194,14 +196,14 @@ def _groups(rows: pl.DataFrame) -> dict[Any, Group]:
 
 
 def _aggregate(rows: pl.DataFrame, *aggregates: pl.Expr) -> pl.DataFrame:
-    """Aggregates by ``key``; a key that is the same throughout needs no grouping, which costs most of it."""
+    """Aggregate by ``key``; without groups the aggregation needs no grouping, which would take most of the time."""
     if rows["key"].dtype == pl.Null:
         return rows.select(pl.lit(None).alias("key"), *aggregates)
     return rows.group_by("key").agg(aggregates)
 
 
-def merge(partials: Iterable[Partial]) -> Partial:
-    """All partials as one; the order does not matter."""
+def merge(parts: Iterable[SummaryPart]) -> SummaryPart:
+    """Merge the contributions of all batches; their order does not matter."""
     groups: dict[Any, Group] = {}
     severities: Counter[str] = Counter()
     rejected: list[tuple[str, str]] = []
@@ -209,50 +211,41 @@ def merge(partials: Iterable[Partial]) -> Partial:
     reasons: list[tuple[str, str]] = []
     durations: list[pl.DataFrame] = []
     pairs: list[pl.DataFrame] = []
-    for partial in partials:
-        _merge(groups, partial.groups)
-        severities.update(partial.severities)
-        rejected += partial.rejected
-        unexplained.update(partial.unexplained)
-        reasons += partial.reasons
-        if partial.durations is not None:
-            durations.append(partial.durations)
+    for part in parts:
+        _merge(groups, part.groups)
+        severities.update(part.severities)
+        rejected += part.rejected
+        unexplained.update(part.unexplained)
+        reasons += part.reasons
+        if part.durations is not None:
+            durations.append(part.durations)
             if sum(frame.height for frame in durations) > COMPACT_ABOVE_ROWS:
-                durations = [_compacted(durations)]
-        if partial.open_pairs is not None:
-            pairs.append(partial.open_pairs)
+                durations = [_add_frequencies(durations)]
+        if part.open_pairs is not None:
+            pairs.append(part.open_pairs)
     if pairs:
         for key, sessions in pl.concat(pairs).unique().group_by("key").len().iter_rows():
             groups[key] += Group(sessions=sessions)
     rejected += [(source, message) for source, message in reasons if source in unexplained]
-    return Partial(groups, severities, sorted(rejected), durations=_compacted(durations) if durations else None)
+    return SummaryPart(
+        groups, severities, sorted(rejected), durations=_add_frequencies(durations) if durations else None
+    )
 
 
-def _compacted(durations: list[pl.DataFrame]) -> pl.DataFrame:
+def _add_frequencies(durations: list[pl.DataFrame]) -> pl.DataFrame:
     return pl.concat(durations).group_by("key", "duration_ms").agg(pl.col("times").sum())
 
 
 def percentiles(durations: pl.DataFrame, shares: Iterable[float]) -> pl.DataFrame:
-    """Percentiles of durations by group, linear between neighbours.
-
-    Source: Hyndman and Fan, Sample Quantiles in Statistical Packages, 1996, definition 7,
-    doi:10.1080/00031305.1996.10473566.
+    """Percentiles of durations by group, linear between neighbours (see ``weighted_percentile``).
 
     Args:
         durations: the columns ``key``, ``duration_ms`` and ``times``.
         shares: the quantiles, in [0, 1].
 
     Returns:
-        One row a group: ``key``, then one column a share in milliseconds, named ``p50`` and so on.
+        One row per group: ``key``, then one column per share in milliseconds, named ``p50`` and so on.
     """
-    upto, value = pl.col("upto"), pl.col("duration_ms")
-    columns = []
-    for share in shares:
-        place = (upto.max() - 1) * share
-        below = value.filter(upto > place.floor()).first()
-        above = value.filter(upto > place.ceil()).first()
-        columns.append((below + (above - below) * (place - place.floor())).alias(f"p{share * 100:g}"))
-    ordered = durations.sort("key", "duration_ms").with_columns(
-        upto=pl.col("times").cast(pl.Int64).cum_sum().over("key")
-    )
-    return ordered.group_by("key", maintain_order=True).agg(columns)
+    value, times = pl.col("duration_ms"), pl.col("times")
+    columns = [weighted_percentile(value, times, share).alias(f"p{share * 100:g}") for share in shares]
+    return durations.sort("key", "duration_ms").group_by("key", maintain_order=True).agg(columns)

@@ -1,11 +1,11 @@
-"""Exact sums: mean and sample variance that no order, no batch and no worker can change.
+"""Exact sums: a mean and a sample variance that do not depend on the order of the values or on batches.
 
-A double in [0, 1] is an integer times a power of two. Cut into limbs of 22 bits, sums of limbs and of their
-products are exact in 64-bit integers, so a whole column is added up by the engine without a rounding. The two
-results are rounded once, at the end.
+A double in [0, 1] is an integer times a power of two. It is split into limbs of 22 bits, whose sums and sums of
+products are exact in 64-bit integers, so that Polars adds up a whole column without rounding. The mean and the sample
+variance are rounded once, at the end.
 
 Formulas: mean = S1 / n; sample variance = (S2 - S1^2 / n) / (n - 1), with S1 the sum and S2 the sum of squares.
-Cancellation, the usual objection to the second, cannot happen in exact arithmetic.
+Exact arithmetic avoids the cancellation that the second formula suffers from in floating point.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import polars as pl
 
 LIMB_BITS = 22
 ROWS_AT_ONCE = 2 ** (63 - 2 * LIMB_BITS) // 2
-"""Rows whose products of limbs are sure to fit a 64-bit sum."""
+"""The number of rows whose sums of products of limbs fit in 64 bits."""
 
 _LIMB = float(2**LIMB_BITS)
 _UNIT = 2 * 1074
-"""Sums of squares count in units of 2^-2148, sums in units of 2^-1074: the smallest double, and its square."""
+"""The negative exponent of the unit of sums of squares, the square of the smallest double 2^-1074."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Moments:
     """Count, sum and sum of squares of values in [0, 1], without any rounding.
 
     Attributes:
-        count: the values.
+        count: the number of values.
         total: their sum, in units of 2^-1074.
         squares: the sum of their squares, in units of 2^-2148.
     """
@@ -44,12 +44,12 @@ class Moments:
 
     @property
     def mean(self) -> float | None:
-        """The arithmetic mean, correctly rounded; None of nothing."""
+        """The arithmetic mean, correctly rounded; None without values."""
         return float(Fraction(self.total, self.count << 1074)) if self.count else None
 
     @property
     def sample_variance(self) -> float | None:
-        """The sample variance (n - 1), correctly rounded; None of fewer than two values."""
+        """The sample variance (n - 1), correctly rounded; None for fewer than two values."""
         if self.count < 2:
             return None
         deviations = self.count * self.squares - self.total**2
@@ -57,7 +57,7 @@ class Moments:
 
     @classmethod
     def of_ones(cls, count: int) -> Moments:
-        """The moments of so many ones."""
+        """The moments of a number of ones."""
         return cls(count, count << 1074, count << _UNIT)
 
     @classmethod
@@ -69,7 +69,7 @@ class Moments:
 
 
 def limbs(value: pl.Expr) -> list[pl.Expr]:
-    """The three limbs of each value as floats, and what is left below them."""
+    """The three limbs of each value as integers, and the rest below them."""
     first = (value * _LIMB).floor()
     rest = value * _LIMB - first
     second = (rest * _LIMB).floor()
@@ -81,7 +81,7 @@ def limbs(value: pl.Expr) -> list[pl.Expr]:
 
 
 def limb_sums() -> list[pl.Expr]:
-    """Aggregates over the limbs of rows, for ``from_sums``; true where nothing is left below the limbs."""
+    """Aggregates over the limbs of rows for ``from_sums``; they are exact where the rest below the limbs is 0."""
     one, two, three = (pl.col(name) for name in ("limb_1", "limb_2", "limb_3"))
     products = [one * one, 2 * one * two, 2 * one * three + two * two, 2 * two * three, three * three]
     return [
@@ -92,11 +92,11 @@ def limb_sums() -> list[pl.Expr]:
 
 
 SUM_NAMES = ("m_count", "m_s1", "m_s2", "m_s3", "m_q2", "m_q3", "m_q4", "m_q5", "m_q6")
-"""The columns that ``limb_sums`` gives, in order."""
+"""The columns of ``limb_sums``, in order."""
 
 
 def from_sums(sums: Sequence[int]) -> Moments:
-    """The moments that the columns ``SUM_NAMES`` of one group hold."""
+    """The moments of one group, from the values of its columns ``SUM_NAMES``."""
     count, *rest = sums
     total = sum(value << (1074 - LIMB_BITS * n) for n, value in enumerate(rest[:3], 1))
     squares = sum(value << (_UNIT - LIMB_BITS * n) for n, value in enumerate(rest[3:], 2))
