@@ -152,17 +152,25 @@ def _model(found: Searched, *, significant: bool) -> _Model:
 
 
 def _finding(
-    series: ScaledSeries, found: Searched, model: _Model, alpha: float, options: JudgeOptions, **p: float
+    series: ScaledSeries,
+    found: Searched,
+    model: _Model,
+    alpha: float,
+    options: JudgeOptions,
+    *,
+    adjusted_p: float,
+    adjusted_p_independent: float,
+    detectable: float,
 ) -> Finding:
     slope = float(slope_of(found.scores[None])[0]) * found.unit
     levels, residual, noise = _levels(series, found, model, slope if model.is_trend else 0.0)
-    is_suspect = p["adjusted_p"] > options.alpha and p["adjusted_p_independent"] <= options.suspect_alpha
+    is_suspect = adjusted_p > options.alpha and adjusted_p_independent <= options.suspect_alpha
     step = _refined_step(found) if is_suspect else 0
     return Finding(
         series=series,
         p_value=found.p_value,
-        adjusted_p=p["adjusted_p"],
-        adjusted_p_independent=p["adjusted_p_independent"],
+        adjusted_p=adjusted_p,
+        adjusted_p_independent=adjusted_p_independent,
         independent_step=step,
         is_trend=model.is_trend,
         slope=slope,
@@ -170,7 +178,7 @@ def _finding(
         intervals=tuple(change_intervals(model.clipped, model.is_change, model.noise)),
         levels=levels,
         noise=noise,
-        detectable=p["detectable"] * found.unit,
+        detectable=detectable * found.unit,
         newest_outside=newest_outside(residual),
         outliers=_outliers(residual, options.outlier_sds),
         sessions_to_confirm=sessions_until_found(found.scores, step, alpha) if is_suspect else None,
