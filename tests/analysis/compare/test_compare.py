@@ -1,0 +1,181 @@
+"""The verdict on a candidate, and the figures that it is based on."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+
+from clamp_analytics.analysis.compare import compare
+from clamp_analytics.analysis.stats import benjamini_hochberg, mann_whitney
+from tests.analysis.compare.conftest import P50, noise, one, side
+from tests.conftest import only
+
+
+def test_a_duration_that_rose_has_regressed():
+    assert one(noise(20, 1), noise(20, 2, 1.5))["verdict"] == "regressed"
+
+
+def test_a_duration_that_fell_has_improved():
+    assert one(noise(20, 1), noise(20, 2, 0.5))["verdict"] == "improved"
+
+
+def test_a_stability_that_fell_has_regressed():
+    assert one([1.0] * 20, [0.9, 0.8] * 10, "mean_stability")["verdict"] == "regressed"
+
+
+def test_noise_is_unchanged():
+    assert one(noise(20, 1), noise(20, 3))["verdict"] == "unchanged"
+
+
+def test_a_sure_difference_below_the_floor_is_unchanged():
+    row = one(noise(200, 1), noise(200, 2, 1.03))
+
+    assert row["adjusted_p"] < 0.001
+    assert (row["verdict"], row["reason"].endswith("below the floor of 5 %")) == ("unchanged", True)
+
+
+def test_a_floor_of_ones_own_counts():
+    assert one(noise(200, 1), noise(200, 2, 1.03), floors={P50: 0.01})["verdict"] == "regressed"
+
+
+def test_nine_sessions_are_not_enough_and_what_would_be_is_said():
+    row = one(noise(9, 1), noise(20, 2, 3))
+
+    assert (row["verdict"], row["p_value"], row["adjusted_p"]) == ("not enough data", None, None)
+    assert row["needed_sessions"] >= 20
+
+
+def test_ten_sessions_a_side_are_enough_for_what_is_plain():
+    assert one([1.0, 1.1, 1.2, 1.0, 1.15, 1.05, 1.1, 1.0, 1.2, 1.1], [2.1, 2, 2.2, 2, 2.1, 2.2, 2, 2.1, 2.2, 2])[
+        "verdict"
+    ] == ("regressed")
+
+
+def test_correlated_sessions_make_a_warning_at_most():
+    slow = np.repeat(noise(20, 4, spread=0.2), 3) * noise(60, 5, spread=0.05)
+
+    row = one(slow, slow + 1)
+
+    assert row["autocorrelation"] > 0.3
+    assert row["verdict"] == "warning"
+
+
+def test_a_side_without_a_value_is_not_enough_data():
+    found = compare(side({"a": noise(20, 1)}), side({"a": [math.nan] * 20}, name="t"))
+    empty = found.verdicts.select("baseline_sessions", "candidate_sessions")
+
+    assert empty.rows() == [(20, 20)]
+
+
+def test_a_metric_that_one_side_lacks_in_a_group_has_no_level_there():
+    before = side({"a": noise(20, 1)})
+    after = side({"a": noise(20, 1)}, name="t")
+    after.values.replace_column(after.values.get_column_index(P50), pl.Series(P50, [None] * 20, dtype=pl.Float64))
+
+    row = only(compare(before, after).verdicts)
+
+    assert (row["candidate_sessions"], row["candidate"], row["difference"], row["difference_low"]) == (
+        0,
+        None,
+        None,
+        None,
+    )
+    assert row["verdict"] == "not enough data"
+
+
+def test_durations_have_geometric_means():
+    row = one([1.0, 4.0], [2.0, 8.0])
+
+    # sqrt(1 * 4) and sqrt(2 * 8).
+    assert (row["baseline"], row["candidate"]) == pytest.approx((2, 4))
+    assert (row["difference"], row["relative_difference"], row["unit"]) == (pytest.approx(2), pytest.approx(1), "ms")
+
+
+def test_shares_and_counts_have_arithmetic_means():
+    row = one([0.0, 1.0], [2.0, 5.0], "violations")
+
+    assert (row["baseline"], row["candidate"], row["difference"]) == (0.5, 3.5, 3)
+
+
+def test_there_is_no_relative_difference_from_0():
+    assert one([0, 0, 0], [1, 2, 3], "violations")["relative_difference"] is None
+
+
+def test_equal_constants_differ_by_nothing():
+    row = one([0.1] * 11, [0.1] * 13, "mean_stability")
+
+    assert [row[name] for name in ("difference", "difference_low", "difference_high", "p_value", "adjusted_p")] == [
+        0,
+        0,
+        0,
+        1,
+        1,
+    ]
+    assert (row["verdict"], row["effect"]) == ("unchanged", 0)
+
+
+def test_an_interval_surrounds_the_difference():
+    row = one(noise(30, 1), noise(30, 2, 1.5))
+
+    assert row["difference_low"] < row["difference"] < row["difference_high"]
+
+
+def test_an_interval_covers_the_true_ratio_about_as_often_as_it_says():
+    covered = 0
+    for number in range(200):
+        row = one(noise(20, 2 * number, spread=0.3), noise(20, 2 * number + 1, 1.5, spread=0.3), resamples=300)
+        covered += row["difference_low"] <= 0.5 * row["baseline"] <= row["difference_high"]
+
+    # 95 % of 200 is 190.
+    assert 180 <= covered <= 200
+
+
+def test_an_interval_of_scores_stays_between_them():
+    row = one([1.0, 1.0, 1.0], [0.0, 0.0, 1.0], "mean_stability")
+
+    assert row["difference_low"] >= -1
+
+
+def test_the_effect_is_the_dominance_of_the_candidate():
+    assert one([2.0, 3.0], [0.5, 1.0])["effect"] == -1
+
+
+def test_p_values_are_those_of_the_rank_test_where_nothing_correlates():
+    before, after = np.array([1, 9, 2, 8, 3, 7, 4, 6, 5, 5.5]), np.array([2, 10, 3, 9, 4, 8, 5, 7, 6, 6.5])
+
+    row = one(before, after, "in_flight")
+
+    assert row["autocorrelation"] < 0
+    assert row["p_value"] == mann_whitney(before, after)
+
+
+def test_p_values_are_corrected_for_all_that_was_tested():
+    before = side({name: noise(20, number) for number, name in enumerate("abcde")})
+    after = side({name: noise(20, 50 + number, 1.02) for number, name in enumerate("abcde")}, name="t")
+
+    rows = compare(before, after).verdicts
+
+    assert rows["adjusted_p"].to_list() == pytest.approx(benjamini_hochberg(rows["p_value"].to_numpy()).tolist())
+
+
+def test_values_that_are_all_one_do_not_make_the_correction_stricter():
+    before, after = noise(20, 1), noise(20, 2, 1.5)
+    alone = one(before, after)["adjusted_p"]
+    constants = {name: [1.0] * 20 for name in "bcdef"}
+
+    found = compare(side({"a": before, **constants}), side({"a": after, **constants}, name="t")).verdicts
+
+    assert found.filter(pl.col("context") == "a")["adjusted_p"].to_list() == [alone]
+
+
+def test_the_noise_says_how_many_sessions_the_floor_takes():
+    few = one(noise(300, 1, spread=0.02), noise(300, 2, spread=0.02))["needed_sessions"]
+    many = one(noise(300, 1, spread=0.2), noise(300, 2, spread=0.2))["needed_sessions"]
+
+    # A floor of 5 % is a step of log 1.05. A rank test needs pi / 3 times what a t test does, and that is
+    # 2 ((1.96 + 0.84) * 0.2 / log 1.05)^2 a side: 276, or 552 in all. Ten times less noise leaves twice the least, 10.
+    assert few == 20
+    assert many == pytest.approx(552, rel=0.25)

@@ -1,0 +1,63 @@
+"""How often the verdicts on simulated sessions are wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from clamp_analytics.analysis.compare import CompareOptions, compare
+from tests.analysis.compare.conftest import P50, one, side
+
+
+def autoregressive(generator: np.random.Generator, size: int) -> np.ndarray:
+    shocks = generator.normal(size=size + 50)
+    series = [0.0]
+    for shock in shocks:
+        series.append(0.5 * series[-1] + shock)
+    return np.array(series[51:])
+
+
+NULL = {
+    "normal": lambda generator: (P50, 10 + generator.normal(size=100)),
+    "lognormal": lambda generator: (P50, generator.lognormal(0, 0.5, 100)),
+    "beta": lambda generator: ("mean_stability", generator.beta(5, 1, 100)),
+    "autoregressive": lambda generator: (P50, np.exp(0.3 * autoregressive(generator, 100))),
+}
+ANY_EFFECT = {P50: 0.0, "mean_stability": 0.0}
+
+
+@pytest.mark.parametrize("kind", NULL)
+def test_noise_raises_no_more_alarms_than_alpha(kind):
+    generator = np.random.default_rng(7)
+    alarms = 0
+    for _ in range(400):
+        metric, values = NULL[kind](generator)
+        # Without a floor, so that it is the test alone that keeps still.
+        row = one(values[:50], values[50:], metric, resamples=100, floors=ANY_EFFECT)
+        alarms += row["verdict"] in {"regressed", "improved"}
+
+    assert alarms <= 0.05 * 400
+
+
+def test_fifty_contexts_of_noise_together_raise_no_more_alarms_than_alpha():
+    alarms = 0
+    for number in range(40):
+        generator = np.random.default_rng(number)
+        contexts = [f"c{place:02}" for place in range(50)]
+        before = side({name: generator.lognormal(0, 0.5, 20) for name in contexts})
+        after = side({name: generator.lognormal(0, 0.5, 20) for name in contexts}, name="t")
+        found = compare(before, after, options=CompareOptions(resamples=100, floors=ANY_EFFECT))
+        alarms += found.worst in {"regressed", "warning"}
+
+    # 5 % of 40 is 2; more than 5 would happen once in a hundred times.
+    assert alarms <= 5
+
+
+def test_a_shift_of_two_deviations_is_found_in_nine_of_ten():
+    hits = 0
+    for number in range(200):
+        generator = np.random.default_rng(number)
+        before, after = np.exp(generator.normal(0, 0.2, 20)), np.exp(generator.normal(0.4, 0.2, 20))
+        hits += one(before, after, resamples=100)["verdict"] == "regressed"
+
+    assert hits >= 180

@@ -1,0 +1,90 @@
+"""Comparison by group, and of two groups within the same sessions."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from clamp_analytics.analysis.compare import VERDICT_COLUMNS, compare, compare_groups
+from clamp_analytics.errors import UsageError
+from tests.analysis.compare.conftest import noise, side, verdicts
+
+
+def test_groups_on_one_side_only_are_listed():
+    found = compare(side({"a": [1, 1], "gone": [1, 1]}), side({"a": [1, 1], "new": [1, 1, 1]}, name="t"))
+
+    assert found.appeared.rows() == [("new", 3, 9)]
+    assert found.vanished.rows() == [("gone", 2, 6)]
+    assert found.verdicts["context"].to_list() == ["a"]
+
+
+def test_a_group_without_a_name_is_a_group():
+    found = compare(side({None: [1, 2], "a": [1, 2]}), side({None: [1, 2]}, name="t"))
+
+    assert (found.verdicts["context"].to_list(), found.vanished["context"].to_list()) == ([None], ["a"])
+
+
+def test_the_worst_comes_first_and_then_the_largest():
+    before = {"small": noise(20, 1), "large": noise(20, 2), "same": noise(20, 3), "better": noise(20, 4)}
+    after = {"small": noise(20, 5, 1.5), "large": noise(20, 6, 3), "same": noise(20, 7), "better": noise(20, 8, 0.5)}
+
+    found = compare(side({**before, "few": [1, 1]}), side({**after, "few": [1, 1]}, name="t"))
+
+    assert verdicts(found) == [
+        ("large", "regressed"),
+        ("small", "regressed"),
+        ("better", "improved"),
+        ("few", "not enough data"),
+        ("same", "unchanged"),
+    ]
+    assert found.worst == "regressed"
+
+
+def test_nothing_in_common_has_no_worst_verdict():
+    found = compare(side({"a": [1, 2]}), side({"b": [1, 2]}, name="t"))
+
+    assert (found.worst, found.verdicts.height) == (None, 0)
+
+
+def test_columns_are_those_declared():
+    found = compare(side({"a": [1, 2]}), side({"a": [1, 2]}, name="t"))
+
+    assert dict(found.verdicts.schema) == {
+        "context": pl.String,
+        **{name: kind for name, (kind, _) in VERDICT_COLUMNS.items()},
+    }
+
+
+def test_two_runs_give_the_same():
+    before, after = side({"a": noise(30, 1), "b": noise(30, 2)}), side({"a": noise(30, 3), "b": noise(30, 4)}, name="t")
+
+    assert compare(before, after).verdicts.equals(compare(before, after).verdicts)
+
+
+def test_backends_are_compared_within_the_same_sessions():
+    groups = {
+        ("CPU", "a"): noise(20, 1),
+        ("HIP", "a"): noise(20, 2, 0.2),
+        ("HIP", "b"): noise(20, 3),
+        ("CUDA", "a"): noise(20, 4, 9),
+    }
+
+    found = compare_groups(side(groups, by=("backend", "context")), split="backend", baseline="CPU", candidate="HIP")
+
+    assert verdicts(found) == [("a", "improved")]
+    assert found.appeared["context"].to_list() == ["b"]
+    assert (found.baseline_sessions, found.candidate_sessions, found.in_both) == (20, 20, 0)
+
+
+def test_a_backend_that_no_record_has_is_an_error_with_the_near_name():
+    values = side({("CPU", "a"): [1], ("HIP", "a"): [1]}, by=("backend", "context"))
+
+    with pytest.raises(UsageError, match="did you mean CPU"):
+        compare_groups(values, split="backend", baseline="cpu", candidate="HIP")
+
+
+def test_a_backend_is_not_compared_with_itself():
+    values = side({("CPU", "a"): [1]}, by=("backend", "context"))
+
+    with pytest.raises(UsageError, match="both sides"):
+        compare_groups(values, split="backend", baseline="CPU", candidate="CPU")
