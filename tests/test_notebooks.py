@@ -23,14 +23,19 @@ def test_a_notebook_is_stored_without_outputs(path):
     )
 
 
-# Jupyter's own machinery warns about sockets and event loops that are none of ours.
+# Jupyter warns about its own sockets and event loops.
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_top_to_bottom(path):
+def test_a_notebook_runs_top_to_bottom(path, tmp_path):
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
+    config = pytest.importorskip("traitlets.config").Config()
+    # Kernels that start at the same moment may be given the same TCP port.
+    config.KernelManager.transport = "ipc"
+    config.KernelManager.ip = str(tmp_path / "kernel")
     notebook = nbformat.read(path, as_version=4)
+    resources = {"metadata": {"path": str(path.parent)}}
 
-    done = nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}}).execute()
+    done = nbclient.NotebookClient(notebook, timeout=300, resources=resources, config=config).execute()
 
     assert all(cell.execution_count for cell in done.cells if cell.cell_type == "code")
