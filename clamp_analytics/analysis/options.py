@@ -174,11 +174,7 @@ class JudgeOptions:
     outlier_sds: float = 5.0
 
     def __post_init__(self) -> None:
-        for name in ("alpha", "suspect_alpha"):
-            value = getattr(self, name)
-            if not 0 < value < 1:
-                raise UsageError(f"{name} must be between 0 and 1, and it is {value}")
-        if not self.smallest_effect >= 0:
-            raise UsageError(f"smallest_effect must be 0 or more, and it is {self.smallest_effect}")
-        if not self.outlier_sds > 0:
-            raise UsageError(f"outlier_sds must be above 0, and it is {self.outlier_sds}")
+        _check("alpha", self.alpha, ok=0 < self.alpha < 1, must="lie between 0 and 1")
+        _check("suspect_alpha", self.suspect_alpha, ok=0 < self.suspect_alpha < 1, must="lie between 0 and 1")
+        _check("smallest_effect", self.smallest_effect, ok=self.smallest_effect >= 0, must="be 0 or more")
+        _check("outlier_sds", self.outlier_sds, ok=self.outlier_sds > 0, must="be above 0")

@@ -27,14 +27,14 @@ def days(folder, durations, **changes):
                     record(
                         **{
                             "context": "queue",
-                            "seed": 100 * day + place + 1,
-                            "acquired_at": moment(day, place),
-                            "released_at": moment(day, place),
+                            "seed": 100 * day + index + 1,
+                            "acquired_at": moment(day, index),
+                            "released_at": moment(day, index),
                             "duration_ms": Raw(duration),
                             **changes,
                         }
                     )
-                    for place, duration in enumerate(durations)
+                    for index, duration in enumerate(durations)
                 )
             )
             for day in range(20)
@@ -42,13 +42,13 @@ def days(folder, durations, **changes):
     )
 
 
-def test_a_sum_of_durations_that_is_beyond_every_number_is_no_value(tmp_path):
+def test_an_overflowing_sum_of_durations_is_null(tmp_path):
     days(tmp_path / "runs", ["1e308", "1e308"])
 
     assert series(load([tmp_path / "runs"]), metric="hold_total_ms").is_empty()
 
 
-def test_a_percentile_between_durations_that_no_number_spans_is_no_value(tmp_path):
+def test_a_percentile_between_durations_whose_difference_overflows_is_null(tmp_path):
     days(tmp_path / "runs", ["-1.7e308", "1.7e308"])
 
     assert series(load([tmp_path / "runs"]), metric="duration_p95_ms").is_empty()
@@ -65,7 +65,7 @@ def test_a_percentile_between_durations_that_no_number_spans_is_no_value(tmp_pat
     ],
     ids=lambda arguments: arguments[0],
 )
-def test_durations_up_to_the_largest_number_break_no_command(clamp, tmp_path, arguments, durations):  # noqa: F811
+def test_durations_up_to_the_largest_double_break_no_command(clamp, tmp_path, arguments, durations):  # noqa: F811
     days(tmp_path / "runs", durations)
     history(tmp_path / "main", [1.0] * 12)
 
@@ -74,7 +74,7 @@ def test_durations_up_to_the_largest_number_break_no_command(clamp, tmp_path, ar
     assert (done.code, "Warning" in done.err) == (0, False)
 
 
-def test_the_interval_of_a_ratio_beyond_every_number_ends_at_the_largest_one(clamp, tmp_path):  # noqa: F811
+def test_the_interval_of_an_overflowing_ratio_ends_at_the_largest_double(clamp, tmp_path):  # noqa: F811
     days(tmp_path / "runs", ["1e308"])
     history(tmp_path / "main", [1.0] * 12)
 
@@ -83,7 +83,7 @@ def test_the_interval_of_a_ratio_beyond_every_number_ends_at_the_largest_one(cla
     assert 0 < rows[0]["difference_low"] <= rows[0]["difference_high"] < math.inf
 
 
-def test_an_interval_in_percent_beyond_every_number_is_not_shown():
+def test_an_overflowing_interval_in_percent_is_not_shown():
     row = {"metric": "duration_p50_ms", "baseline": 1e-3, "difference_low": 1.0, "difference_high": 1e308}
 
     assert interval(row, COMPARE) == "-"
@@ -114,7 +114,7 @@ def test_a_check_against_a_side_without_timestamps_does_not_pass(clamp, tmp_path
     assert done.err.startswith("error: runs: none of 20 sessions has a usable timestamp")
 
 
-def test_a_comparison_tells_how_many_files_of_each_side_were_rejected(clamp, tmp_path):  # noqa: F811
+def test_a_comparison_says_how_many_files_of_each_side_were_rejected(clamp, tmp_path):  # noqa: F811
     history(tmp_path / "main", [1.0] * 3)
     history(tmp_path / "runs", [1.0] * 3)
     write(tmp_path / "runs", {"cut.json": b"{"})
@@ -127,7 +127,7 @@ def test_a_comparison_tells_how_many_files_of_each_side_were_rejected(clamp, tmp
     )
 
 
-def test_correlation_that_makes_distant_levels_count_for_little_is_named():
+def test_the_reason_names_correlation_that_explains_distant_levels():
     evidence = Evidence(8.9, 0.001, 0.45, 20, 30, autocorrelation=0.97)
 
     verdict = judge(METRICS["hold_total_ms"], evidence, alpha=0.05, floor=0.1, min_sessions=10)
@@ -138,7 +138,7 @@ def test_correlation_that_makes_distant_levels_count_for_little_is_named():
 
 
 @pytest.mark.parametrize("name", ["min_sessions", "last"])
-def test_a_number_of_sessions_that_nobody_has_is_refused(name):
+def test_an_impossible_number_of_sessions_is_refused(name):
     with pytest.raises(UsageError, match=f"{name} must be from"):
         DriftOptions(**{name: 10**23})
 

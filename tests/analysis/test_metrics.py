@@ -21,12 +21,12 @@ def test_an_unknown_metric_names_the_nearest_one():
     assert caught.value.hint == "did you mean mean_stability?"
 
 
-def test_no_metric_at_all_is_refused():
+def test_an_empty_list_of_metrics_is_refused():
     with pytest.raises(UsageError, match="no metric is given"):
         checked_metrics([])
 
 
-def test_series_cannot_be_told_apart_by_any_column():
+def test_series_cannot_be_grouped_by_any_column():
     with pytest.raises(UsageError, match="'seed'") as caught:
         checked_by("seed")
 
@@ -34,7 +34,7 @@ def test_series_cannot_be_told_apart_by_any_column():
 
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
-def test_a_scale_keeps_the_order_and_leads_back(metric):
+def test_a_scale_keeps_the_order_and_can_be_inverted(metric):
     values = np.array([0.0, 0.001, 0.25, 0.5, 0.999, 1.0])
 
     scaled = metric.to_scale(values)
@@ -61,7 +61,7 @@ def test_the_level_of_scores_is_the_arithmetic_mean():
     assert METRICS["mean_stability"].level(np.array([1.0, 0.5, 0.0])) == 0.5
 
 
-def test_half_and_double_a_duration_are_effects_of_one_size():
+def test_halving_and_doubling_a_duration_have_the_same_size():
     metric = METRICS["hold_total_ms"]
 
     assert (metric.size(2.0, 4.0), metric.size(4.0, 2.0)) == (1.0, 1.0)
@@ -71,6 +71,6 @@ def test_the_effect_of_a_score_is_a_difference():
     assert METRICS["mean_stability"].size(1.0, 0.75) == 0.25
 
 
-def test_every_metric_says_what_it_is():
+def test_every_metric_has_a_sentence():
     assert all(metric.sentence.endswith(".") and metric.unit for metric in METRICS.values())
     assert {metric.scale for metric in METRICS.values()} == set(Scale)

@@ -59,7 +59,7 @@ def orders(found: Reproducibility) -> dict[int, bool | None]:
     return dict(found.seeds.select("seed", "same_order").iter_rows())
 
 
-def test_a_seed_that_gave_the_same_again_is_reproducible(tmp_path):
+def test_a_repeated_seed_with_the_same_score_and_order_is_reproducible(tmp_path):
     found = compared(tmp_path, run(7, 8, day=1), run(7, 8, day=2))
 
     assert found.seeds.select("seed", "context", "sessions", "scores", "same_score", "same_order").rows() == [
@@ -68,7 +68,7 @@ def test_a_seed_that_gave_the_same_again_is_reproducible(tmp_path):
     ]
 
 
-def test_seeds_above_2_to_the_53_are_told_apart(tmp_path):
+def test_seeds_above_2_to_the_53_are_distinguished(tmp_path):
     found = compared(tmp_path, run(LARGEST, LARGEST - 1, day=1), run(LARGEST, LARGEST - 2, day=2))
 
     assert found.seeds["seed"].to_list() == [LARGEST]
@@ -137,7 +137,7 @@ def test_the_order_is_that_of_time_and_not_that_of_the_file(tmp_path):
     assert orders(found) == {1: True, 2: True}
 
 
-def test_cycles_of_one_instant_are_in_the_order_of_the_file(tmp_path):
+def test_cycles_of_the_same_time_are_in_the_order_of_the_file(tmp_path):
     found = compared(tmp_path, session(cycle(1), cycle(2)), session(cycle(2), cycle(1)))
 
     assert orders(found) == {1: False, 2: False}
@@ -158,7 +158,7 @@ def test_the_first_source_is_the_one_that_acquired_first(tmp_path):
     assert names(found.seeds["differing_source"]) == ["0.json", "0.json"]
 
 
-def test_a_seed_that_stands_twice_is_compared_time_by_time(tmp_path):
+def test_the_kth_cycle_of_a_seed_is_compared_with_the_kth_cycle(tmp_path):
     first = session(cycle(5, 1, stability_score=0.25), cycle(5, 2, stability_score=0.75))
 
     found = compared(tmp_path, first, session(cycle(5, 3, stability_score=0.25), cycle(5, 4, stability_score=0.75)))
@@ -167,7 +167,7 @@ def test_a_seed_that_stands_twice_is_compared_time_by_time(tmp_path):
     assert (row["sessions"], row["same_score"], row["same_order"], row["scores"]) == (2, True, True, 1)
 
 
-def test_a_seed_that_stands_twice_in_one_session_only_is_not_repeated(tmp_path):
+def test_a_seed_that_occurs_twice_in_one_session_only_is_not_repeated(tmp_path):
     found = compared(tmp_path, session(cycle(5, 1), cycle(5, 2)))
 
     assert found.seeds.is_empty()
@@ -218,7 +218,7 @@ def test_contexts_say_how_many_seeds_gave_the_same(tmp_path):
     ]
 
 
-def test_what_differs_comes_first(tmp_path):
+def test_seeds_that_differ_come_first(tmp_path):
     first = session(cycle(1, 1), cycle(2, 2), cycle(3, 3), cycle(4, 4))
 
     found = compared(
@@ -237,7 +237,7 @@ def test_loaded_telemetry_and_a_reader_give_the_same(tmp_path):
     assert found.contexts.equals(again.contexts)
 
 
-def test_an_export_gives_the_same_as_its_files(tmp_path):
+def test_an_export_gives_the_same_result_as_its_files(tmp_path):
     found = compared(tmp_path / "in", run(1, 2, 3, day=1), run(2, 1, 3, day=2), run(1, 2, 3, day=1))
     export(Reader(tmp_path / "in"), tmp_path / "out", ExportOptions())
 
@@ -269,17 +269,17 @@ def test_sessions_that_are_compared_in_slices_have_the_same_order(tmp_path):
     assert_frame_equal(in_slices, together, check_row_order=False)
 
 
-def test_nothing_usable_is_an_error(tmp_path):
+def test_no_usable_session_is_an_error(tmp_path):
     with pytest.raises(SourceError, match="no usable session"):
         compared(tmp_path, b"{")
 
 
-def test_a_tolerance_is_a_share():
+def test_a_tolerance_is_from_0_to_1():
     with pytest.raises(UsageError, match="tolerance"):
         SeedOptions(score_tolerance=1.5)
 
 
-def test_the_fold_can_be_sent_to_another_process():
+def test_the_fold_can_be_pickled():
     fold = pickle.loads(pickle.dumps(SeedFold()))
 
     assert fold(decode(run(1, 2))).cycles["seed"].to_list() == [1, 2]
@@ -300,11 +300,11 @@ def in_order(sessions: list[list[int]], seed: int) -> bool | None:
 
 
 @given(st.lists(st.lists(st.integers(1, 7), unique=True, max_size=7), min_size=1, max_size=5))
-def test_the_order_is_that_of_its_definition(sessions):
+def test_the_order_agrees_with_its_definition(sessions):
     records = [
         {
             "source": f"{number}.json",
-            "record_index": place,
+            "record_index": index,
             "context": "alpha",
             "seed": seed,
             "acquired_at": number,
@@ -312,7 +312,7 @@ def test_the_order_is_that_of_its_definition(sessions):
             "stability_score": 1.0,
         }
         for number, runs in enumerate(sessions)
-        for place, seed in enumerate(runs)
+        for index, seed in enumerate(runs)
     ]
     batch = decode(*(session() for _ in sessions))
     time = pl.Datetime("us", "UTC")

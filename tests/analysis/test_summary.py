@@ -70,11 +70,11 @@ def test_the_sample_variance_agrees_with_the_standard_library(values):
 
 
 @given(st.lists(SCORES, max_size=30), st.lists(SCORES, max_size=30))
-def test_merging_is_the_same_as_taking_all_at_once(left, right):
+def test_merging_gives_the_moments_of_all_values(left, right):
     assert moments_of(left) + moments_of(right) == moments_of(left + right) == moments_of(right + left)
 
 
-def test_nothing_has_no_mean_and_one_value_no_sample_variance():
+def test_no_value_has_no_mean_and_one_value_has_no_sample_variance():
     assert Moments().mean is None
     assert Moments.of_value(0.5).sample_variance is None
 
@@ -145,7 +145,7 @@ def test_a_folder_with_quotes_in_its_name_gives_valid_json():
 
 
 @pytest.mark.parametrize("text", ["[1]", "{", '{"a": NaN}', ""])
-def test_a_snapshot_that_is_no_json_object_is_refused(tmp_path, text):
+def test_a_snapshot_that_is_not_a_json_object_is_refused(tmp_path, text):
     path = tmp_path / "rocm_snapshot.json"
     path.write_text(text)
 
@@ -240,8 +240,8 @@ def test_percentiles_are_linear_between_neighbours(values):
     assert found[1:] == pytest.approx(expected, rel=1e-12, abs=1e-9)
 
 
-def test_percentiles_count_a_value_as_often_as_it_stands():
+def test_percentiles_count_a_value_as_often_as_it_occurs():
     frame = pl.DataFrame({"key": ["a", "a"], "duration_ms": [1.0, 5.0], "times": [3, 1]})
 
-    # The values 1, 1, 1, 5: the median is 1, and 95 % lies at place 2.85, between 1 and 5.
+    # The values 1, 1, 1, 5: the median is 1, and 95 % is at position 2.85, between 1 and 5.
     assert percentiles(frame, (0.5, 0.95)).row(0) == ("a", 1.0, pytest.approx(4.4))

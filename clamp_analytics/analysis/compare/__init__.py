@@ -1,16 +1,15 @@
-"""A baseline against a candidate: each metric of each group, with its difference, its certainty, and a verdict.
+"""Compare a candidate with a baseline: for each metric of each group the difference, its interval, and a verdict.
 
-The unit is the session: a side has one value of a metric per session and group. What a side typically has is the
-mean of these, geometric for durations and arithmetic for all else, and the difference is the candidate's less the
-baseline's. Its interval is a bootstrap over sessions; for durations that of the ratio of the two means, times the
-baseline's. Whether it is noise is asked of ranks (Mann-Whitney), corrected for everything that was tested
-(Benjamini-Hochberg), so neither wild sessions nor many contexts raise an alarm by themselves.
+The unit is the session: a side has one value of a metric per session and group. The level of a side is the mean of its
+values, geometric for durations and arithmetic for all other metrics; the difference is the level of the candidate minus
+that of the baseline. Its confidence interval is a bootstrap over sessions; for durations the ratio of the two means is
+resampled. Whether the difference is noise is tested by ranks (Mann-Whitney), with a correction for the number of tests
+(Benjamini-Hochberg), so that neither outlier sessions nor many contexts raise false alarms.
 
-A comparison needs no order, but neighbouring sessions may resemble each other, and then they say less than their
-number. So they are taken by time: what their lag-1 autocorrelation takes away from a mean widens p-value and interval.
-Where it is above a limit the verdict is at most a warning, and both are made of blocks of neighbours, as long as these
-are as many a side as the sessions must be.
-Sessions without a usable timestamp have no place in that order: they are left out and counted, as in a series.
+A comparison does not depend on the order of the sessions, but neighbouring sessions may be correlated. The lag-1
+autocorrelation of the sessions by time widens the p-value and the interval. Where it is above a limit, the verdict is
+at most a warning, and blocks of neighbours are compared where there are enough of them. Sessions without a usable
+timestamp have no position in that order: they are left out and counted, as in a series.
 """
 
 from __future__ import annotations
@@ -35,19 +34,19 @@ __all__ = ["VERDICT_COLUMNS", "CompareOptions", "Comparison", "compare", "compar
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Comparison(Result):
-    """A candidate against a baseline.
+    """A candidate compared with a baseline.
 
     Attributes:
-        verdicts: one row a group and metric that both sides have, see ``VERDICT_COLUMNS``; the worst first, and
-            among equal verdicts the largest effect in terms of its floor.
-        appeared: one row a group that only the candidate has: the columns of ``by``, its ``sessions`` and ``records``.
-        vanished: one row a group that only the baseline has, likewise.
+        verdicts: one row per group and metric that both sides have, see ``VERDICT_COLUMNS``; the worst first, and
+            among equal verdicts the largest effect relative to its floor first.
+        appeared: one row per group that only the candidate has: the columns of ``by``, ``sessions`` and ``records``.
+        vanished: one row per group that only the baseline has, likewise.
         by: the columns of the groups.
         metrics: the names of the metrics.
         baseline_sessions: sessions of the baseline that were compared.
         candidate_sessions: sessions of the candidate that were compared.
         untimed: usable sessions of both sides that were left out, because they have no usable timestamp.
-        in_both: sessions that are on both sides by name, which makes the sides alike; 0 within one heap.
+        in_both: the number of sessions that are on both sides by name, which makes the sides more similar.
         baseline_counts: files seen, loaded, rejected and skipped.
         candidate_counts: likewise.
     """
@@ -78,7 +77,7 @@ class Comparison(Result):
 
     @property
     def worst(self) -> Verdict | None:
-        """The worst verdict; None where nothing is on both sides."""
+        """The worst verdict; None where the sides have no group in common."""
         return None if self.verdicts.is_empty() else Verdict(self.verdicts["verdict"][0])
 
 
@@ -221,7 +220,7 @@ def _compare(
 
 
 def _only(values: pl.DataFrame, others: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
-    """The groups that one side has and the other has not, with their sessions and records."""
+    """The groups that only one side has, with their sessions and records."""
     if not by:
         return pl.DataFrame(schema={"sessions": pl.UInt32, "records": pl.UInt64})
     return (

@@ -1,4 +1,4 @@
-"""One metric of one group on two sides: what differs, how sure that is, and the verdict."""
+"""Compare one metric of one group on two sides: the difference, its interval, its p-value and the verdict."""
 
 from __future__ import annotations
 
@@ -32,20 +32,29 @@ VERDICT_COLUMNS: Mapping[str, tuple[type[pl.DataType], str]] = {
     "metric": (pl.String, "Name of the metric."),
     "unit": (pl.String, "Its unit."),
     "verdict": (pl.String, "`regressed`, `warning`, `improved`, `not enough data` or `unchanged`."),
-    "reason": (pl.String, "One sentence on the verdict."),
+    "reason": (pl.String, "The reason of the verdict, in one sentence."),
     "baseline_sessions": (pl.UInt32, "Sessions of the baseline that have a value."),
     "candidate_sessions": (pl.UInt32, "Sessions of the candidate that have a value."),
     "baseline": (pl.Float64, "Mean over the baseline's sessions in the unit, geometric for durations."),
     "candidate": (pl.Float64, "The same of the candidate."),
-    "difference": (pl.Float64, "Candidate less baseline, in the unit."),
-    "difference_low": (pl.Float64, "Lower end of the difference's interval; null below two sessions a side."),
-    "difference_high": (pl.Float64, "Upper end of it."),
+    "difference": (pl.Float64, "Candidate minus baseline, in the unit."),
+    "difference_low": (
+        pl.Float64,
+        "Lower end of the confidence interval of the difference; null below two sessions per side.",
+    ),
+    "difference_high": (pl.Float64, "Upper end of the interval."),
     "relative_difference": (pl.Float64, "The difference as a share of the baseline; null where that is 0."),
-    "p_value": (pl.Float64, "How likely noise alone differs as much; null below the least number of sessions."),
-    "adjusted_p": (pl.Float64, "The same, corrected for everything that was tested."),
-    "effect": (pl.Float64, "Cliff's delta: 1 where every candidate's session lies above every baseline's, -1 below."),
+    "p_value": (pl.Float64, "Probability that noise alone differs as much; null below the least number of sessions."),
+    "adjusted_p": (pl.Float64, "The same, corrected for the number of tests."),
+    "effect": (
+        pl.Float64,
+        "Cliff's delta: 1 where every session of the candidate is above every one of the baseline, -1 below.",
+    ),
     "autocorrelation": (pl.Float64, "Lag-1 correlation of neighbouring sessions within the sides."),
-    "needed_sessions": (pl.UInt32, "Sessions of both sides together that would show the smallest effect that matters."),
+    "needed_sessions": (
+        pl.UInt32,
+        "Sessions of both sides together that are needed to detect the smallest effect that matters.",
+    ),
 }
 """The columns of ``Comparison.verdicts`` after those of ``by``: type and meaning."""
 
@@ -54,19 +63,19 @@ SHIFTS = (Verdict.REGRESSED, Verdict.WARNING, Verdict.IMPROVED)
 """Verdicts whose rows are sorted by the size of the effect."""
 
 FEWEST_FOR_INTERVAL = 2
-"""Values a side that it takes for an interval."""
+"""The least number of values per side for an interval."""
 
 FEWEST_FOR_NOISE = 3
-"""Values that it takes to say anything of their noise."""
+"""The least number of values for an estimate of their noise."""
 
 SMALLEST_FLOOR = 1e-12
-"""Stands in for a floor of 0 where effects are sorted in terms of their floors."""
+"""Replaces a floor of 0 where effects are sorted relative to their floors."""
 
 LARGEST_LOG = math.log(sys.float_info.max)
-"""The logarithm of the largest number there is."""
+"""The logarithm of the largest double."""
 
 Key = tuple[str | None, ...]
-"""The values of the columns that tell a group apart."""
+"""The values of the columns of a group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +83,18 @@ class Measure:
     """A metric of a group on two sides.
 
     Attributes:
-        metric: what was measured.
+        metric: the metric.
         key: the group.
-        sessions: sessions with a value, of the baseline and of the candidate.
-        levels: what they typically have, in the unit; nan of none.
-        interval: of the difference, in the unit.
-        p: before correction; nan where it was not tested.
-        is_constant: whether all sessions of both sides have one value, so that no test could tell them apart.
+        sessions: the number of sessions with a value, of the baseline and of the candidate.
+        levels: the level of each side, in the unit; nan without values.
+        interval: the confidence interval of the difference, in the unit.
+        p: the p-value before correction; nan where nothing was tested.
+        is_constant: whether all sessions of both sides have the same value, so that a test makes no sense.
         effect: Cliff's delta.
-        autocorrelation: nan where there are too few sessions.
+        autocorrelation: the lag-1 autocorrelation; nan where there are too few sessions.
         is_correlated: whether it is too high to take sessions as independent.
-        needed: sessions of both sides together that would show the smallest effect that matters; None where unknown.
+        needed: the number of sessions of both sides together that are needed to detect the smallest effect that
+            matters; None where it is not known.
     """
 
     metric: Metric
@@ -107,10 +117,10 @@ def measure_all(
     metrics: Sequence[str],
     options: CompareOptions,
 ) -> pl.DataFrame:
-    """The rows of ``Comparison.verdicts``.
+    """Compute the table ``Comparison.verdicts``.
 
     Args:
-        baseline: values of sessions, by time.
+        baseline: the values of sessions, by time.
         candidate: likewise.
         by: the columns of the groups.
         metrics: the columns with the values of metrics.
@@ -123,7 +133,7 @@ def measure_all(
         for name in metrics
         if (found := measure(METRICS[name], key, before[key][name], after[key][name], options)) is not None
     ]
-    # Values that are all one could not have given a small p-value, so they are not among what was searched.
+    # Equal values cannot give a small p-value, so they are not counted as a test.
     adjusted = benjamini_hochberg([math.nan if found.is_constant else found.p for found in measures])
     rows = [
         _row(found, found.p if found.is_constant else float(p), options)
@@ -131,20 +141,20 @@ def measure_all(
     ]
     schema: dict[str, type[pl.DataType]] = dict.fromkeys(by, pl.String)
     schema.update((name, kind) for name, (kind, _) in VERDICT_COLUMNS.items())
-    # Sorting is stable: what ranks the same stays by group and metric.
+    # Sorting is stable: rows of the same rank stay in the order of group and metric.
     ranked = [row for _, row in sorted(rows, key=lambda ranked: ranked[0])]
     return pl.DataFrame(ranked, schema=schema, orient="row")
 
 
 def groups(values: pl.DataFrame, by: Sequence[str]) -> dict[Key, pl.DataFrame]:
-    """The rows of each group, in their order."""
+    """The rows of each group, in the given order."""
     if not by:
         return {(): values} if values.height else {}
     return dict(values.partition_by(by, as_dict=True, maintain_order=True).items())
 
 
 def in_order(key: Key) -> tuple[tuple[bool, str], ...]:
-    """What groups are sorted by; null comes last."""
+    """The sort key of a group; null comes last."""
     return tuple((value is None, value or "") for value in key)
 
 
@@ -154,25 +164,25 @@ def measure(
     """Compare a metric of a group.
 
     Args:
-        metric: what was measured.
+        metric: the metric.
         key: the group.
-        baseline: its values by time; null where a session has none.
+        baseline: the values by time; null where a session has none.
         candidate: likewise.
         options: how they are compared.
 
     Returns:
-        What was found; None where neither side has a value.
+        The comparison; None where neither side has a value.
     """
     sides = baseline.drop_nulls().to_numpy(), candidate.drop_nulls().to_numpy()
     sizes = sides[0].size, sides[1].size
     if sizes == (0, 0):
         return None
-    # Durations are compared by ratio, everything else by difference; what the mean is taken of is what is resampled.
+    # Durations are compared by ratio, other metrics by difference; the values whose mean is the level are resampled.
     before, after = (metric.to_scale(side) if metric.scale is Scale.LOG else side for side in sides)
     r = unbiased_lag1(before, after)
     length = block_length(r) if r > options.autocorrelation_limit else 1
     if min(sizes) // length < options.min_sessions:
-        # So few blocks could show nothing at all; what correlation costs is allowed for in the other way.
+        # So few blocks could not show any change; the correlation widens the p-value and the interval instead.
         length = 1
     inflation = variance_inflation(r) if length == 1 else 1.0
     before, after = blocks(before, length), blocks(after, length)
@@ -182,7 +192,7 @@ def measure(
         drawn = bootstrap_interval(
             before, after, level=options.confidence, resamples=options.resamples, seed=options.seed
         )
-        interval = _in_unit(_stretched(drawn, before, after, inflation), metric, levels[0])
+        interval = _in_unit(_widened(drawn, before, after, inflation), metric, levels[0])
     if min(sizes) >= options.min_sessions:
         p = widened_p(mann_whitney(before, after), inflation)
     return Measure(
@@ -201,11 +211,11 @@ def measure(
 
 
 def _level(metric: Metric, values: Floats) -> float:
-    """What sessions typically have; nan of none."""
+    """The level of a side; nan without values."""
     if values.size == 0:
         return math.nan
     if metric.scale is not Scale.LOG and values.min() == values.max():
-        # The rounded mean of equal numbers may be another number.
+        # The rounded mean of equal numbers may differ from them.
         return float(values[0])
     return metric.level(values)
 
@@ -215,8 +225,8 @@ def _is_constant(before: Floats, after: Floats) -> bool:
     return min(found) == max(found)
 
 
-def _stretched(interval: Interval, before: Floats, after: Floats, inflation: float) -> Interval:
-    """An interval as much longer as the standard deviation of a mean is."""
+def _widened(interval: Interval, before: Floats, after: Floats, inflation: float) -> Interval:
+    """Widen an interval by the root of the factor of the variance."""
     if inflation == 1:
         return interval
     middle = float(after.mean() - before.mean())
@@ -225,20 +235,20 @@ def _stretched(interval: Interval, before: Floats, after: Floats, inflation: flo
 
 
 def _in_unit(interval: Interval, metric: Metric, level: float) -> Interval:
-    """An interval on the scale of the comparison as one of the difference in the unit."""
+    """Convert an interval on the scale of the comparison to one of the difference in the unit."""
     if metric.scale is Scale.ARCSINE:
         # Scores and shares lie between 0 and 1.
         return Interval(max(interval.low, -1.0), min(interval.high, 1.0))
     if metric.scale is not Scale.LOG:
         return interval
-    # A ratio may be beyond every number, and no table or document holds infinity.
+    # A ratio may overflow, and JSON has no infinity.
     largest = sys.float_info.max
     ends = (level * math.expm1(min(end, LARGEST_LOG)) for end in interval)
     return Interval(*(end if math.isnan(end) else min(end, largest) for end in ends))
 
 
 def _needed(metric: Metric, sides: tuple[Floats, Floats], inflation: float, options: CompareOptions) -> int | None:
-    """Sessions of both sides together that would show the smallest effect; None where their noise is not known."""
+    """The number of sessions needed to detect the smallest effect; None where the noise is not known."""
     known = [side for side in sides if side.size >= FEWEST_FOR_NOISE]
     if not known:
         return None
@@ -248,7 +258,7 @@ def _needed(metric: Metric, sides: tuple[Floats, Floats], inflation: float, opti
 
 
 def _row(found: Measure, adjusted: float, options: CompareOptions) -> tuple[tuple[int, float], tuple[Any, ...]]:
-    """The place of a row, and the row."""
+    """The sort key of a row of ``Comparison.verdicts``, and the row."""
     metric, (before, after) = found.metric, found.levels
     floor = options.floor(metric)
     judgement = judge(

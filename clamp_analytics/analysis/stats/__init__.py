@@ -1,7 +1,7 @@
 """Statistics over arrays: pure functions, each with the source of its formula.
 
-The arrays hold one finite value per session. Nothing here knows what a metric or a context is, and nothing is
-random: resampling draws from a generator that is seeded by its arguments.
+The arrays hold one finite value per session. The functions do not depend on metrics or contexts, and resampling draws
+from a generator that is seeded by the arguments, so that equal arguments give equal results.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Arrays of values, and what to install where there is nothing to hold them in."""
+"""The types of arrays, and the error where numpy is not installed."""
 
 from __future__ import annotations
 

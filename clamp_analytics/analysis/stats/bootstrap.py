@@ -1,4 +1,4 @@
-"""Intervals by resampling."""
+"""Confidence intervals by resampling."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import NamedTuple
 from clamp_analytics.analysis.stats.arrays import ArrayLike, Floats, np
 
 LARGE = 500
-"""Values above which a resampled mean is drawn from the normal distribution that it has to many digits."""
+"""Above this many values a resampled mean is drawn from its normal limit, which it agrees with to many digits."""
 
-NEXT_TO_NOTHING = 1e-9
-"""An end of an interval that is smaller than so much of the largest value is 0."""
+ROUNDING = 1e-9
+"""An end of an interval is rounded to 0 below this share of the largest absolute value."""
 
 _NORMAL = NormalDist()
 _WEIGHTS_AT_ONCE = 2**22
 _GRAIN = 2.0**-36
-"""The unit that influences are rounded to, of a largest influence of 1."""
+"""The unit that influences are rounded to, relative to the largest influence."""
 
 
 class Interval(NamedTuple):
-    """A confidence interval; both ends are nan where there is nothing to estimate it from."""
+    """A confidence interval; both ends are nan where there are no values."""
 
     low: float
     high: float
@@ -31,10 +31,10 @@ class Interval(NamedTuple):
 def bootstrap_interval(
     a: ArrayLike, b: ArrayLike, *, level: float = 0.95, resamples: int = 2_000, seed: int = 0
 ) -> Interval:
-    """Interval of mean(b) - mean(a): both sides are resampled, bias-corrected and accelerated (BCa).
+    """Confidence interval of mean(b) - mean(a) by the bias-corrected and accelerated bootstrap (BCa) of both sides.
 
-    The acceleration comes from the influence of each value on the difference, which for a mean is its distance
-    from it by the number of values. Above ``LARGE`` values a resampled mean is drawn from its normal limit.
+    The acceleration is computed from the influence of each value on the difference: for a mean, the deviation of the
+    value divided by the number of values. Above ``LARGE`` values a resampled mean is drawn from its normal limit.
 
     Source: Efron, Better Bootstrap Confidence Intervals, 1987, doi:10.1080/01621459.1987.10478410, and for two
     samples Efron and Tibshirani, An Introduction to the Bootstrap, 1993, doi:10.1007/978-1-4899-4541-9, chapters 14
@@ -42,10 +42,10 @@ def bootstrap_interval(
 
     Args:
         a: the values of one side.
-        b: those of the other.
-        level: the interval's coverage, in (0, 1).
-        resamples: how often both sides are drawn anew.
-        seed: of the generator; equal arguments give equal intervals.
+        b: the values of the other side.
+        level: the coverage of the interval, in (0, 1).
+        resamples: how many times both sides are resampled.
+        seed: the seed of the generator; equal arguments give equal intervals.
 
     Returns:
         The interval; of length 0 where both sides are constant, nan where a side is empty.
@@ -54,7 +54,7 @@ def bootstrap_interval(
     if left.size == 0 or right.size == 0:
         return Interval(math.nan, math.nan)
     estimate = _mean(right) - _mean(left)
-    # In units of the larger spread, so that no magnitude of the values matters.
+    # In units of the largest influence, so that the magnitude of the values does not matter.
     influences = [_influence(right), -_influence(left)]
     unit = max(float(np.abs(influence).max()) for influence in influences)
     if unit == 0:
@@ -67,18 +67,18 @@ def bootstrap_interval(
     acceleration = float((pooled**3).sum() / (6 * (pooled**2).sum() ** 1.5))
     low, high = _bca_shares(drawn, acceleration, level)
     ends = estimate + unit * np.quantile(drawn, [low, high])
-    # What rounding leaves of 0 is no figure to show.
-    ends[np.abs(ends) < NEXT_TO_NOTHING * max(float(np.abs(left).max()), float(np.abs(right).max()))] = 0.0
+    # An end that differs from 0 by rounding errors only is shown as 0.
+    ends[np.abs(ends) < ROUNDING * max(float(np.abs(left).max()), float(np.abs(right).max()))] = 0.0
     return Interval(float(ends[0]), float(ends[1]))
 
 
 def _mean(values: Floats) -> float:
-    # The rounded mean of equal numbers may be another number.
+    # The rounded mean of equal numbers may differ from them.
     return float(values[0]) if values.max() == values.min() else float(values.mean())
 
 
 def _influence(values: Floats) -> Floats:
-    """What each value adds to the mean; 0 for equal values, whatever rounding makes of their mean."""
+    """The influence of each value on the mean; exactly 0 for equal values, whose mean may be rounded."""
     if values.max() == values.min():
         return np.zeros_like(values)
     centred: Floats = values - values.mean()
@@ -86,10 +86,10 @@ def _influence(values: Floats) -> Floats:
 
 
 def _bca_shares(drawn: Floats, acceleration: float, level: float) -> tuple[float, float]:
-    """Which quantiles of the resampled differences from the estimate the ends of the interval are."""
+    """The shares of the resampled differences below the ends of the interval."""
     tied = np.abs(drawn) < _GRAIN * 2 * LARGE
     below = (float(((drawn < 0) & ~tied).sum()) + float(tied.sum()) / 2) / drawn.size
-    # A share of 0 or 1 has no normal quantile; it is known no better than to half a resample.
+    # A share of 0 or 1 has no normal quantile; half a resample is the resolution.
     bias = _NORMAL.inv_cdf(min(max(below, 0.5 / drawn.size), 1 - 0.5 / drawn.size))
     shares = []
     for share in ((1 - level) / 2, (1 + level) / 2):
@@ -100,12 +100,12 @@ def _bca_shares(drawn: Floats, acceleration: float, level: float) -> tuple[float
 
 
 def _resampled_sums(influence: Floats, resamples: int, seed: int) -> Floats:
-    """Sums of as many values drawn with replacement."""
+    """Sums of as many influences, drawn with replacement."""
     size = influence.size
     if size > LARGE:
         spread = math.sqrt(float(influence @ influence))
         return np.random.default_rng((seed, size)).normal(0.0, spread, resamples)
-    # Sums of whole numbers are exact, so no order in which they are added up changes the result.
+    # Sums of integers are exact, so the result does not depend on the order of the values.
     whole = np.rint(influence / _GRAIN)
     step = max(_WEIGHTS_AT_ONCE // size, 1)
     parts = [
@@ -117,10 +117,10 @@ def _resampled_sums(influence: Floats, resamples: int, seed: int) -> Floats:
 
 @lru_cache(maxsize=4)
 def _weights(size: int, resamples: int, seed: int, number: int) -> Floats:
-    """How often each of ``size`` values is drawn in each resample.
+    """How many times each of ``size`` values is drawn in each resample.
 
-    Series of one length share their draws: each interval is as good as with draws of its own, and making them is
-    what costs.
+    Series of one length share the draws, because drawing takes most of the time. Each single interval is as good as
+    with draws of its own.
     """
     generator = np.random.default_rng((seed, size, number))
     drawn = generator.integers(0, size, (resamples, size), dtype=np.int64)

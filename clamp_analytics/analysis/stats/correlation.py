@@ -1,4 +1,4 @@
-"""Neighbouring values that resemble each other: how much, and what that takes away from their number."""
+"""Autocorrelation, and the corrections of means, p-values and blocks for it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ from statistics import NormalDist
 
 from clamp_analytics.analysis.stats.arrays import ArrayLike, Floats, np
 
+HIGHEST = 0.98
+"""The largest autocorrelation that is used in corrections; a series beyond it has no stable level."""
+
 _NORMAL = NormalDist()
 
 
 def lag1(*parts: ArrayLike) -> float:
-    """Correlation of neighbours in a series: the lag-1 autocorrelation.
+    """The lag-1 autocorrelation: the correlation of neighbours in a series.
 
     Source: Box and Jenkins; as in Bartlett, On the Theoretical Specification and Sampling Properties of
     Autocorrelated Time-Series, 1946, doi:10.2307/2983611: r = sum of (x_t - m)(x_(t+1) - m) / sum of (x_t - m)^2.
 
     Args:
-        parts: the series; or several stretches of it, each in order and taken about its own mean m, so that a shift
-            between two stretches does not pass for correlation. Numerators and denominators are added up.
+        parts: the series; or several parts of it, each in order and with a mean m of its own, so that a shift between
+            two parts does not count as correlation. Numerators and denominators are added up.
 
     Returns:
-        The correlation in [-1, 1]; 0 where no value differs from its mean, nan of fewer than three values.
+        The correlation in [-1, 1]; 0 where all values are equal, nan for fewer than three values.
     """
     above = below = 0.0
     count = 0
@@ -40,19 +43,19 @@ def lag1(*parts: ArrayLike) -> float:
 
 
 def unbiased_lag1(*parts: ArrayLike) -> float:
-    """The lag-1 autocorrelation, less the bias that taking out the mean of a short series gives it.
+    """The lag-1 autocorrelation, corrected for the bias of short series.
 
-    The bias of a stretch of n values is about -(1 + 4 rho) / n; of k stretches of n in all it is k times that. What
-    was measured stands for rho in it, so a second-order rest of the bias stays.
+    The bias of one part of n values is about -(1 + 4 rho) / n, because the mean is estimated; with k parts of n values
+    in all it is k times that. The biased estimate is used for rho, which leaves a bias of second order.
 
     Source: Marriott and Pope, Bias in the Estimation of Autocorrelations, 1954, doi:10.1093/biomet/41.3-4.390; Kendall,
     Note on Bias in the Estimation of Autocorrelation, 1954, doi:10.1093/biomet/41.3-4.403.
 
     Args:
-        parts: as those of ``lag1``.
+        parts: see ``lag1``.
 
     Returns:
-        The correlation in [-1, 1]; 0 where no value differs from its mean, nan of fewer than three values.
+        The correlation in [-1, 1]; 0 where all values are equal, nan for fewer than three values.
     """
     filled = [values for part in parts if (values := np.asarray(part, dtype=np.float64)).size]
     r = lag1(*filled)
@@ -77,7 +80,7 @@ def block_correlation(correlation: float, length: int) -> float:
 
 
 def block_length(correlation: float, *, target: float = 0.1) -> int:
-    """How many neighbours make a block whose mean hardly depends on the next block's.
+    """The number of neighbours in a block whose mean hardly correlates with that of the next block.
 
     It is the shortest length at which the means of neighbouring blocks of a first-order autoregressive series
     correlate by ``target`` at most (see ``block_correlation``). Blocks of fixed length: Carlstein, The Use of
@@ -85,10 +88,10 @@ def block_length(correlation: float, *, target: float = 0.1) -> int:
     doi:10.1214/aos/1176350057.
 
     Args:
-        correlation: the series' lag-1 autocorrelation; taken as 0.98 where it is more, as 0 where it is nan.
-        target: the correlation that is put up with.
+        correlation: the lag-1 autocorrelation of the series, which is limited to ``HIGHEST``; nan counts as 0.
+        target: the largest correlation between the means of neighbouring blocks.
     """
-    rho = min(correlation, 0.98)
+    rho = min(correlation, HIGHEST)
     if not rho > target:
         return 1
     length = 1
@@ -98,9 +101,9 @@ def block_length(correlation: float, *, target: float = 0.1) -> int:
 
 
 def blocks(x: ArrayLike, length: int) -> Floats:
-    """The means of consecutive blocks of a series, none shorter than ``length`` unless the series is.
+    """The means of consecutive blocks of at least ``length`` values; a shorter series is one block.
 
-    No value is left out: what does not fill a block of its own makes others longer by one.
+    No value is left out: where the length does not divide the series, some blocks are longer by one.
 
     Source: Carlstein, 1986, doi:10.1214/aos/1176350057.
 
@@ -115,24 +118,24 @@ def blocks(x: ArrayLike, length: int) -> Floats:
 
 
 def variance_inflation(correlation: float) -> float:
-    """How many times the variance of a mean of first-order autoregressive values exceeds that of independent ones.
+    """The factor by which autocorrelation increases the variance of a mean, for first-order autoregressive values.
 
     Source: Bayley and Hammersley, The Effective Number of Independent Observations in an Autocorrelated Time Series,
     1946, doi:10.2307/2983560: (1 + rho) / (1 - rho) for long series.
 
     Args:
-        correlation: the lag-1 autocorrelation; taken as 0 where it is negative or nan, as 0.98 where it is more.
+        correlation: the lag-1 autocorrelation, which is limited to ``HIGHEST``; negative values and nan count as 0.
     """
-    rho = min(correlation, 0.98)
+    rho = min(correlation, HIGHEST)
     return (1 + rho) / (1 - rho) if rho > 0 else 1.0
 
 
 def widened_p(p: float, inflation: float) -> float:
-    """A two-sided p-value, were the variance of its normal statistic so many times larger.
+    """A two-sided p-value, corrected for a larger variance of its normal statistic.
 
     Args:
         p: the p-value for independent values; nan stays nan.
-        inflation: see ``variance_inflation``; at least 1.
+        inflation: the factor of the variance, at least 1; see ``variance_inflation``.
     """
     if not 0 < p < 1 or inflation <= 1:
         return p

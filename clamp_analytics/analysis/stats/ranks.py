@@ -1,4 +1,4 @@
-"""Tests and effects that look at the order of values only, and p-values of many tests."""
+"""Rank test, effect size by ranks, and the correction of several p-values."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import math
 from clamp_analytics.analysis.stats.arrays import ArrayLike, Floats, Integers, np
 
 EXACT_BELOW = 50
-"""Values on both sides together up to which the rank test counts every arrangement instead of approximating."""
+"""Up to this many values on both sides together, the p-value of the rank test is exact."""
 
 
 def benjamini_hochberg(p_values: ArrayLike) -> Floats:
-    """p-values corrected for how many were looked at, so that the false discovery rate is bounded.
+    """p-values corrected for the number of tests, so that the false discovery rate is bounded.
 
     Source: Benjamini and Hochberg, Controlling the False Discovery Rate, 1995,
     doi:10.1111/j.2517-6161.1995.tb02031.x, in the adjusted form of Yekutieli and Benjamini, 1999,
     doi:10.1016/S0378-3758(99)00041-5: with m p-values in ascending order, q_i = min over k >= i of p_k m / k.
 
     Args:
-        p_values: any number of them; nan stands for a test that was not made, stays nan and is not counted.
+        p_values: nan for a test that was not made; it stays nan and is not counted.
 
     Returns:
         The corrected values in the order given, at most 1.
@@ -33,10 +33,10 @@ def benjamini_hochberg(p_values: ArrayLike) -> Floats:
 
 
 def mann_whitney(a: ArrayLike, b: ArrayLike) -> float:
-    """Two-sided p-value of the rank test that values of ``a`` and of ``b`` come from one distribution.
+    """Two-sided p-value of the rank test that the values of ``a`` and ``b`` come from the same distribution.
 
-    Up to ``EXACT_BELOW`` values it is exact, with ties too: every way to deal the pooled midranks to the two sides is
-    counted, and the smaller tail is doubled. Above, it is the normal approximation with the corrections for ties
+    Up to ``EXACT_BELOW`` values it is exact, with ties, too: all assignments of the pooled midranks to the two sides
+    are counted, and the smaller tail is doubled. Above, it is the normal approximation with the corrections for ties
     and for continuity.
 
     Source: Mann and Whitney, On a Test of Whether One of Two Random Variables Is Stochastically Larger than the
@@ -63,35 +63,35 @@ def mann_whitney(a: ArrayLike, b: ArrayLike) -> float:
 
 
 def _doubled_midranks(values: Floats) -> tuple[Integers, Integers]:
-    """Twice the rank of each value, so that the mean rank of equal values is whole; and how many share each rank."""
-    _, place, ties = np.unique(values, return_inverse=True, return_counts=True)
-    upto = np.cumsum(ties)
-    return (2 * upto - ties + 1)[place], ties
+    """Twice the midrank of each value, which is an integer, and the number of values that share each midrank."""
+    _, position, ties = np.unique(values, return_inverse=True, return_counts=True)
+    up_to = np.cumsum(ties)
+    return (2 * up_to - ties + 1)[position], ties
 
 
 def _exact_p(doubled: Integers, size: int, rank_sum: int) -> float:
-    """The doubled smaller tail of the sum of ``size`` of the ranks, over all ways to choose them."""
+    """The doubled smaller tail of the distribution of the sum of ``size`` of the ranks."""
     ranks = doubled - doubled.min()
     rank_sum -= size * int(doubled.min())
-    # ways[k, s]: choices of k ranks among those seen so far whose sum is s. They stay below 2^50, exact as doubles.
+    # ways[k, s] is the number of choices of k ranks so far whose sum is s. It stays below 2^50, exact as a double.
     ways = np.zeros((size + 1, int(np.sort(ranks)[-size:].sum()) + 1))
     ways[0, 0] = 1
     for rank in ranks:
         width = ways.shape[1] - rank
-        # The right-hand side is evaluated before it is added, so no rank is chosen twice.
+        # The copy is taken before the addition, so that no rank is chosen twice.
         ways[1:, rank:] += ways[:-1, :width].copy()
     tails = ways[size, : rank_sum + 1].sum(), ways[size, rank_sum:].sum()
     return float(min(1.0, 2 * min(tails) / ways[size].sum()))
 
 
 def cliffs_delta(a: ArrayLike, b: ArrayLike) -> float:
-    """How far ``b`` lies above ``a``: the share of pairs in which b is larger minus that in which it is smaller.
+    """Cliff's delta: the share of pairs in which ``b`` is larger than ``a``, minus the share in which it is smaller.
 
     Source: Cliff, Dominance Statistics: Ordinal Analyses to Answer Ordinal Questions, 1993,
     doi:10.1037/0033-2909.114.3.494.
 
     Returns:
-        A number in [-1, 1], 0 where neither dominates; nan where a side is empty.
+        A number in [-1, 1], 0 where neither side dominates; nan where a side is empty.
     """
     left, right = np.sort(np.asarray(a, dtype=np.float64)), np.asarray(b, dtype=np.float64)
     if left.size == 0 or right.size == 0:

@@ -1,4 +1,4 @@
-"""How far values spread, as most of them see it."""
+"""A robust estimate of the standard deviation."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ MEAN_DEVIATION_TO_SD = 1.2533
 
 
 def robust_sd(x: ArrayLike) -> float:
-    """The standard deviation as most of the values see it: 1.4826 times the median absolute deviation.
+    """A robust estimate of the standard deviation: 1.4826 times the median absolute deviation.
 
-    Where more than half of the values are equal that is 0 and says nothing; the mean absolute deviation from the
-    median, times 1.2533, stands in for it, which is 0 only where all values are equal.
+    Where more than half of the values are equal, the median absolute deviation is 0. Then 1.2533 times the mean
+    absolute deviation from the median is used, which is 0 only where all values are equal.
 
     Source: Rousseeuw and Croux, Alternatives to the Median Absolute Deviation, 1993,
     doi:10.1080/01621459.1993.10476408; the fallback is that of Iglewicz and Hoaglin, How to Detect and Handle
     Outliers, 1993, ISBN 978-0-87389-247-6.
 
     Returns:
-        The estimate in the unit of the values; nan of none.
+        The estimate in the unit of the values; nan without values.
     """
     values = np.asarray(x, dtype=np.float64)
     if values.size == 0:

@@ -37,18 +37,18 @@ def test_a_sure_difference_below_the_floor_is_unchanged():
     assert (row["verdict"], row["reason"].endswith("below the floor of 5 %")) == ("unchanged", True)
 
 
-def test_a_floor_of_ones_own_counts():
+def test_a_floor_of_the_options_is_used():
     assert one(noise(200, 1), noise(200, 2, 1.03), floors={P50: 0.01})["verdict"] == "regressed"
 
 
-def test_nine_sessions_are_not_enough_and_what_would_be_is_said():
+def test_nine_sessions_are_not_enough_and_the_reason_says_how_many_are():
     row = one(noise(9, 1), noise(20, 2, 3))
 
     assert (row["verdict"], row["p_value"], row["adjusted_p"]) == ("not enough data", None, None)
     assert row["needed_sessions"] >= 20
 
 
-def test_ten_sessions_a_side_are_enough_for_what_is_plain():
+def test_ten_sessions_per_side_are_enough_for_a_large_difference():
     assert one([1.0, 1.1, 1.2, 1.0, 1.15, 1.05, 1.1, 1.0, 1.2, 1.1], [2.1, 2, 2.2, 2, 2.1, 2.2, 2, 2.1, 2.2, 2])[
         "verdict"
     ] == ("regressed")
@@ -70,7 +70,7 @@ def test_a_side_without_a_value_is_not_enough_data():
     assert empty.rows() == [(20, 20)]
 
 
-def test_a_metric_that_one_side_lacks_in_a_group_has_no_level_there():
+def test_a_side_without_values_of_a_metric_has_no_level():
     before = side({"a": noise(20, 1)})
     after = side({"a": noise(20, 1)}, name="t")
     after.values.replace_column(after.values.get_column_index(P50), pl.Series(P50, [None] * 20, dtype=pl.Float64))
@@ -104,7 +104,7 @@ def test_there_is_no_relative_difference_from_0():
     assert one([0, 0, 0], [1, 2, 3], "violations")["relative_difference"] is None
 
 
-def test_equal_constants_differ_by_nothing():
+def test_equal_constants_have_a_difference_of_0():
     row = one([0.1] * 11, [0.1] * 13, "mean_stability")
 
     assert [row[name] for name in ("difference", "difference_low", "difference_high", "p_value", "adjusted_p")] == [
@@ -117,13 +117,13 @@ def test_equal_constants_differ_by_nothing():
     assert (row["verdict"], row["effect"]) == ("unchanged", 0)
 
 
-def test_an_interval_surrounds_the_difference():
+def test_an_interval_contains_the_difference():
     row = one(noise(30, 1), noise(30, 2, 1.5))
 
     assert row["difference_low"] < row["difference"] < row["difference_high"]
 
 
-def test_an_interval_covers_the_true_ratio_about_as_often_as_it_says():
+def test_an_interval_covers_the_true_ratio_at_about_its_level():
     covered = 0
     for number in range(200):
         row = one(noise(20, 2 * number, spread=0.3), noise(20, 2 * number + 1, 1.5, spread=0.3), resamples=300)
@@ -133,7 +133,7 @@ def test_an_interval_covers_the_true_ratio_about_as_often_as_it_says():
     assert 180 <= covered <= 200
 
 
-def test_an_interval_of_scores_stays_between_them():
+def test_an_interval_of_scores_stays_between_minus_1_and_1():
     row = one([1.0, 1.0, 1.0], [0.0, 0.0, 1.0], "mean_stability")
 
     assert row["difference_low"] >= -1
@@ -143,7 +143,7 @@ def test_the_effect_is_the_dominance_of_the_candidate():
     assert one([2.0, 3.0], [0.5, 1.0])["effect"] == -1
 
 
-def test_p_values_are_those_of_the_rank_test_where_nothing_correlates():
+def test_p_values_of_independent_sessions_are_those_of_the_rank_test():
     before, after = np.array([1, 9, 2, 8, 3, 7, 4, 6, 5, 5.5]), np.array([2, 10, 3, 9, 4, 8, 5, 7, 6, 6.5])
 
     row = one(before, after, "in_flight")
@@ -152,7 +152,7 @@ def test_p_values_are_those_of_the_rank_test_where_nothing_correlates():
     assert row["p_value"] == mann_whitney(before, after)
 
 
-def test_p_values_are_corrected_for_all_that_was_tested():
+def test_p_values_are_corrected_for_the_number_of_tests():
     before = side({name: noise(20, number) for number, name in enumerate("abcde")})
     after = side({name: noise(20, 50 + number, 1.02) for number, name in enumerate("abcde")}, name="t")
 
@@ -161,7 +161,7 @@ def test_p_values_are_corrected_for_all_that_was_tested():
     assert rows["adjusted_p"].to_list() == pytest.approx(benjamini_hochberg(rows["p_value"].to_numpy()).tolist())
 
 
-def test_values_that_are_all_one_do_not_make_the_correction_stricter():
+def test_constant_values_are_not_counted_as_tests():
     before, after = noise(20, 1), noise(20, 2, 1.5)
     alone = one(before, after)["adjusted_p"]
     constants = {name: [1.0] * 20 for name in "bcdef"}
@@ -171,7 +171,7 @@ def test_values_that_are_all_one_do_not_make_the_correction_stricter():
     assert found.filter(pl.col("context") == "a")["adjusted_p"].to_list() == [alone]
 
 
-def test_the_noise_says_how_many_sessions_the_floor_takes():
+def test_the_needed_sessions_follow_from_noise_and_floor():
     few = one(noise(300, 1, spread=0.02), noise(300, 2, spread=0.02))["needed_sessions"]
     many = one(noise(300, 1, spread=0.2), noise(300, 2, spread=0.2))["needed_sessions"]
 

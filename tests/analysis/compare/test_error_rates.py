@@ -27,7 +27,7 @@ ANY_EFFECT = {P50: 0.0, "mean_stability": 0.0}
 
 
 @pytest.mark.parametrize("kind", NULL)
-def test_noise_raises_no_more_alarms_than_alpha(kind):
+def test_noise_raises_at_most_alpha_false_alarms(kind):
     generator = np.random.default_rng(7)
     alarms = 0
     for _ in range(400):
@@ -39,11 +39,11 @@ def test_noise_raises_no_more_alarms_than_alpha(kind):
     assert alarms <= 0.05 * 400
 
 
-def test_fifty_contexts_of_noise_together_raise_no_more_alarms_than_alpha():
+def test_fifty_contexts_of_noise_together_raise_at_most_alpha_false_alarms():
     alarms = 0
     for number in range(40):
         generator = np.random.default_rng(number)
-        contexts = [f"c{place:02}" for place in range(50)]
+        contexts = [f"c{index:02}" for index in range(50)]
         before = side({name: generator.lognormal(0, 0.5, 20) for name in contexts})
         after = side({name: generator.lognormal(0, 0.5, 20) for name in contexts}, name="t")
         found = compare(before, after, options=CompareOptions(resamples=100, floors=ANY_EFFECT))
@@ -53,7 +53,7 @@ def test_fifty_contexts_of_noise_together_raise_no_more_alarms_than_alpha():
     assert alarms <= 5
 
 
-def test_a_shift_of_two_deviations_is_found_in_nine_of_ten():
+def test_a_shift_of_two_standard_deviations_is_detected_nine_times_in_ten():
     hits = 0
     for number in range(200):
         generator = np.random.default_rng(number)

@@ -24,7 +24,7 @@ def test_a_group_without_a_name_is_a_group():
     assert (found.verdicts["context"].to_list(), found.vanished["context"].to_list()) == ([None], ["a"])
 
 
-def test_the_worst_comes_first_and_then_the_largest():
+def test_the_worst_verdict_comes_first_then_the_largest_effect():
     before = {"small": noise(20, 1), "large": noise(20, 2), "same": noise(20, 3), "better": noise(20, 4)}
     after = {"small": noise(20, 5, 1.5), "large": noise(20, 6, 3), "same": noise(20, 7), "better": noise(20, 8, 0.5)}
 
@@ -46,7 +46,7 @@ def test_nothing_in_common_has_no_worst_verdict():
     assert (found.worst, found.verdicts.height) == (None, 0)
 
 
-def test_columns_are_those_declared():
+def test_the_columns_are_the_declared_ones():
     found = compare(side({"a": [1, 2]}), side({"a": [1, 2]}, name="t"))
 
     assert dict(found.verdicts.schema) == {
@@ -55,7 +55,7 @@ def test_columns_are_those_declared():
     }
 
 
-def test_two_runs_give_the_same():
+def test_equal_input_gives_equal_verdicts():
     before, after = side({"a": noise(30, 1), "b": noise(30, 2)}), side({"a": noise(30, 3), "b": noise(30, 4)}, name="t")
 
     assert compare(before, after).verdicts.equals(compare(before, after).verdicts)
@@ -76,14 +76,14 @@ def test_backends_are_compared_within_the_same_sessions():
     assert (found.baseline_sessions, found.candidate_sessions, found.in_both) == (20, 20, 0)
 
 
-def test_a_backend_that_no_record_has_is_an_error_with_the_near_name():
+def test_an_unknown_backend_is_an_error_that_names_the_nearest_one():
     values = side({("CPU", "a"): [1], ("HIP", "a"): [1]}, by=("backend", "context"))
 
     with pytest.raises(UsageError, match="did you mean CPU"):
         compare_groups(values, split="backend", baseline="cpu", candidate="HIP")
 
 
-def test_a_backend_is_not_compared_with_itself():
+def test_a_backend_cannot_be_compared_with_itself():
     values = side({("CPU", "a"): [1]}, by=("backend", "context"))
 
     with pytest.raises(UsageError, match="both sides"):

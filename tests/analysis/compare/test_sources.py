@@ -24,13 +24,13 @@ def runs(folder: Any, count: int, duration: float, **fields: Any) -> Any:
         at = (START + timedelta(hours=number)).strftime("%Y-%m-%dT%H:%M:%SZ")
         cycles = [
             record(
-                seed=10 * number + place + 1,
+                seed=10 * number + index + 1,
                 acquired_at=at,
                 released_at=at,
-                duration_ms=duration * (1 + 0.01 * ((7 * number + place) % 5)),
+                duration_ms=duration * (1 + 0.01 * ((7 * number + index) % 5)),
                 **fields,
             )
-            for place in range(2)
+            for index in range(2)
         ]
         files[f"{number:02}.json"] = session(*cycles)
     return write(folder, files)
@@ -52,14 +52,14 @@ def test_readers_telemetry_and_values_give_the_same(tmp_path):
     }
 
 
-def test_everything_can_be_one_group(tmp_path):
+def test_all_records_can_be_one_group(tmp_path):
     found = compare(load(runs(tmp_path / "before", 12, 1)), load(runs(tmp_path / "after", 12, 1)), by=())
 
     assert found.verdicts["metric"].to_list() == list(METRICS)
     assert found.appeared.is_empty()
 
 
-def test_only_the_metrics_that_were_named_are_compared(tmp_path):
+def test_only_the_given_metrics_are_compared(tmp_path):
     folder = runs(tmp_path, 2, 1)
 
     assert compare(load(folder), load(folder), metrics="in_flight").verdicts["metric"].to_list() == ["in_flight"]

@@ -74,7 +74,7 @@ def near(value: float | None) -> Any:
 
 @given(SESSIONS)
 @settings(max_examples=40)
-def test_every_value_is_what_an_independent_computation_gives(tmp_path_factory, sessions):
+def test_every_value_agrees_with_an_independent_computation(tmp_path_factory, sessions):
     folder = write(tmp_path_factory.mktemp("sessions"), files(sessions))
     expected = {}
     for number, rows in enumerate(sessions):
@@ -111,7 +111,7 @@ def violations_by_group(folder: Path) -> dict[tuple[str, str | None], int]:
 
 @given(SESSIONS)
 @settings(max_examples=25)
-def test_violations_are_those_of_the_records_of_the_group(tmp_path_factory, sessions):
+def test_violations_agree_with_an_independent_count(tmp_path_factory, sessions):
     folder = write(tmp_path_factory.mktemp("sessions"), files(sessions))
     counted = violations_by_group(folder)
 

@@ -82,14 +82,14 @@ def test_a_violation_of_a_record_counts_in_its_group(tmp_path):
     assert found.select("context", "violations").rows() == [("alpha", 1.0), ("beta", 0.0)]
 
 
-def test_a_violation_of_the_whole_file_counts_only_where_nothing_is_grouped(tmp_path):
+def test_a_violation_of_a_whole_file_counts_only_without_groups(tmp_path):
     folder = write(tmp_path, {"a.json": session(record(), record(seed=8), stability_score=0.25)})
 
     assert values_of(folder, ()).values["violations"].to_list() == [1.0]
     assert values_of(folder, "context").values["violations"].to_list() == [0.0]
 
 
-def test_a_session_that_is_there_twice_counts_where_nothing_is_grouped(tmp_path):
+def test_a_repeated_session_counts_as_a_violation_without_groups(tmp_path):
     folder = write(tmp_path, {"a.json": session(record()), "b.json": session(record())})
 
     assert values_of(folder, ()).values["violations"].to_list() == [0.0, 1.0]
@@ -121,19 +121,19 @@ def test_sessions_without_a_usable_time_are_counted_and_left_out(tmp_path):
     assert (found.values.height, found.sessions, found.untimed) == (1, 1, 2)
 
 
-def test_a_file_that_is_no_session_is_only_counted(tmp_path):
+def test_a_file_that_is_not_a_session_is_only_counted(tmp_path):
     found = values_of(write(tmp_path, {"a.json": session(record()), "b.json": b"{"}), ())
 
     assert (found.sessions, found.untimed, found.counts.rejected) == (1, 0, 1)
 
 
-def test_a_context_that_could_not_be_used_is_a_group_of_its_own(tmp_path):
+def test_an_unusable_context_is_a_group_of_its_own(tmp_path):
     found = values_of(write(tmp_path, {"a.json": session(record(context=7), record(seed=8))}))
 
     assert found.values.select("context", "records").rows() == [("alpha", 1), (None, 1)]
 
 
-def test_values_can_be_told_apart_by_several_columns(tmp_path):
+def test_values_can_be_grouped_by_several_columns(tmp_path):
     records = [record(backend="CPU"), record(seed=8, backend="HIP"), record(seed=9, backend="HIP", context="beta")]
 
     found = values_of(write(tmp_path, {"a.json": session(*records)}), ("backend", "context"))
@@ -145,7 +145,7 @@ def test_values_can_be_told_apart_by_several_columns(tmp_path):
     ]
 
 
-def test_only_the_columns_that_are_needed_are_asked_for():
+def test_a_fold_needs_only_the_columns_of_its_metrics():
     assert SessionFold((), ("duration_p50_ms",)).columns == {"source", "released_at", "duration_ms"}
 
 
@@ -161,7 +161,7 @@ def test_metrics_keep_the_order_of_reports(tmp_path):
     ]
 
 
-def test_a_fold_can_be_sent_to_another_process():
+def test_a_fold_can_be_pickled():
     fold = SessionFold(("context",), ("violations",))
 
     assert pickle.loads(pickle.dumps(fold)) == fold

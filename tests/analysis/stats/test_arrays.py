@@ -14,7 +14,7 @@ small = st.lists(st.integers(0, 5).map(float), min_size=1, max_size=8)
 shares = st.lists(st.floats(0, 1), max_size=30)
 
 
-def test_without_numpy_it_is_said_what_to_install():
+def test_without_numpy_the_error_names_what_to_install():
     code = (
         "import sys; sys.modules['numpy'] = None\n"
         "try:\n  import clamp_analytics.analysis.stats\nexcept Exception as error:\n  print(error)"

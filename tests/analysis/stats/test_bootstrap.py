@@ -22,7 +22,7 @@ shares = st.lists(st.floats(0, 1), max_size=30)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_an_interval_is_that_of_scipy(seed):
+def test_an_interval_agrees_with_scipy(seed):
     draw = np.random.default_rng(seed).lognormal
     a, b = draw(0, 1, 40), draw(0.2, 1, 30)
     expected = stats.bootstrap(
@@ -39,7 +39,7 @@ def test_an_interval_is_that_of_scipy(seed):
     assert found == pytest.approx(expected, abs=0.05 * (expected.high - expected.low))
 
 
-def test_a_large_sample_has_the_interval_of_welch():
+def test_the_interval_of_a_large_sample_agrees_with_welch():
     draw = np.random.default_rng(5).normal
     a, b = draw(0, 1, LARGE + 500), draw(1, 2, LARGE + 300)
     expected = stats.ttest_ind(b, a, equal_var=False).confidence_interval(0.95)
@@ -49,7 +49,7 @@ def test_a_large_sample_has_the_interval_of_welch():
     assert found == pytest.approx(expected, abs=0.05 * (expected.high - expected.low))
 
 
-def test_intervals_cover_the_true_difference_about_as_often_as_they_say():
+def test_intervals_cover_the_true_difference_at_about_their_level():
     draw = np.random.default_rng(6).normal
     covered = 0
     for number in range(300):
@@ -70,12 +70,12 @@ def test_constant_sides_have_an_interval_of_length_0():
     assert bootstrap_interval([0.1] * 7, [0.3] * 3) == pytest.approx((0.2, 0.2))
 
 
-def test_an_end_that_is_0_is_shown_as_0():
+def test_rounding_errors_do_not_move_an_end_from_0():
     # More than 2.5 % of the resamples hold no 1 at all, so the lower end is the least there can be.
     assert bootstrap_interval([0.0] * 12, [0.0] * 11 + [1.0]).low == 0
 
 
-def test_there_is_no_interval_against_an_empty_side():
+def test_an_empty_side_has_no_interval():
     low, high = bootstrap_interval([], [1.0])
 
     assert math.isnan(low)
@@ -83,7 +83,7 @@ def test_there_is_no_interval_against_an_empty_side():
 
 
 @given(values, values, st.floats(0.5, 0.99))
-def test_an_interval_lies_within_what_the_values_can_differ_by(a, b, level):
+def test_an_interval_is_within_the_range_of_differences(a, b, level):
     low, high = bootstrap_interval(a, b, level=level, resamples=100)
 
     slack = 1e-9 * (1 + max(map(abs, a + b)))

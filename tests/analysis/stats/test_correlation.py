@@ -34,7 +34,7 @@ def autoregressive(rho: float, size: int, seed: int) -> np.ndarray:
     return np.array(series)
 
 
-def test_autocorrelation_is_that_of_a_worked_example():
+def test_autocorrelation_agrees_with_a_worked_example():
     # Mean 2, deviations -1, 0, 1: the numerator is 0.
     assert lag1([1, 2, 3]) == 0
     # Mean 2.5, deviations -1.5, -0.5, 0.5, 1.5: (0.75 - 0.25 + 0.75) / 5.
@@ -45,7 +45,7 @@ def test_a_series_that_swings_has_a_negative_autocorrelation():
     assert lag1([0, 1, 0, 1]) == pytest.approx(-0.75)
 
 
-def test_a_shift_between_two_stretches_is_no_correlation_within_them():
+def test_a_shift_between_two_parts_is_not_correlation_within_them():
     swinging = [0, 1, 0, 1]
 
     assert lag1(swinging, [value + 100 for value in swinging]) == pytest.approx(-0.75)
@@ -55,7 +55,7 @@ def test_equal_values_do_not_correlate():
     assert lag1([0.1] * 7) == 0
 
 
-def test_two_values_tell_of_no_correlation():
+def test_two_values_have_no_correlation():
     assert math.isnan(lag1([1, 2]))
 
 
@@ -70,18 +70,18 @@ def test_a_correlation_lies_between_minus_one_and_one(x):
     assert math.isnan(found) or -1 <= found <= 1
 
 
-def test_what_a_short_series_lacks_of_its_correlation_is_added():
+def test_the_bias_of_a_short_series_is_corrected():
     # r = 0.25 of four values in one stretch: 0.25 + (1 + 4 * 0.25) / 4.
     assert unbiased_lag1([1, 2, 3, 4]) == pytest.approx(0.75)
     # r = -0.75 of eight values in two stretches: -0.75 + (1 - 4 * 0.75) * 2 / 8.
     assert unbiased_lag1([0, 1, 0, 1], [5, 6, 5, 6]) == pytest.approx(-1)
 
 
-def test_equal_values_do_not_correlate_when_corrected_either():
+def test_equal_values_do_not_correlate_after_the_correction():
     assert unbiased_lag1([0.1] * 7, [0.2] * 3) == 0
 
 
-def test_short_series_of_noise_correlate_by_their_bias_alone():
+def test_the_correction_removes_the_bias_of_short_series_of_noise():
     draw = np.random.default_rng(3).normal
     parts = [(draw(size=10), draw(size=10)) for _ in range(2000)]
 
@@ -90,7 +90,7 @@ def test_short_series_of_noise_correlate_by_their_bias_alone():
     assert np.mean([unbiased_lag1(*pair) for pair in parts]) == pytest.approx(-0.04, abs=0.02)
 
 
-def test_the_variance_of_a_mean_grows_as_that_of_an_autoregressive_series():
+def test_the_inflation_is_that_of_the_mean_of_an_autoregressive_series():
     rho, size = 0.5, 2_000
     steps = np.abs(np.subtract.outer(np.arange(size), np.arange(size)))
 
@@ -99,21 +99,21 @@ def test_the_variance_of_a_mean_grows_as_that_of_an_autoregressive_series():
 
 
 @pytest.mark.parametrize("correlation", [-0.5, 0.0, math.nan])
-def test_no_correlation_makes_no_mean_less_sure(correlation):
+def test_without_correlation_the_variance_is_not_inflated(correlation):
     assert variance_inflation(correlation) == 1
 
 
-def test_a_widened_p_value_is_that_of_the_smaller_deviate():
+def test_a_widened_p_value_belongs_to_the_smaller_deviate():
     # 1.96 standard deviations are 0.98 where the variance is four times as large.
     assert widened_p(2 * stats.norm.sf(1.96), 4) == pytest.approx(2 * stats.norm.sf(0.98))
 
 
-def test_a_p_value_of_next_to_nothing_can_be_widened():
+def test_a_tiny_p_value_can_be_widened():
     assert 0 < widened_p(1e-320, 4) < 1e-50
 
 
 @pytest.mark.parametrize("p", [0.0, 1.0])
-def test_certainty_stays_certain(p):
+def test_p_values_of_0_and_1_are_not_widened(p):
     assert widened_p(p, 4) == p
 
 
@@ -121,7 +121,7 @@ def test_blocks_hold_every_value():
     assert blocks([1, 2, 3, 4, 5, 6, 7], 3).tolist() == [2.5, 6.0]
 
 
-def test_a_block_is_as_long_as_the_series_at_most():
+def test_a_series_shorter_than_the_length_is_one_block():
     assert blocks([1, 2], 5).tolist() == [1.5]
 
 
@@ -130,7 +130,7 @@ def test_blocks_of_one_are_the_series():
 
 
 @pytest.mark.parametrize("correlation", [-0.5, 0.0, 0.1, math.nan])
-def test_a_series_that_hardly_correlates_needs_no_blocks(correlation):
+def test_a_series_with_little_correlation_has_blocks_of_one(correlation):
     assert block_length(correlation) == 1
 
 
@@ -143,7 +143,7 @@ def test_the_correlation_of_neighbouring_blocks_is_that_of_the_covariances():
     assert block_correlation(rho, size) == pytest.approx(expected)
 
 
-def test_the_block_length_is_the_shortest_that_will_do():
+def test_the_block_length_is_the_shortest_below_the_target():
     length = block_length(0.5)
 
     assert block_correlation(0.5, length) <= 0.1 < block_correlation(0.5, length - 1)

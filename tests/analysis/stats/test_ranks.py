@@ -23,7 +23,7 @@ small = st.lists(st.integers(0, 5).map(float), min_size=1, max_size=8)
 shares = st.lists(st.floats(0, 1), max_size=30)
 
 
-def test_corrected_p_values_are_those_of_a_worked_example():
+def test_corrected_p_values_agree_with_a_worked_example():
     # 0.01 * 5 / 1, 0.02 * 5 / 2, 0.03 * 5 / 3, 0.04 * 5 / 4 and 0.05 * 5 / 5.
     assert benjamini_hochberg([0.05, 0.01, 0.04, 0.02, 0.03]) == pytest.approx([0.05] * 5)
 
@@ -44,13 +44,13 @@ def test_nothing_tested_gives_nothing():
 
 
 @given(shares)
-def test_corrected_p_values_are_those_of_scipy(p):
+def test_corrected_p_values_agree_with_scipy(p):
     expected = stats.false_discovery_control(p) if p else []
 
     assert benjamini_hochberg(p) == pytest.approx(expected)
 
 
-def test_sides_that_do_not_overlap_are_as_unlikely_as_can_be():
+def test_sides_that_do_not_overlap_have_the_smallest_p_value():
     # One of the C(6, 3) = 20 ways to deal six ranks, and its mirror image.
     assert mann_whitney([1, 2, 3], [4, 5, 6]) == pytest.approx(2 / 20)
 
@@ -61,16 +61,16 @@ def test_ties_are_counted_exactly():
 
 
 @pytest.mark.parametrize("size", [5, 500])
-def test_equal_constants_are_one_distribution(size):
+def test_equal_constants_have_a_p_value_of_1(size):
     assert mann_whitney([1.0] * size, [1.0] * size) == 1
 
 
-def test_nothing_can_be_tested_against_an_empty_side():
+def test_an_empty_side_has_no_p_value():
     assert math.isnan(mann_whitney([], [1.0]))
 
 
 @given(values, values)
-def test_few_values_without_ties_are_tested_as_scipy_does_exactly(a, b):
+def test_few_values_without_ties_have_the_exact_p_value_of_scipy(a, b):
     a, b = a[:20], b[:20]
     if len({*a, *b}) < len(a) + len(b):
         return
@@ -79,7 +79,7 @@ def test_few_values_without_ties_are_tested_as_scipy_does_exactly(a, b):
 
 
 @given(small, small)
-def test_few_values_with_ties_are_tested_as_all_permutations_do(a, b):
+def test_few_values_with_ties_have_the_p_value_of_all_permutations(a, b):
     def rank_sum(x, y, axis):
         return stats.rankdata(np.concatenate([x, y], axis=axis), axis=axis)[..., : len(a)].sum(axis=axis)
 
@@ -91,7 +91,7 @@ def test_few_values_with_ties_are_tested_as_all_permutations_do(a, b):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_many_values_are_tested_as_scipy_approximates(seed):
+def test_many_values_have_the_approximate_p_value_of_scipy(seed):
     draw = np.random.default_rng(seed).integers
     a, b = draw(0, 9, EXACT_BELOW).astype(float), draw(1, 10, 70).astype(float)
 
@@ -99,12 +99,12 @@ def test_many_values_are_tested_as_scipy_approximates(seed):
 
 
 @given(values, values)
-def test_the_rank_test_does_not_care_which_side_is_which(a, b):
+def test_the_rank_test_is_symmetric(a, b):
     assert mann_whitney(a, b) == pytest.approx(mann_whitney(b, a))
 
 
 @given(values, values)
-def test_the_rank_test_does_not_care_for_a_rising_transform(a, b):
+def test_the_rank_test_does_not_depend_on_the_scale(a, b):
     assert mann_whitney(np.arctan(a) * 8, np.arctan(b) * 8) == pytest.approx(mann_whitney(np.arctan(a), np.arctan(b)))
 
 
@@ -113,16 +113,16 @@ def test_dominance_counts_pairs():
     assert cliffs_delta([1, 3], [2, 3]) == pytest.approx(1 / 4)
 
 
-def test_a_candidate_that_always_lies_above_dominates_wholly():
+def test_a_candidate_that_is_always_above_has_a_delta_of_1():
     assert cliffs_delta([1, 2], [3, 4]) == 1
 
 
-def test_nothing_dominates_an_empty_side():
+def test_an_empty_side_has_no_delta():
     assert math.isnan(cliffs_delta([1.0], []))
 
 
 @given(values, values)
-def test_dominance_is_that_of_all_pairs(a, b):
+def test_dominance_agrees_with_counting_all_pairs(a, b):
     expected = np.sign(np.subtract.outer(np.array(b), np.array(a))).mean()
 
     assert cliffs_delta(a, b) == pytest.approx(expected)

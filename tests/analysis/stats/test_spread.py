@@ -24,12 +24,12 @@ def test_a_robust_deviation_is_the_scaled_median_deviation():
     assert robust_sd([1, 2, 3, 4, 100]) == pytest.approx(1.4826)
 
 
-def test_where_most_values_are_equal_the_mean_deviation_stands_in():
+def test_where_most_values_are_equal_the_mean_deviation_is_used():
     # Median 1, one deviation of 0.5 among five values: mean deviation 0.1.
     assert robust_sd([1, 1, 1, 1, 0.5]) == pytest.approx(1.2533 * 0.1)
 
 
-def test_equal_values_deviate_by_nothing():
+def test_equal_values_have_a_deviation_of_0():
     assert robust_sd([0.1, 0.1, 0.1]) == 0
 
 
@@ -38,7 +38,7 @@ def test_no_value_has_no_deviation():
 
 
 @given(values)
-def test_a_robust_deviation_is_that_of_scipy_where_it_has_one(x):
+def test_a_robust_deviation_agrees_with_scipy(x):
     expected = stats.median_abs_deviation(x, scale=1 / 1.4826)
 
     assert robust_sd(x) == pytest.approx(expected) or expected == 0
