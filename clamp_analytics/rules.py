@@ -2,13 +2,14 @@
 
 A rule is a named boolean expression over whole columns; its name is the id in every report. Rules without an
 expression are found while a file is decoded, because they are about the JSON text and not about its values.
-``evaluate`` in ``decode`` runs the others over a batch.
+``clamp_analytics.decode.validate`` evaluates the others over a batch.
 
 Source of the criteria: Clamp Telemetry Specification v0.5, "Record Schema" and "Reproducibility Criteria".
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -108,6 +109,7 @@ RULES: tuple[Rule, ...] = (
     Rule("not-json", _ERROR, "The file is not JSON.", scope=Scope.FILE),
     Rule("not-utf8", _ERROR, "The text is not valid UTF-8 or holds half of a surrogate pair."),
     Rule("too-deep", _ERROR, "The JSON is nested too deeply to follow.", scope=Scope.FILE),
+    Rule("too-many-keys", _ERROR, "An object has more keys than are read.", scope=Scope.FILE),
     Rule("not-a-session", _ERROR, "The document is JSON but no Clamp session.", scope=Scope.FILE),
     Rule("record-not-object", _ERROR, "An entry of `records` is not an object."),
     Rule("missing-field", _ERROR, "A field that the specification requires is missing."),
@@ -219,3 +221,19 @@ RULES: tuple[Rule, ...] = (
 )
 
 BY_ID: dict[str, Rule] = {rule.id: rule for rule in RULES}
+
+RECORD_RULE_FIELDS = frozenset(
+    field for rule in RULES if rule.expression and not rule.over_sessions for field in rule.fields
+)
+"""The fields of records that rules check as columns."""
+
+
+def count_by_severity(violations: pl.DataFrame) -> Counter[str]:
+    """How many violations there are, by severity; one of a whole file counts once, whatever its ``count``.
+
+    Args:
+        violations: rows of ``violations``; a row may count those of a rule and a file that have no row of their own.
+    """
+    whole_file = [rule.id for rule in RULES if rule.scope is Scope.FILE]
+    times = pl.when(pl.col("rule").is_in(whole_file)).then(1).otherwise(pl.col("count").cast(pl.Int64))
+    return Counter(dict(violations.group_by("severity").agg(times.sum()).iter_rows()))

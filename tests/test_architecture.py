@@ -16,7 +16,7 @@ HOME = Path(clamp_analytics.__file__).parent
 
 LAYERS: list[set[str]] = [
     {"errors", "wording"},
-    {"schema", "atomic_files"},
+    {"schema", "atomic_files", "moments"},
     {"rules"},
     {"batch"},
     {"recorder", "sources", "decode"},

@@ -97,7 +97,9 @@ def validate(
         put(_junit(found, names, fail_from, counts), output)
     else:
         put(_rendered(found, output_format, limit), output)
-    severities = Counter(found["severity"].to_list())
+    from clamp_analytics.rules import count_by_severity
+
+    severities = count_by_severity(found)
     tell(_closing(severities, counts))
     fail_on(fail_from, severities)
 

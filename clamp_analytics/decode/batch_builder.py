@@ -13,11 +13,12 @@ import polars as pl
 from clamp_analytics.batch import Batch
 from clamp_analytics.decode import timestamps, validate
 from clamp_analytics.decode.columns import RecordColumns, has_column_fault
-from clamp_analytics.decode.fallback import examine, shorten
-from clamp_analytics.decode.json_scanner import Document
+from clamp_analytics.decode.fallback import examine
+from clamp_analytics.decode.json_scanner import Document, shorten
 from clamp_analytics.decode.options import DEFAULT_OPTIONS, DecodeOptions
-from clamp_analytics.decode.rows import Fault, SessionRow, device_name, json_object
+from clamp_analytics.decode.rows import Fault, FaultLog, SessionRow, device_name, json_object
 from clamp_analytics.decode.typed import RECORD_FIELDS, SESSION_FIELDS, DoubtfulError, Layout, Layouts, raw_fields
+from clamp_analytics.moments import session_means
 from clamp_analytics.schema import RECORDS, SESSIONS, Status, polars_schema
 
 UNREADABLE = "unreadable"
@@ -67,9 +68,9 @@ class BatchBuilder:
         if len(data) >= self._options.long_bytes:
             # What is pending from here on is of this document alone.
             self._freeze()
-        session = SessionRow(source, len(data), session_id)
+        session = self._session_row(source, len(data), session_id)
         if not self._add_fast(session, data):
-            examine(data, session, self._records, self._layouts)
+            examine(data, session, self._records, self._layouts, self._options)
         self._sessions.append(session)
         self._data.append(data)
         if self._records.pending >= self._options.records_pending:
@@ -89,7 +90,7 @@ class BatchBuilder:
         evidence = self._evidence()
         aggregates = _aggregates(evidence)
         sessions = self._session_frame(aggregates)
-        violations = validate.violations(self._sessions, self._data, evidence, sessions)
+        violations = validate.violations(self._sessions, self._data, evidence, sessions, self._options.rows_per_rule)
         batch = Batch(
             sessions=sessions.select(SESSIONS.names),
             records=self._record_frame(evidence, sessions),
@@ -98,6 +99,9 @@ class BatchBuilder:
         )
         self._clear()
         return batch
+
+    def _session_row(self, source: str, size: int, session_id: str | None) -> SessionRow:
+        return SessionRow(source, size, session_id, faults=FaultLog(self._options.rows_per_rule))
 
     def _add_fast(self, session: SessionRow, data: Document, *, check_columns: bool = False) -> bool:
         """Add a file through a typed decoder.
@@ -146,9 +150,9 @@ class BatchBuilder:
             session, data = self._sessions[index], self._data[index]
             if session.status is Status.REJECTED:
                 continue
-            fresh = SessionRow(session.source, session.size_bytes, session.session_id)
+            fresh = self._session_row(session.source, len(data), session.session_id)
             if not self._add_fast(fresh, data, check_columns=True):
-                examine(data, fresh, self._records, self._layouts)
+                examine(data, fresh, self._records, self._layouts, self._options)
             self._sessions[index] = fresh
         self._records.freeze()
 
@@ -156,7 +160,7 @@ class BatchBuilder:
         """The records with all that the rules look at; ``file`` is the position among the sessions."""
         counts = pl.Series([session.record_count for session in self._sessions], dtype=pl.UInt32)
         files = pl.int_range(len(counts), dtype=pl.UInt32, eager=True).repeat_by(counts).explode(empty_as_null=False)
-        records = self._records.frame()
+        records = self._records.take_frame()
         stamps = timestamps.parse_columns([records[name] for name in _STAMPS])
         return records.drop(_STAMPS).insert_column(0, files.alias("file")).hstack(stamps)
 
@@ -185,7 +189,7 @@ def mark_unreadable(session: SessionRow, why: str, rule: str) -> None:
     """Say of a rejected file that it was not read, and has no size therefore, and nothing else."""
     session.size_bytes = None
     # Tables on a screen show the value and not the message.
-    session.faults = [Fault(rule, value=None if rule == UNREADABLE else shorten(why), detail=why)]
+    session.reject(Fault(rule, value=None if rule == UNREADABLE else shorten(why), detail=why))
 
 
 def _has_top_conflict(document: Any) -> bool:
@@ -196,7 +200,7 @@ def _has_top_conflict(document: Any) -> bool:
 def _fill_top(session: SessionRow, layout: Layout, document: Any, data: Document) -> None:
     score = document.stability_score
     if score is msgspec.UNSET:
-        session.faults.append(Fault("missing-field", "stability_score", byte_offset=data.index(b"{")))
+        session.faults.add(Fault("missing-field", "stability_score", byte_offset=data.index(b"{")))
     session.declared_stability_score = _given(score)
     session.backend = _given(document.backend)
     session.device_name = device_name(_given(document.deviceName), _given(document.device_name))
@@ -223,11 +227,12 @@ def _shared_faults(layout: Layout, records: int, is_set: tuple[bool, ...]) -> Se
 def _aggregates(evidence: pl.DataFrame) -> pl.DataFrame:
     """What the table of sessions says of each one's records."""
     score, acquired = pl.col("stability_score"), pl.col("acquired_at")
-    return evidence.group_by("file", maintain_order=True).agg(
-        mean_stability=score.mean(),
+    aggregates = evidence.group_by("file", maintain_order=True).agg(
         scored_count=score.count().cast(pl.UInt32),
         in_flight_count=pl.col("released_at").is_null().sum().cast(pl.UInt32),
         first_acquired_at=acquired.min(),
         last_acquired_at=acquired.max(),
         seed_sum=pl.col("seed").sum(),
     )
+    counts = aggregates.select("file", count="scored_count")
+    return aggregates.with_columns(session_means(counts, evidence.select("file", score="stability_score")))

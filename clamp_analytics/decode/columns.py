@@ -123,15 +123,18 @@ class RecordColumns:
         self._frozen = self._length
         self._lists = {name: [] for name in self._lists}
 
-    def frame(self) -> pl.DataFrame:
-        """All records that are frozen, with ``record_index``, each one's place in its file, as the first column."""
+    def take_frame(self) -> pl.DataFrame:
+        """All records that are frozen, with ``record_index``, the index in its file, as the first column.
+
+        The columns are empty afterwards, so that no value is in memory twice.
+        """
         edges = [*(row for row, _ in self._runs), self._length]
         lengths = pl.Series([end - begin for begin, end in pairwise(edges)], dtype=pl.UInt32)
         begins = pl.Series([row - index for row, index in self._runs], dtype=pl.Int64)
         rows = pl.int_range(self._length, dtype=pl.Int64, eager=True)
         shifts = begins.repeat_by(lengths).explode(empty_as_null=False)
         index = (rows - shifts).cast(pl.UInt32).alias("record_index")
-        return pl.DataFrame([index, *(pl.concat(lots, rechunk=True) for lots in self._columns.values())])
+        return pl.DataFrame([index, *(pl.concat(self._columns.pop(name), rechunk=True) for name in self._lists)])
 
     def _count(self, first_index: int, records: int) -> None:
         if not self._runs or first_index != self._runs[-1][1] + self._length - self._runs[-1][0]:

@@ -1,7 +1,7 @@
-"""The slow path: names every fault of a file that no layout accepts, and keeps all that is sound.
+"""The fallback: reads a file that no typed decoder accepts, names each of its faults, and keeps every valid value.
 
-A wrong value becomes null and a fault keeps what stood there; the rest of its record stays. Only a document
-that is no session at all is given up.
+A wrong value becomes null and its fault keeps the original text; the other values of the record are kept. Only a
+document that is not a session is rejected.
 """
 
 from __future__ import annotations
@@ -9,14 +9,24 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from clamp_analytics.decode.columns import RecordColumns, has_column_fault
-from clamp_analytics.decode.json_scanner import Document, MalformedError, Member, Scanner, is_deep, is_utf8, text_of
-from clamp_analytics.decode.rows import VALUE_BOUND, Fault, SessionRow, device_name, json_object
+from clamp_analytics.decode.json_scanner import (
+    Document,
+    KeyValueSpan,
+    MalformedError,
+    Scanner,
+    excerpt,
+    is_deep,
+    is_utf8,
+    shorten,
+    text_of,
+)
+from clamp_analytics.decode.options import DecodeOptions
+from clamp_analytics.decode.rows import Fault, SessionRow, device_name, json_object
 from clamp_analytics.decode.typed import RECORD_FIELDS, SESSION_FIELDS, Layout, Layouts
 from clamp_analytics.schema import RECORDS, SESSIONS, JsonField, Status, Table
 
@@ -24,6 +34,24 @@ _NUMBER = re.compile(rb"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _WIDE_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _MANY_DIGITS = 400
 """A number longer than this is beyond every bound there is, and is not worth converting."""
+
+KEYS_BOUND = 10_000
+"""Different keys of one object that are read; a record of the specification has ten."""
+
+_DUPLICATES_LISTED = 100
+"""Values of one key that are kept to be listed; the text of so many fills a violation's value."""
+
+ENTRIES_BOUND = 800_000
+_ENTRY_BYTES = 40
+
+
+def is_too_dense(entries: int, array_bytes: int) -> bool:
+    """Whether an array has very many entries, which are on average too short to be records.
+
+    The required fields of a record take more than 100 bytes, and a row of ``records`` takes more than that in memory.
+    Without this bound, a file of empty objects would need more than fifty times its size.
+    """
+    return entries > ENTRIES_BOUND and array_bytes < _ENTRY_BYTES * entries
 
 
 class _RejectedError(Exception):
@@ -34,44 +62,35 @@ class _RejectedError(Exception):
         super().__init__(fault.rule)
 
 
-def shorten(text: str) -> str:
-    """A value for a report, cut to its bound."""
-    return text if len(text) <= VALUE_BOUND else text[: VALUE_BOUND - 1] + "…"
-
-
-def examine(data: Document, session: SessionRow, columns: RecordColumns, layouts: Layouts) -> None:
+def examine(
+    data: Document, session: SessionRow, columns: RecordColumns, layouts: Layouts, options: DecodeOptions
+) -> None:
     """Read a document of any quality into ``session`` and ``columns``, with its faults.
 
-    Where the document is no session, its status says so and no record of it is kept.
+    Where the document is not a session, its status says so and no record of it is kept.
     """
     begin = len(columns)
     try:
-        _examine(data, session, columns, layouts)
+        _examine(data, session, columns, layouts, options)
     except _RejectedError as rejected:
-        _reject(session, rejected.fault)
+        session.reject(rejected.fault)
     except MalformedError as error:
         rule = "truncated" if error.cut else "not-json"
         detail = f"{error.why}, {'cut off' if error.cut else 'found'} at byte {error.offset}"
         value = None if error.cut else text_of(data[error.offset : error.offset + 40])
-        _reject(session, Fault(rule, value=value, byte_offset=error.offset, detail=detail))
+        session.reject(Fault(rule, value=value, byte_offset=error.offset, detail=detail))
     except RecursionError:
-        _reject(session, Fault("too-deep"))
+        session.reject(Fault("too-deep"))
     if session.status is Status.REJECTED:
         columns.truncate(begin)
     session.record_count = len(columns) - begin
 
 
-def _reject(session: SessionRow, fault: Fault) -> None:
-    session.status = Status.REJECTED
-    session.declared_stability_score = session.backend = session.device_name = session.extra = None
-    session.deprecated, session.unknown = {}, {}
-    # What was found before is about a document that is not one; only the reason counts.
-    session.faults = [fault]
-
-
-def _examine(data: Document, session: SessionRow, columns: RecordColumns, layouts: Layouts) -> None:
+def _examine(
+    data: Document, session: SessionRow, columns: RecordColumns, layouts: Layouts, options: DecodeOptions
+) -> None:
     if data.startswith(codecs.BOM_UTF8):
-        session.faults.append(Fault("byte-order-mark", byte_offset=0))
+        session.faults.add(Fault("byte-order-mark", byte_offset=0))
         # Blanks in its place keep every later offset true.
         data = b"   " + data[len(codecs.BOM_UTF8) :]
     if data.startswith(_WIDE_BOMS) or b"\0" in data[:4]:
@@ -82,27 +101,51 @@ def _examine(data: Document, session: SessionRow, columns: RecordColumns, layout
     start = scanner.document()
     if data[start : start + 1] != b"{":
         scanner.finish(scanner.value_end(start))
-        raise _RejectedError(_not_a_session(data, start, len(data), "the top level is no object"))
-    members = list(scanner.members(start))
+        raise _RejectedError(_not_a_session(data, start, len(data), "the top level is not an object"))
+    spans = _spans_by_key(scanner.members(start), start)
     scanner.finish(scanner.end)
-    records = [member for member in members if member.key == "records"]
+    records = spans.pop("records", [])
     if len(records) > 1:
         raise _RejectedError(Fault("duplicate-key", "records", byte_offset=records[1].start))
     if not records:
         raise _RejectedError(_not_a_session(data, start, start, "`records` is missing"))
-    if data[records[0].start : records[0].start + 1] != b"[":
-        raise _RejectedError(_not_a_session(data, records[0].start, records[0].end, "`records` is no array"))
-    others = [member for member in members if member.key != "records"]
-    examine_records(scanner, records[0].start, session, columns, layouts)
-    values, faults = _object(data, others, SESSIONS, SESSION_FIELDS, where={"byte_offset": start})
-    session.faults += faults
-    session.note_keys({member.key for member in others}, SESSION_FIELDS)
+    array = records[0]
+    if data[array.start : array.start + 1] != b"[":
+        raise _RejectedError(_not_a_session(data, array.start, array.end, "`records` is not an array"))
+    _check_density(scanner, array)
+    examine_records(scanner, array.start, session, columns, layouts, options)
+    values, faults = _object(data, spans, SESSIONS, SESSION_FIELDS, start)
+    for fault in faults:
+        session.faults.add(fault)
+    session.note_keys(spans, SESSION_FIELDS)
     for name, value in values.items():
         setattr(session, name, value)
 
 
+def _check_density(scanner: Scanner, array: KeyValueSpan) -> None:
+    size = array.end - array.start
+    if size <= 2 * ENTRIES_BOUND:
+        return
+    entries = sum(1 for _ in scanner.elements(array.start))
+    if is_too_dense(entries, size):
+        detail = f"its {entries:,} entries are too short to be records"
+        raise _RejectedError(_not_a_session(scanner.data, array.start, array.end, detail))
+
+
+def _spans_by_key(members: Iterable[KeyValueSpan], start: int) -> dict[str, list[KeyValueSpan]]:
+    """The members of the object at ``start``, by key."""
+    spans: dict[str, list[KeyValueSpan]] = {}
+    for member in members:
+        of_key = spans.setdefault(member.key, [])
+        if len(of_key) < _DUPLICATES_LISTED:
+            of_key.append(member)
+        if len(spans) > KEYS_BOUND:
+            raise _RejectedError(Fault("too-many-keys", byte_offset=start, detail=f"the bound is {KEYS_BOUND:,}"))
+    return spans
+
+
 def _not_a_session(data: Document, start: int, end: int, detail: str) -> Fault:
-    value = shorten(text_of(data[start : min(end, start + 4 * VALUE_BOUND)])) or None
+    value = excerpt(data, start, end) or None
     return Fault("not-a-session", value=value, byte_offset=start, detail=detail)
 
 
@@ -112,41 +155,50 @@ def examine_records(
     session: SessionRow,
     columns: RecordColumns,
     layouts: Layouts,
+    options: DecodeOptions,
 ) -> None:
     """Read the array of records at ``start``, each by a layout where one accepts it."""
+    is_long = len(scanner.data) >= options.long_bytes
     for index, (begin, end) in enumerate(scanner.elements(start)):
         session.entry_count = index + 1
+        if is_long and columns.pending >= options.records_pending:
+            # Whatever is pending here is of this document, and was checked record by record.
+            columns.freeze()
         raw = scanner.data[begin:end]
         found = layouts.decode_record(raw)
-        if found and _is_sound(*found, raw):
+        if found and _is_valid(*found, raw):
             columns.extend(found[0], [found[1]], index)
             session.note_keys(found[0].noted, RECORD_FIELDS)
             continue
         if raw[:1] != b"{":
-            value = shorten(text_of(raw))
-            session.faults.append(Fault("record-not-object", "records", value, byte_offset=begin, record_index=index))
+            value = excerpt(raw, 0, len(raw))
+            session.faults.add(Fault("record-not-object", "records", value, byte_offset=begin, record_index=index))
             continue
-        where = {"byte_offset": begin, "record_index": index}
-        members = list(scanner.members(begin))
-        values, faults = _object(scanner.data, members, RECORDS, RECORD_FIELDS, where)
-        session.faults += faults
-        keys = frozenset(member.key for member in members)
-        session.note_keys(keys, RECORD_FIELDS)
+        spans = _spans_by_key(scanner.members(begin), begin)
+        values, faults = _object(scanner.data, spans, RECORDS, RECORD_FIELDS, begin, index)
+        for fault in faults:
+            session.faults.add(fault)
+        session.note_keys(spans, RECORD_FIELDS)
         columns.append(values, index)
         if not faults:
-            layouts.remember(keys, frozenset())
+            layouts.remember(frozenset(spans), frozenset())
 
 
-def _is_sound(layout: Layout, record: Any, raw: Document) -> bool:
+def _is_valid(layout: Layout, record: Any, raw: Document) -> bool:
     """Whether a record has none of the faults that a layout lets through."""
     return not has_column_fault(layout, [record]) and (not layout.unknown or is_utf8(raw))
 
 
 def _object(
-    data: Document, members: Iterable[Member], table: Table, fields: Mapping[str, JsonField], where: Mapping[str, Any]
+    data: Document,
+    spans: Mapping[str, list[KeyValueSpan]],
+    table: Table,
+    fields: Mapping[str, JsonField],
+    start: int,
+    record_index: int | None = None,
 ) -> tuple[dict[str, Any], list[Fault]]:
-    """The columns of one object, and its faults; ``where`` says where the object is."""
-    reader = _ObjectReader(data, members, where)
+    """The columns of the object at ``start``, and its faults by field."""
+    reader = _ObjectReader(data, spans, start, record_index)
     values: dict[str, Any] = {}
     for column in table.columns:
         if column.json is None:
@@ -160,29 +212,35 @@ def _object(
             value = device_name(value, second)
         values[column.name] = value
     values["extra"] = reader.unknown(fields)
-    return values, reader.faults
+    # Which faults of a rule have a row does not depend on the order in which fields are read.
+    return values, sorted(reader.faults, key=_field_of)
+
+
+def _field_of(fault: Fault) -> str:
+    return fault.field or ""
 
 
 class _ObjectReader:
-    """One object's members by key, and the faults found while they are read."""
+    """The members of one object, and the faults that are found while they are read."""
 
-    def __init__(self, data: Document, members: Iterable[Member], where: Mapping[str, Any]) -> None:
+    def __init__(
+        self, data: Document, spans: Mapping[str, list[KeyValueSpan]], start: int, record_index: int | None
+    ) -> None:
         self._data = data
-        self._where = where
-        self._spans: defaultdict[str, list[Member]] = defaultdict(list)
+        self._start = start
+        self._record_index = record_index
+        self._spans = spans
         self.faults: list[Fault] = []
-        for member in members:
-            self._spans[member.key].append(member)
-        for key, spans in self._spans.items():
-            if len(spans) > 1:
-                both = ", ".join(text_of(self._raw(span)) for span in spans)
-                self._add(Fault("duplicate-key", key, shorten(both)), spans[1])
+        for key, of_key in spans.items():
+            if len(of_key) > 1:
+                values = ", ".join(excerpt(data, span.start, span.end) for span in of_key)
+                self._add("duplicate-key", key, shorten(values), of_key[1].start)
 
     def value(self, key: str, field: JsonField) -> Any:
         """The value of a known field; None where it is missing, wrong or ambiguous."""
         spans = self._spans.get(key, [])
         if not spans and field.required:
-            self._add(Fault("missing-field", key))
+            self._add("missing-field", key, None, self._start)
         if len(spans) != 1:
             return None
         value, broken = _value(self._raw(spans[0]), field)
@@ -197,7 +255,7 @@ class _ObjectReader:
             if key in fields or len(spans) > 1:
                 continue
             if spans[0].altered:
-                self._add(Fault("not-utf8", key, shorten(text_of(self._raw(spans[0]))), detail="its key"), spans[0])
+                self._add("not-utf8", key, self._excerpt(spans[0]), spans[0].start, "its key")
             if is_utf8(self._raw(spans[0])):
                 texts[key] = self._raw(spans[0]).decode()
             else:
@@ -207,14 +265,16 @@ class _ObjectReader:
     def fault(self, rule: str, key: str) -> None:
         """Note what the only value of a key breaks."""
         span = self._spans[key][0]
-        self._add(Fault(rule, key, shorten(text_of(self._raw(span)))), span)
+        self._add(rule, key, self._excerpt(span), span.start)
 
-    def _add(self, fault: Fault, span: Member | None = None) -> None:
-        place = {**self._where, "byte_offset": span.start} if span else self._where
-        self.faults.append(fault._replace(**place))
+    def _add(self, rule: str, key: str, value: str | None, byte_offset: int, detail: str = "") -> None:
+        self.faults.append(Fault(rule, key, value, byte_offset, self._record_index, detail=detail))
 
-    def _raw(self, span: Member) -> Document:
+    def _raw(self, span: KeyValueSpan) -> Document:
         return self._data[span.start : span.end]
+
+    def _excerpt(self, span: KeyValueSpan) -> str:
+        return excerpt(self._data, span.start, span.end)
 
 
 def _value(raw: Document, field: JsonField) -> tuple[Any, str | None]:

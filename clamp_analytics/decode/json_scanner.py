@@ -1,7 +1,7 @@
-"""Where things stand in a JSON text: spans of members and elements, and the place of a syntax error.
+"""Offsets in a JSON text: where keys, values and elements begin and end, and where the first syntax error is.
 
-The scanner works on the bytes as Latin-1, in which a position in the text is a position in the file. Only the
-spans are used from it; a value is decoded from its own bytes, as UTF-8.
+The scanner reads the bytes as Latin-1, in which an offset in the text is an offset in the file. It builds no values,
+whatever the text holds; a value is decoded from its own bytes, as UTF-8.
 """
 
 from __future__ import annotations
@@ -16,13 +16,24 @@ from typing import Any, NoReturn, TypeAlias
 Document: TypeAlias = bytes | bytearray
 """The bytes of one session, as they were read or in a buffer that is used again."""
 
-# The standard library's own pieces; its type stubs leave them out.
+# The standard library's own scanner; its type stubs leave it out.
 _decoder: Any = json.decoder
 DEPTH_BOUND = 250
 """Arrays and objects inside each other that are followed; far below what any interpreter does."""
 
-_SIBLINGS = re.compile(rb"\}\s*,\s*\{")
-_NESTING = re.compile(rb'"(?:[^"\\]|\\.)*"?|([\[{])|[\]}]', re.DOTALL)
+VALUE_BOUND = 200
+"""Characters of a faulty value that a violation keeps."""
+
+_SHORT_CHARS = 4096
+"""A value up to this length is scanned by the standard library, which is fast and builds objects."""
+
+_SHORT_LEVELS = 8
+"""Below so many levels no value is tried as a short one, because each try costs the whole length."""
+
+# Possessive quantifiers: a backtracking repeat would take 100 bytes of memory for each character that it passes.
+_STRING = re.compile(r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"')
+_NESTING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|([\[{])|[\]}]', re.DOTALL)
+_SIBLINGS = re.compile(rb"\}\s*+,\s*+\{")
 _DECIMAL_COMMA = re.compile(rb"[0-9],[0-9]")
 _BLANK = re.compile(r"[ \t\n\r]*")
 _CUT_VALUE = re.compile(r"(?:-|\.|(?:\.[0-9]+)?[eE][+-]?|t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?)?\Z")
@@ -37,15 +48,19 @@ class MalformedError(Exception):
         super().__init__(why)
 
 
+class _ConstantError(Exception):
+    """A value is NaN or an infinity, which JSON does not have."""
+
+
 @dataclass(frozen=True, slots=True)
-class Member:
-    """A key of an object and where its value stands.
+class KeyValueSpan:
+    """A key of an object and the offsets of its value.
 
     Attributes:
-        key: the key; what no Unicode text can hold in it became an escape.
-        start: where the value starts.
-        end: where it ends.
-        altered: whether the key holds an escape that did not stand there.
+        key: the key; bytes and surrogates that are not Unicode text are escaped.
+        start: the offset of the value's first byte.
+        end: the offset after its last byte.
+        altered: whether the key had to be escaped.
     """
 
     key: str
@@ -66,8 +81,7 @@ class Scanner:
         self.data = data
         self._text = data.decode("latin-1")
         # Numbers stay text: their values do not matter here, and a million digits must not cost anything.
-        self._scan = _decoder.JSONDecoder(parse_float=str, parse_int=str, parse_constant=self._constant).scan_once
-        self._at = 0
+        self._scan = _decoder.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_refuse_constant).scan_once
 
     def document(self) -> int:
         """Start of the document's value."""
@@ -79,23 +93,17 @@ class Scanner:
         if at != len(self._text):
             self._fail("something follows the end of the document", at)
 
-    def members(self, start: int) -> Iterator[Member]:
+    def members(self, start: int) -> Iterator[KeyValueSpan]:
         """The members of the object that starts at ``start``; afterwards ``end`` is known."""
         at = self._blank(start + 1)
         if self._peek(at) == "}":
             self.end = at + 1
             return
         while True:
-            if self._peek(at) != '"':
-                self._fail("a key in quotes is expected", at)
-            key_end = self._string_end(at)
+            key_end, begin = self._key(at)
             key, altered = _key_of(self.data[at:key_end])
-            at = self._blank(key_end)
-            if self._peek(at) != ":":
-                self._fail("a colon is expected", at)
-            begin = self._blank(at + 1)
             stop = self.value_end(begin)
-            yield Member(key, begin, stop, altered)
+            yield KeyValueSpan(key, begin, stop, altered)
             at = self._blank(stop)
             if self._peek(at) == "}":
                 self.end = at + 1
@@ -121,28 +129,74 @@ class Scanner:
 
     def value_end(self, start: int) -> int:
         """End of the value that starts at ``start``."""
-        self._at = start
+        closers: list[str] = []
+        at = start
+        while True:
+            end = self._simple_end(at, len(closers))
+            if end is None:
+                closers.append("}" if self._peek(at) == "{" else "]")
+                at = self._blank(at + 1)
+                if self._peek(at) != closers[-1]:
+                    at = self._value_start(at, closers[-1])
+                    continue
+                end = at + 1
+                closers.pop()
+            while closers:
+                at = self._blank(end)
+                mark = self._peek(at)
+                if mark == ",":
+                    at = self._value_start(self._blank(at + 1), closers[-1])
+                    break
+                if mark != closers[-1]:
+                    self._fail("a comma or the end of the object or array is expected", at)
+                closers.pop()
+                end = at + 1
+            else:
+                return end
+
+    def _simple_end(self, start: int, level: int) -> int | None:
+        """End of a string, a number, a name, or a short object or array; None of a long one."""
+        first = self._peek(start)
+        if first == '"':
+            return self._string_end(start)
+        is_nested = first in ("{", "[")
+        if is_nested and level >= _SHORT_LEVELS:
+            return None
         try:
+            if is_nested:
+                short_end: int = self._scan(self._text[start : start + _SHORT_CHARS], 0)[1]
+                return start + short_end
             end: int = self._scan(self._text, start)[1]
         except StopIteration as stop:
-            self._fail("a value is expected", stop.value)
+            return None if is_nested else self._fail("a value is expected", stop.value)
         except json.JSONDecodeError as error:
-            self._fail(_in_words(error), error.pos)
+            return None if is_nested else self._fail(_reason_of(error), error.pos)
+        except _ConstantError as error:
+            return None if is_nested else self._fail(f"{error} is not a JSON value", start)
         return end
 
+    def _value_start(self, at: int, closer: str) -> int:
+        """Start of the next value of an object or array, which is behind its key in an object."""
+        return self._key(at)[1] if closer == "}" else at
+
+    def _key(self, at: int) -> tuple[int, int]:
+        """End of the key that starts here, and start of its value."""
+        if self._peek(at) != '"':
+            self._fail("a key in quotes is expected", at)
+        end = self._string_end(at)
+        colon = self._blank(end)
+        if self._peek(colon) != ":":
+            self._fail("a colon is expected", colon)
+        return end, self._blank(colon + 1)
+
     def _string_end(self, start: int) -> int:
+        if match := _STRING.match(self._text, start):
+            return match.end()
         try:
             end: int = _decoder.scanstring(self._text, start + 1, True)[1]
         except json.JSONDecodeError as error:
-            self._fail(_in_words(error), error.pos)
+            self._fail(_reason_of(error), error.pos)
         return end
-
-    def _constant(self, name: str) -> NoReturn:
-        # The decoder does not say where it met the constant. Inside strings it does not look, so the first
-        # place outside of them is the one.
-        plain = re.compile(r'"(?:[^"\\]|\\.)*"|(' + re.escape(name) + ")", re.DOTALL)
-        found = next(match.start(1) for match in plain.finditer(self._text, self._at) if match[1])
-        self._fail(f"{name} is not a JSON value", found)
 
     def _blank(self, at: int) -> int:
         match = _BLANK.match(self._text, at)
@@ -163,22 +217,26 @@ class Scanner:
         raise MalformedError(why, len(self.data) if cut else at, cut=cut)
 
 
-def _in_words(error: json.JSONDecodeError) -> str:
+def _refuse_constant(name: str) -> NoReturn:
+    raise _ConstantError(name)
+
+
+def _reason_of(error: json.JSONDecodeError) -> str:
     return (error.msg[0].lower() + error.msg[1:]).removesuffix(" at").removesuffix(" starting")
 
 
 def may_be_deep(data: Document, siblings: int = 0) -> bool:
-    """Whether a text may be nested deeper than ``DEPTH_BOUND``; False only where it surely is not.
+    """Whether a text may be nested deeper than ``DEPTH_BOUND``; False only where it is certainly not.
 
-    What opens before the deepest place, less what closes, is the depth. Between siblings something closes before
-    something opens, so each such place takes one off the number of openings.
+    The depth at the deepest point is what was opened before it, less what was closed. Between two siblings something
+    is closed before something is opened, so each pair of siblings takes one off the number of openings.
 
     Args:
         data: the text.
-        siblings: how many such places there are for sure.
+        siblings: how many pairs of siblings it has at least.
     """
     opened = data.count(b"[") + data.count(b"{")
-    return opened - siblings > DEPTH_BOUND and opened - len(_SIBLINGS.findall(data)) > DEPTH_BOUND
+    return opened - siblings > DEPTH_BOUND and opened - sum(1 for _ in _SIBLINGS.finditer(data)) > DEPTH_BOUND
 
 
 def is_deep(data: Document) -> bool:
@@ -195,8 +253,19 @@ def is_deep(data: Document) -> bool:
 
 
 def text_of(raw: Document) -> str:
-    """A JSON text for a report: what is not UTF-8 becomes an escape."""
+    """A JSON text for a report; bytes that are not UTF-8 are escaped."""
     return raw.decode("utf-8", "backslashreplace")
+
+
+def excerpt(data: Document, start: int, end: int) -> str:
+    """The text between two offsets for a report, cut to ``VALUE_BOUND`` characters."""
+    # A character has four bytes at most, so no more of a long text needs to be decoded.
+    return shorten(text_of(data[start : min(end, start + 4 * (VALUE_BOUND + 1))]))
+
+
+def shorten(text: str) -> str:
+    """A text for a report, cut to ``VALUE_BOUND`` characters."""
+    return text if len(text) <= VALUE_BOUND else text[: VALUE_BOUND - 1] + "…"
 
 
 def is_utf8(raw: Document) -> bool:

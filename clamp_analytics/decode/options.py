@@ -1,4 +1,4 @@
-"""How much decoding does at a time. No option changes what is read."""
+"""Sizes that decoding works with: how much is decoded at a time, and how many violations of one file are listed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ class DecodeOptions:
         long_bytes: a document of this size or more is decoded in pieces.
         records_pending: decoded records that are moved into columns at once; the objects of more records would leave
             the core's cache first.
+        rows_per_rule: violations of one rule in the records of one file that have a row each; one more row counts the
+            others, so that a small file cannot fill the memory with its violations.
     """
 
     piece_bytes: int = 400_000
     long_bytes: int = 800_000
     records_pending: int = 1_500
+    rows_per_rule: int = 1_000
 
 
 DEFAULT_OPTIONS = DecodeOptions()

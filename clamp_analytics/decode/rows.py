@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from clamp_analytics.decode.options import DEFAULT_OPTIONS
+from clamp_analytics.rules import RECORD_RULE_FIELDS
 from clamp_analytics.schema import JsonField, Status
 
-VALUE_BOUND = 200
-"""Characters of a faulty value that a violation keeps."""
+UNKNOWN_NAMES = 1_000
+"""Different unknown keys of one file that are listed by name; the others are counted."""
 
 
 class Fault(NamedTuple):
@@ -25,6 +28,47 @@ class Fault(NamedTuple):
     detail: str = ""
 
 
+class FaultLog:
+    """The faults of one file: the first of each rule in its records with all they have, the others as a count.
+
+    Args:
+        rows_per_rule: how many faults of a rule are kept, of those that are about a record.
+
+    Attributes:
+        kept: the faults that are kept, in the order in which they were added.
+        faulted: the index of each record whose value decoding has found at fault already, by field; only of fields
+            that are checked once more as columns.
+    """
+
+    def __init__(self, rows_per_rule: int = DEFAULT_OPTIONS.rows_per_rule) -> None:
+        self.kept: list[Fault] = []
+        self.faulted: dict[str, array[int]] = {}
+        self._rows_per_rule = rows_per_rule
+        self._counts: dict[str, int] = {}
+
+    def add(self, fault: Fault) -> None:
+        """Add a fault, which is kept or counted."""
+        if fault.record_index is None:
+            self.kept.append(fault)
+            return
+        count = self._counts.get(fault.rule, 0)
+        self._counts[fault.rule] = count + 1
+        if count < self._rows_per_rule:
+            self.kept.append(fault)
+        if fault.field in RECORD_RULE_FIELDS:
+            self.faulted.setdefault(fault.field, array("I")).append(fault.record_index)
+
+    def not_kept(self) -> dict[str, int]:
+        """How many faults were counted only, by rule."""
+        bound = self._rows_per_rule
+        return {rule: count - bound for rule, count in self._counts.items() if count > bound}
+
+
+def summary_fault(rule: str, count: int, rows_per_rule: int) -> Fault:
+    """The fault that stands for those of a rule and a file that have no row of their own."""
+    return Fault(rule, times=count, detail=f"the first {rows_per_rule:,} are listed; this row counts the others")
+
+
 @dataclass(slots=True)
 class SessionRow:
     """What decoding knows of one file besides the values of its records.
@@ -33,6 +77,7 @@ class SessionRow:
         record_count: the records that were kept.
         entry_count: the entries of the array, those that are no object included.
         shared: the faults about deprecated and unknown keys, where they are known without counting keys.
+        unnamed: occurrences of unknown keys beyond the first ``UNKNOWN_NAMES`` different ones.
     """
 
     source: str
@@ -45,10 +90,19 @@ class SessionRow:
     extra: str | None = None
     record_count: int = 0
     entry_count: int = 0
-    faults: list[Fault] = field(default_factory=list)
+    faults: FaultLog = field(default_factory=FaultLog)
     deprecated: dict[str, int] = field(default_factory=dict)
     unknown: dict[str, int] = field(default_factory=dict)
+    unnamed: int = 0
     shared: Sequence[Fault] = ()
+
+    def reject(self, fault: Fault) -> None:
+        """Mark the file as rejected for one reason: nothing else that it says is believed."""
+        self.status = Status.REJECTED
+        self.declared_stability_score = self.backend = self.device_name = self.extra = None
+        self.deprecated, self.unknown, self.unnamed = {}, {}, 0
+        self.faults = FaultLog()
+        self.faults.add(fault)
 
     def note_keys(self, keys: Iterable[str], known: Mapping[str, JsonField], times: int = 1) -> None:
         """Count the deprecated and unknown keys among the keys of ``times`` objects."""
@@ -57,7 +111,10 @@ class SessionRow:
             return
         for key in keys:
             if key not in known:
-                self.unknown[key] = self.unknown.get(key, 0) + times
+                if key in self.unknown or len(self.unknown) < UNKNOWN_NAMES:
+                    self.unknown[key] = self.unknown.get(key, 0) + times
+                else:
+                    self.unnamed += times
             elif known[key].deprecated:
                 self.deprecated[key] = self.deprecated.get(key, 0) + times
 
@@ -65,10 +122,10 @@ class SessionRow:
         """The faults that a whole file shares: one for its deprecated fields, one for its unknown ones."""
         if not self.deprecated and not self.unknown:
             return self.shared
-        shared = (("deprecated-field", self.deprecated), ("unknown-field", self.unknown))
+        shared = (("deprecated-field", self.deprecated, 0), ("unknown-field", self.unknown, self.unnamed))
         return [
-            Fault(rule, ", ".join(sorted(counts)), times=sum(counts.values()))
-            for rule, counts in shared
+            Fault(rule, ", ".join(sorted(counts)), times=sum(counts.values()) + unnamed)
+            for rule, counts, unnamed in shared
             if any(counts.values())
         ]
 

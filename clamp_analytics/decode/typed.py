@@ -35,6 +35,12 @@ RECORD_FIELDS = _known(RECORDS)
 SESSION_FIELDS = _known(SESSIONS)
 """The JSON fields of a session's top level but for `records`, by key."""
 
+_KEYS_BOUND = 256
+"""Keys that a layout may have; a document with more goes through the fallback."""
+
+_LEARN_BYTES = 2_000_000
+"""A longer document is not searched for its keys, because the parser takes far more memory than its input."""
+
 _REQUIRED = frozenset(key for key, field in RECORD_FIELDS.items() if field.required)
 _TEXTS = tuple(key for key, field in RECORD_FIELDS.items() if field.type == "string")
 
@@ -150,7 +156,7 @@ def layout_of(record_keys: frozenset[str], session_keys: frozenset[str]) -> Layo
     Returns:
         None where no layout can accept them: a required key is missing, or a key needs escapes.
     """
-    if not record_keys >= _REQUIRED:
+    if not record_keys >= _REQUIRED or len(record_keys) + len(session_keys) > _KEYS_BOUND:
         return None
     known = record_keys & RECORD_FIELDS.keys()
     unknown = _attributes(record_keys - known)
@@ -263,6 +269,8 @@ class Layouts:
 
     def _learn(self, data: Document) -> Layout | None:
         """Make a layout from the keys of the document and of its first record."""
+        if len(data) > _LEARN_BYTES:
+            return None
         try:
             top = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
             records = msgspec.json.decode(top["records"], type=list[msgspec.Raw])

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import codecs
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import polars as pl
 
-from clamp_analytics.decode.fallback import shorten
-from clamp_analytics.decode.json_scanner import Document, Member, Scanner, text_of
-from clamp_analytics.decode.rows import Fault, SessionRow
+from clamp_analytics.decode.json_scanner import Document, KeyValueSpan, Scanner, excerpt
+from clamp_analytics.decode.options import DEFAULT_OPTIONS
+from clamp_analytics.decode.rows import Fault, SessionRow, summary_fault
 from clamp_analytics.rules import BY_ID, PRINTED_MEAN_HALF_STEP, PRINTED_SCORE_HALF_STEP, RULES, Rule, Scope
 from clamp_analytics.schema import VIOLATIONS, Status, polars_schema
 
@@ -22,34 +22,36 @@ _FLOAT_SLACK = 1e-12
 
 
 def violations(
-    sessions: Sequence[SessionRow], datas: Sequence[Document], evidence: pl.DataFrame, frame: pl.DataFrame
+    sessions: Sequence[SessionRow],
+    datas: Sequence[Document],
+    evidence: pl.DataFrame,
+    frame: pl.DataFrame,
+    rows_per_rule: int = DEFAULT_OPTIONS.rows_per_rule,
 ) -> pl.DataFrame:
-    """The violations of a batch: by file, the whole file's first, then by record and rule.
+    """The violations of a batch: by file, those of the whole file first, then by record and rule.
 
     Args:
         sessions: the files, with the faults that decoding found.
-        datas: their bytes, to look up what stood where.
+        datas: their bytes, for the original values.
         evidence: their records, ``file`` being the position among the sessions.
         frame: the sessions as a frame with their aggregates.
+        rows_per_rule: the violations of a rule in the records of one file that have a row each.
     """
     faults: defaultdict[int, list[Fault]] = defaultdict(list)
     for file, session in enumerate(sessions):
-        if found := [*session.faults, *session.shared_faults()]:
+        if found := [*session.faults.kept, *session.shared_faults()]:
             faults[file] = found
-    for file, broken in _over_records(evidence).items():
-        # A field that decoding has faulted already is null for that reason alone.
-        known = {(fault.record_index, fault.field) for fault in session_faults(sessions[file])}
-        fresh = [fault for fault in broken if (fault.record_index, fault.field) not in known]
-        faults[file] += located(datas[file], fresh)
+            faults[file] += (
+                summary_fault(rule, count, rows_per_rule) for rule, count in session.faults.not_kept().items()
+            )
+    for (file, rule), (found, count) in _over_records(sessions, evidence, rows_per_rule).items():
+        faults[file] += located(datas[file], found)
+        if count > len(found):
+            faults[file].append(summary_fault(rule, count - len(found), rows_per_rule))
     for file, fault in _over_sessions(evidence, frame):
         faults[file].append(located_at_top(datas[file], fault))
     rows = [(sessions[file].source, fault) for file in sorted(faults) for fault in sorted(faults[file], key=_order)]
     return frame_of(rows)
-
-
-def session_faults(session: SessionRow) -> list[Fault]:
-    """The faults of a session that are about one of its records."""
-    return [fault for fault in session.faults if fault.record_index is not None]
 
 
 def in_order(violations: pl.DataFrame) -> pl.DataFrame:
@@ -57,6 +59,29 @@ def in_order(violations: pl.DataFrame) -> pl.DataFrame:
     rank = pl.col("rule").replace_strict(_RANK, return_dtype=pl.UInt32)
     keys = [pl.col("source"), pl.col("record_index"), rank, pl.col("field").fill_null("")]
     return violations.sort(keys, nulls_last=False, maintain_order=True)
+
+
+def limited(violations: pl.DataFrame, not_listed: Mapping[str, int], rows_per_rule: int) -> pl.DataFrame:
+    """The violations of one file with at most so many rows per rule in its records, and the others as counts.
+
+    Args:
+        violations: the violations, those of records in order.
+        not_listed: violations by rule that were counted already without a row.
+        rows_per_rule: the rows that a rule may have.
+    """
+    of_record = pl.col("record_index").is_not_null()
+    rank = pl.int_range(pl.len()).over("rule", of_record)
+    is_beyond = violations.select(of_record & (rank >= rows_per_rule)).to_series()
+    beyond = Counter(violations.filter(is_beyond)["rule"].to_list()) + Counter(not_listed)
+    source = violations["source"].first()
+    summaries = [(str(source), summary_fault(rule, count, rows_per_rule)) for rule, count in beyond.items()]
+    return in_order(pl.concat([violations.filter(~is_beyond), frame_of(summaries)]))
+
+
+def is_summary() -> pl.Expr:
+    """Whether a row of ``violations`` counts those of a rule and a file that have no row of their own."""
+    rules = [rule.id for rule in RULES if rule.scope is Scope.RECORD]
+    return pl.all_horizontal(pl.col("record_index", "field", "byte_offset").is_null()) & pl.col("rule").is_in(rules)
 
 
 def _order(fault: Fault) -> tuple[int, int, str]:
@@ -106,18 +131,46 @@ def _broken(frame: pl.DataFrame, *, over_sessions: bool) -> list[tuple[Rule, str
     return [checks[int(name)][:3] for name in left if broken[name]]
 
 
-def _over_records(evidence: pl.DataFrame) -> dict[int, list[Fault]]:
-    """What records break, by file; a rule of the whole file names its first record for now."""
-    found: defaultdict[int, list[Fault]] = defaultdict(list)
+def _over_records(
+    sessions: Sequence[SessionRow], evidence: pl.DataFrame, rows_per_rule: int
+) -> dict[tuple[int, str], tuple[list[Fault], int]]:
+    """The faults of records that rules find, by file and rule: the first ones, and how many there are.
+
+    A rule of the whole file has one fault for each field, which names the first record with ``times`` for all.
+    """
+    found: dict[tuple[int, str], tuple[list[Fault], int]] = {}
     if evidence.is_empty():
         return found
     for rule, field, flag in _broken(evidence, over_sessions=False):
-        hits = evidence.filter(flag).select("file", "record_index", count=pl.lit(1, pl.UInt32))
-        if rule.scope is Scope.FILE:
-            hits = hits.group_by("file", maintain_order=True).agg(pl.col("record_index").first(), pl.col("count").sum())
-        for file, index, count in hits.iter_rows():
-            found[file].append(Fault(rule.id, field, record_index=index, times=count))
-    return found
+        hits = evidence.filter(flag).select("file", "record_index")
+        # A value that decoding has found at fault is null for that reason alone.
+        faulted = _faulted(sessions, field)
+        if not faulted.is_empty():
+            hits = hits.join(faulted, on=["file", "record_index"], how="anti", maintain_order="left")
+        counts = hits.group_by("file", maintain_order=True).agg(
+            pl.col("record_index").head(1 if rule.scope is Scope.FILE else rows_per_rule), count=pl.len()
+        )
+        for file, indices, count in counts.iter_rows():
+            faults, known = found.get((file, rule.id), ([], 0))
+            if rule.scope is Scope.FILE:
+                faults.append(Fault(rule.id, field, record_index=indices[0], times=count))
+                count = 1
+            else:
+                faults += (Fault(rule.id, field, record_index=index) for index in indices)
+            found[file, rule.id] = faults, known + count
+    return {key: (sorted(faults, key=_order)[:rows_per_rule], count) for key, (faults, count) in found.items()}
+
+
+def _faulted(sessions: Sequence[SessionRow], field: str) -> pl.DataFrame:
+    """The records whose field decoding has found at fault, as ``file`` and ``record_index``."""
+    frames = [
+        pl.DataFrame({"record_index": session.faults.faulted[field]}, schema={"record_index": pl.UInt32}).select(
+            pl.lit(file, pl.UInt32).alias("file"), "record_index"
+        )
+        for file, session in enumerate(sessions)
+        if field in session.faults.faulted
+    ]
+    return pl.concat([pl.DataFrame(schema={"file": pl.UInt32, "record_index": pl.UInt32}), *frames])
 
 
 def _scanner(data: Document) -> Scanner:
@@ -125,29 +178,29 @@ def _scanner(data: Document) -> Scanner:
     return Scanner(b"   " + data[3:] if data.startswith(codecs.BOM_UTF8) else data)
 
 
-def _placed(fault: Fault, data: Document, members: Iterable[Member]) -> Fault:
-    """The fault with the text that stands at its field, and its place in the file."""
-    place = next(member for member in members if member.key == fault.field)
-    return fault._replace(value=shorten(text_of(data[place.start : place.end])), byte_offset=place.start)
+def _with_value(fault: Fault, data: Document, members: Iterable[KeyValueSpan]) -> Fault:
+    """The fault with the original text of its field, and the byte offset of that."""
+    span = next(member for member in members if member.key == fault.field)
+    return fault._replace(value=excerpt(data, span.start, span.end), byte_offset=span.start)
 
 
 def located_at_top(data: Document, fault: Fault) -> Fault:
-    """A fault of a document's top level with what stands there and where."""
+    """A fault of a document's top level with its original value and byte offset."""
     scanner = _scanner(data)
-    return _placed(fault, data, scanner.members(scanner.document()))
+    return _with_value(fault, data, scanner.members(scanner.document()))
 
 
 def located(data: Document, faults: Sequence[Fault]) -> list[Fault]:
-    """The faults of records with the text that stood there and its place in the file."""
+    """Faults of records with their original values and byte offsets."""
     wanted: defaultdict[int, list[Fault]] = defaultdict(list)
-    placed: list[Fault] = []
+    complete: list[Fault] = []
     for fault in faults:
         if BY_ID[fault.rule].null_value:
-            placed.append(fault._replace(value="null"))
+            complete.append(fault._replace(value="null"))
         elif fault.record_index is not None:
             wanted[fault.record_index].append(fault)
     if not wanted:
-        return placed
+        return complete
     scanner = _scanner(data)
     array = next(member for member in scanner.members(scanner.document()) if member.key == "records")
     last = max(wanted)
@@ -156,10 +209,10 @@ def located(data: Document, faults: Sequence[Fault]) -> list[Fault]:
             members = list(scanner.members(start))
             for fault in wanted[index]:
                 whole_file = BY_ID[fault.rule].scope is Scope.FILE
-                placed.append(_placed(fault, data, members)._replace(record_index=None if whole_file else index))
+                complete.append(_with_value(fault, data, members)._replace(record_index=None if whole_file else index))
         if index == last:
             break
-    return placed
+    return complete
 
 
 def _over_sessions(evidence: pl.DataFrame, sessions: pl.DataFrame) -> Iterator[tuple[int, Fault]]:

@@ -22,6 +22,7 @@ from clamp_analytics.decode import validate
 from clamp_analytics.decode.batch_builder import BatchBuilder
 from clamp_analytics.decode.pieces import BETWEEN, OPENING
 from clamp_analytics.decode.rows import SessionRow
+from clamp_analytics.moments import exact_total
 from clamp_analytics.reading.options import ReadingOptions
 from clamp_analytics.reading.per_thread import thread_buffers, thread_layouts
 from clamp_analytics.reading.task import ReadRequest
@@ -67,23 +68,25 @@ class Part(Generic[Result]):
     Attributes:
         is_valid: whether it is a valid document with nothing but records in it.
         result: its reduced records, where the reduction needs no record index; else None.
-        batch: otherwise its records and their violations, with indexes from the start of the part.
+        batch: otherwise its records, with indexes from the start of the part.
+        violations: the violations of its records, with indexes from the start of the part.
         session: its row of ``sessions``, for the records that it has.
         shared: its violations that concern the whole file.
         seeds: its seeds with their indexes (``seed``, ``record_index``).
         entries: the entries of its array, including those that are not objects.
-        score_sum: the sum of its usable scores.
+        score_total: the exact sum of its usable scores, in units of 2^-1074.
         printed_short: whether its scores have at most three significant digits.
     """
 
     is_valid: bool
     result: Result | None = None
     batch: Batch | None = None
+    violations: pl.DataFrame | None = None
     session: pl.DataFrame | None = None
     shared: pl.DataFrame | None = None
     seeds: pl.DataFrame | None = None
     entries: int = 0
-    score_sum: float = 0.0
+    score_total: int = 0
     printed_short: bool = True
 
 
@@ -132,21 +135,21 @@ class PartTask(Generic[Result]):
         of_file = pl.col("record_index").is_null()
         shared = violations.filter(of_file, ~pl.col("rule").is_in(_ACROSS_PARTS))
         if not is_first:
-            shared = shared.filter(pl.col("rule") != "missing-field")
+            shared = shared.filter((pl.col("rule") != "missing-field") | validate.is_summary())
         scores = batch.records["stability_score"]
         wanted = [name for name in RECORDS.names if name in self.request.columns]
-        empty = Batch.empty(wanted, violations.filter(~of_file))
-        records_only = replace(empty, records=batch.records.select(wanted))
+        records_only = replace(Batch.empty(wanted), records=batch.records.select(wanted))
         reduces_now = not self.request.needs_record_index
         return Part(
             is_valid=True,
             result=self.reduce(records_only) if reduces_now else None,
             batch=None if reduces_now else records_only,
+            violations=violations.filter(~of_file),
             session=batch.sessions,
             shared=shared,
             seeds=batch.records.select("record_index", "seed"),
             entries=entries,
-            score_sum=float(scores.sum()),
+            score_total=exact_total(scores),
             printed_short=validate.printed_short(scores),
         )
 
@@ -223,7 +226,7 @@ def read_span(file: LargeFile, start: int, end: int, head: bytes, tail: bytes) -
 
 
 def _top_level(session: SessionRow) -> tuple[Any, ...]:
-    faults = [(fault.rule, fault.field, fault.value) for fault in session.faults if fault.record_index is None]
+    faults = [(fault.rule, fault.field, fault.value) for fault in session.faults.kept if fault.record_index is None]
     return (
         session.status,
         session.declared_stability_score,

@@ -15,7 +15,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from clamp_analytics.batch import Batch
 from clamp_analytics.reading.executors import TaskLike, run_all
-from clamp_analytics.reading.joined_parts import join_parts
+from clamp_analytics.reading.joined_parts import can_be_joined, join_parts
 from clamp_analytics.reading.large_file import Part, PartTask, plan_parts
 from clamp_analytics.reading.options import DEFAULT_OPTIONS, ReadingOptions
 from clamp_analytics.reading.repeated_sessions import REPEATED, SeenContents
@@ -125,7 +125,7 @@ class FileReader:
             parts.append(result)
             if len(parts) < len(task.file.spans):
                 continue
-            if all(part.is_valid for part in parts):
+            if can_be_joined(task.file, parts):
                 for joined in join_parts(task.file, parts, request, reduce):
                     yield task.paths[: joined.ledger.height], joined
             else:

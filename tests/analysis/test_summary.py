@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from clamp_analytics.analysis.summary import artifact, read_snapshot, summarize
 from clamp_analytics.analysis.summary.fold import Group, percentiles
-from clamp_analytics.analysis.summary.moments import SUM_NAMES, Moments, from_sums, limb_sums, limbs
 from clamp_analytics.errors import SourceError, UsageError
+from clamp_analytics.moments import SUM_NAMES, Moments, from_sums, limb_sums, limbs
 
 INTEROP = Path(__file__).parents[1] / "data" / "interop"
 SCORES = st.floats(min_value=0, max_value=1, allow_subnormal=True)

@@ -55,8 +55,7 @@ def read_both(tmp_path):
 
 
 def assert_same(whole: Telemetry, parts: Telemetry) -> None:
-    close = pl.col("mean_stability").round(12)
-    assert whole.sessions.with_columns(close).equals(parts.sessions.with_columns(close))
+    assert whole.sessions.equals(parts.sessions)
     assert whole.records.equals(parts.records)
     assert whole.violations.equals(parts.violations)
     assert whole.counts == parts.counts
@@ -97,6 +96,38 @@ def test_faults_keep_their_place_in_the_file(read_both):
     assert_same(whole, parts)
     for offset, value in parts.violations.drop_nulls("byte_offset").select("byte_offset", "value").iter_rows():
         assert text[offset:].startswith(value)
+
+
+def test_a_rule_that_is_broken_very_often_has_the_same_rows_and_count_in_parts(read_both):
+    rows = records(2_500)
+    for row in rows:
+        row["duration_ms"] = 1000
+    for row in rows[3:]:
+        row["seed"] = 0
+    for row in rows[::2]:
+        row.update(stability_score=2, released_at=None)
+    del rows[2000]["context"]
+
+    whole, parts, was_cut = read_both(json.dumps({"stability_score": 0.5, "records": rows}))
+
+    assert was_cut
+    assert whole.violations.group_by("rule").agg(pl.col("count").sum()).sort("rule").rows() == [
+        ("in-flight", 1250),
+        ("missing-field", 1),
+        ("score-range", 1250),
+        ("seed-zero", 2497),
+    ]
+    assert_same(whole, parts)
+
+
+def test_a_seed_that_occurs_very_often_has_the_same_rows_and_count_in_parts(read_both):
+    rows = [{**row, "seed": 1 + n % 3} for n, row in enumerate(records(1_500))]
+
+    whole, parts, was_cut = read_both(json.dumps(document(rows)))
+
+    assert was_cut
+    assert whole.violations["count"].sum() == 1_497
+    assert_same(whole, parts)
 
 
 def test_what_a_whole_file_shares_is_counted_over_all_parts(read_both):

@@ -10,10 +10,10 @@ from typing import Any
 import polars as pl
 
 from clamp_analytics.analysis.percentiles import weighted_percentile
-from clamp_analytics.analysis.summary.moments import ROWS_AT_ONCE, SUM_NAMES, Moments, from_sums, limb_sums, limbs
 from clamp_analytics.batch import Batch
 from clamp_analytics.errors import UsageError, did_you_mean
-from clamp_analytics.rules import Severity
+from clamp_analytics.moments import ROWS_AT_ONCE, SUM_NAMES, Moments, from_sums, limb_sums, limbs
+from clamp_analytics.rules import Severity, count_by_severity
 from clamp_analytics.schema import Status
 
 GROUPINGS = ("context", "thread_id", "backend", "device_name", "source", "day")
@@ -114,7 +114,7 @@ class SummaryFold:
 
     def __call__(self, batch: Batch) -> SummaryPart:
         """Reduce a batch."""
-        severities = Counter(batch.violations["severity"].to_list())
+        severities = count_by_severity(batch.violations)
         rejected = _rejected(batch)
         records = batch.records
         if self.released_only:

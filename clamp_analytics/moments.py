@@ -45,7 +45,7 @@ class Moments:
     @property
     def mean(self) -> float | None:
         """The arithmetic mean, correctly rounded; None without values."""
-        return float(Fraction(self.total, self.count << 1074)) if self.count else None
+        return mean_of(self.total, self.count)
 
     @property
     def sample_variance(self) -> float | None:
@@ -101,3 +101,63 @@ def from_sums(sums: Sequence[int]) -> Moments:
     total = sum(value << (1074 - LIMB_BITS * n) for n, value in enumerate(rest[:3], 1))
     squares = sum(value << (_UNIT - LIMB_BITS * n) for n, value in enumerate(rest[3:], 2))
     return Moments(count, total, squares)
+
+
+def mean_of(total: int, count: int) -> float | None:
+    """The mean of ``count`` values whose sum is ``total`` units of 2^-1074, rounded once; None of nothing."""
+    # Python divides integers of any size with one rounding.
+    return total / (count << 1074) if count else None
+
+
+_HALF_BITS = 33
+_HALF = float(2**_HALF_BITS)
+
+
+def session_means(counts: pl.DataFrame, scores: pl.DataFrame) -> pl.Series:
+    """The mean score of each file, correctly rounded; null where it has no score.
+
+    Args:
+        counts: one row per file: ``file`` and ``count``, how many of its scores are not null.
+        scores: the columns ``file`` and ``score``; the scores are in [0, 1] or null.
+    """
+    sums = sums_below_one(scores)
+    means = [
+        mean_of(sums[file][1] + ((count - sums[file][0]) << 1074), count) if file in sums else 1.0 if count else None
+        for file, count in counts.iter_rows()
+    ]
+    return pl.Series("mean_stability", means, dtype=pl.Float64)
+
+
+def exact_total(scores: pl.Series) -> int:
+    """The exact sum of scores in [0, 1] or null, in units of 2^-1074."""
+    sums = sums_below_one(scores.to_frame("score").select(pl.lit(0).alias("file"), "score"))
+    count, total = sums.get(0, (0, 0))
+    return total + ((scores.count() - count) << 1074)
+
+
+def sums_below_one(scores: pl.DataFrame) -> dict[int, tuple[int, int]]:
+    """Count and exact sum, in units of 2^-1074, of the scores below 1, by file; files without one are left out."""
+    # Nearly every cycle ends well and scores 1, which needs no arithmetic.
+    others = scores.filter(scores["score"] != 1)
+    if others.is_empty():
+        return {}
+    scaled = others["score"] * _HALF
+    first = scaled.floor()
+    rest = (scaled - first) * _HALF
+    second = rest.floor()
+    is_tiny = rest != second
+    halves = others.select("file", first.cast(pl.Int64).alias("first"), second.cast(pl.Int64).alias("second"))
+    has_tiny = is_tiny.any()
+    if has_tiny:
+        halves = halves.filter(~is_tiny)
+    sums = {
+        file: (count, (first << (1074 - _HALF_BITS)) + (second << (1074 - 2 * _HALF_BITS)))
+        for file, count, first, second in halves.group_by("file")
+        .agg(pl.len(), pl.col("first", "second").sum())
+        .iter_rows()
+    }
+    # Scores with digits below the halves are few enough to be added one at a time.
+    for file, value in [] if not has_tiny else others.filter(is_tiny).select("file", "score").iter_rows():
+        count, total = sums.get(file, (0, 0))
+        sums[file] = count + 1, total + Moments.of_value(value).total
+    return sums
