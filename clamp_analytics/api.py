@@ -12,6 +12,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import polars as pl
 
 from clamp_analytics import parquet
@@ -58,20 +59,16 @@ class Exported(Result):
 
     def to_polars(self) -> pl.DataFrame:
         """One row per Parquet file: its table, path, rows, size and hash."""
-        return pl.DataFrame([_fields(file) for file in self.files])
+        return pl.DataFrame([msgspec.structs.asdict(file) for file in self.files])
 
     def to_dict(self) -> dict[str, Any]:
         """Every attribute as plain Python values."""
         return {
             "directory": self.directory,
             "rows": dict(self.rows),
-            "files": [_fields(file) for file in self.files],
+            "files": [msgspec.structs.asdict(file) for file in self.files],
             "counts": {"loaded": self.counts.loaded, "rejected": self.counts.rejected, "skipped": self.counts.skipped},
         }
-
-
-def _fields(file: ExportedFile) -> dict[str, Any]:
-    return {name: getattr(file, name) for name in file.__struct_fields__}
 
 
 def export(

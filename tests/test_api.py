@@ -109,7 +109,8 @@ def test_calibrate(opened: Open) -> None:
 def test_export(opened: Open, tmp_path: Path) -> None:
     written = clamp.export(opened(CLEAN), tmp_path / "out")
 
-    assert written.rows["sessions"] == 10
+    assert written.rows["sessions"] == written.to_dict()["rows"]["sessions"] == 10
+    assert written.to_polars()["rows"].sum() == sum(written.rows.values())
     records = clamp.load(tmp_path / "out").records
     assert_frame_equal(records.drop("session_id"), clamp.load(CLEAN).records.drop("session_id"), check_exact=True)
 
@@ -213,6 +214,14 @@ def results() -> dict[str, Any]:
         "calibrate": clamp.calibrate(DRIFTING, metrics="in_flight", options=QUICK),
         "session_values": clamp.session_values(CLEAN),
     }
+
+
+def test_loaded_telemetry_has_a_short_repr() -> None:
+    assert repr(clamp.load(CLEAN)).splitlines() == [
+        "Telemetry: 10 sessions, 240 records, 0 violations",
+        "  files: 10 seen = 10 loaded + 0 rejected + 0 skipped",
+        f"  directory: {str(CLEAN)!r}",
+    ]
 
 
 def test_every_result_has_a_short_repr_a_frame_a_dict_and_a_table_for_notebooks() -> None:

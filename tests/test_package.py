@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 
 import clamp_analytics as clamp
+from tests.test_architecture import HEAVY
 
 CLEAN = Path(__file__).parent.parent / "data" / "samples" / "clean"
-HEAVY = ["polars", "pyarrow", "duckdb", "typer", "rich", "numpy", "scipy", "pandas", "altair"]
 FUNCTIONS = [
     *("load", "iter_batches", "summarize", "score", "validate", "drift", "compare", "reproducibility", "calibrate"),
     *("export", "ingest", "connect", "query", "report", "plot"),
 ]
+POSITIONAL = {"compare": ["candidate"], "export": ["directory"], "ingest": ["archive"], "query": ["sql"]}
+"""The arguments that may be positional besides the source."""
+
 RECORDING = ["EntropyTelemetry", "ClampAnchor", "anchored", "AnchoredLock", "AnchoredRLock", "AnchoredAsyncLock"]
 
 
@@ -45,6 +48,14 @@ def test_a_function_has_a_signature_and_a_documented_argument(name):
     assert all(parameter.annotation is not inspect.Parameter.empty for parameter in parameters.values())
     assert not {"args", "kwargs"} & set(parameters)
     assert function.__doc__
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_only_the_source_and_what_a_function_cannot_do_without_are_positional(name):
+    parameters = inspect.signature(getattr(clamp, name)).parameters.values()
+
+    positional = [parameter.name for parameter in parameters if parameter.kind is not inspect.Parameter.KEYWORD_ONLY]
+    assert positional[1:] == POSITIONAL.get(name, [])
 
 
 def test_help_shows_the_arguments_of_load():

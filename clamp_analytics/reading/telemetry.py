@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from clamp_analytics.errors import SourceError
+from clamp_analytics.wording import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Counts:
         return f"{self.seen} seen = {self.loaded} loaded + {self.rejected} rejected + {self.skipped} skipped"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Telemetry:
     """The three tables of all sources (see ``schema.py`` for their columns), and the counts of files.
 
@@ -49,6 +50,14 @@ class Telemetry:
     violations: pl.DataFrame
     counts: Counts
     directory: str
+
+    def __repr__(self) -> str:
+        rows = (
+            plural(self.sessions.height, "session"),
+            plural(self.records.height, "record"),
+            plural(self.violations.height, "violation"),
+        )
+        return f"Telemetry: {', '.join(rows)}\n  files: {self.counts}\n  directory: {self.directory!r}"
 
 
 def require_sessions(counts: Counts, directory: str) -> None:
