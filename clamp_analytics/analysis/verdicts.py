@@ -1,4 +1,4 @@
-"""What a difference between two sets of sessions amounts to, in one word and one sentence."""
+"""Verdicts: the answer to whether a metric differs between two sets of sessions, and the reason in one sentence."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from clamp_analytics.analysis.metrics import Metric, Scale
 from clamp_analytics.analysis.options import MOST_SESSIONS
+from clamp_analytics.wording import p_value
 
 if TYPE_CHECKING:
     import polars as pl
 
 RANK_TEST_COST = math.pi / 3
-"""How many times the sessions of a t test a rank test needs on normal noise (its asymptotic relative efficiency).
+"""The factor of sessions that a rank test needs compared with a t test on normal noise (asymptotic efficiency).
 
 Source: Hodges and Lehmann, The Efficiency of Some Nonparametric Competitors of the t-Test, 1956,
 doi:10.1214/aoms/1177728261.
@@ -78,14 +79,14 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of a metric on two sides.
+    """The levels of a metric on two sides, and the result of the test that compared them.
 
     Attributes:
-        before: its level before or in the baseline, in its unit; nan where there is none.
-        after: its level after or in the candidate; nan where there is none.
+        before: the level before the change or of the baseline, in the unit of the metric; nan where there is none.
+        after: the level after the change or of the candidate; nan where there is none.
         adjusted_p: the corrected p-value; nan where nothing was tested.
-        sessions_before: sessions on the one side.
-        sessions_after: sessions on the other.
+        sessions_before: the number of sessions on the side of ``before``.
+        sessions_after: the number of sessions on the side of ``after``.
         autocorrelation: the lag-1 autocorrelation where it is too high to take sessions as independent; else None.
     """
 
@@ -104,11 +105,11 @@ def judge(metric: Metric, evidence: Evidence, *, alpha: float, floor: float, min
     least the floor. Where sessions are correlated it is at most a warning.
 
     Args:
-        metric: what was measured.
-        evidence: what is known of it.
-        alpha: the false discovery rate that is put up with.
+        metric: the metric.
+        evidence: the levels and the test result.
+        alpha: the false discovery rate.
         floor: the smallest effect that matters, in the terms of ``Metric.floor``.
-        min_sessions: the least number of sessions a side.
+        min_sessions: the least number of sessions per side.
     """
     fewest = min(evidence.sessions_before, evidence.sessions_after)
     if fewest < min_sessions:
@@ -117,11 +118,11 @@ def judge(metric: Metric, evidence: Evidence, *, alpha: float, floor: float, min
             f"{evidence.sessions_before} and {evidence.sessions_after} sessions, and it takes {min_sessions} a side",
         )
     if not evidence.adjusted_p <= alpha:
-        p = "no p-value" if math.isnan(evidence.adjusted_p) else f"corrected p {_p_text(evidence.adjusted_p)}"
-        # A reader who sees two distant levels must learn why they count for little.
+        p = "no p-value" if math.isnan(evidence.adjusted_p) else f"corrected p {p_value(evidence.adjusted_p)}"
+        # The reason must explain why two distant levels are not a change.
         correlated = "" if evidence.autocorrelation is None else f"; {_correlated(evidence.autocorrelation)}"
         return Judgement(Verdict.UNCHANGED, f"no shift beyond noise ({p}, limit {alpha:g}){correlated}")
-    shift = f"{_shift_text(metric, evidence)} (corrected p {_p_text(evidence.adjusted_p)})"
+    shift = f"{_shift_text(metric, evidence)} (corrected p {p_value(evidence.adjusted_p)})"
     # A score printed with six decimals and a floor of 0.01 must not disagree about a hundredth.
     if metric.size(evidence.before, evidence.after) < floor * (1 - 1e-9):
         return Judgement(Verdict.UNCHANGED, f"{shift}, below the floor of {floor_text(metric, floor)}")
@@ -145,10 +146,6 @@ def _correlated(autocorrelation: float) -> str:
     return f"neighbouring sessions are correlated ({autocorrelation:.2f})"
 
 
-def _p_text(p: float) -> str:
-    return "< 0.0001" if p < 0.0001 else f"{p:.2g}"
-
-
 def _shift_text(metric: Metric, evidence: Evidence) -> str:
     before, after = evidence.before, evidence.after
     unit = f" {metric.unit}" if metric.unit == "ms" else ""
@@ -159,12 +156,12 @@ def _shift_text(metric: Metric, evidence: Evidence) -> str:
 
 
 def floor_text(metric: Metric, floor: float) -> str:
-    """A floor as one reads it: a share of the value before in percent, else a difference."""
+    """The text of a floor: a share of the value before in percent, or a difference."""
     return f"{floor * 100:g} %" if metric.is_relative else f"{floor:g}"
 
 
 def smallest_step(metric: Metric, level: float, floor: float) -> float:
-    """The floor as a step on the metric's scale, from a level in its unit; the shorter of the steps up and down."""
+    """Convert a floor to a step on the metric's scale from a level in its unit; the shorter one of up and down."""
     import numpy as np
 
     if metric.scale is Scale.LOG:
@@ -172,25 +169,25 @@ def smallest_step(metric: Metric, level: float, floor: float) -> float:
     if metric.scale is Scale.IDENTITY:
         return floor
     ends = [end for end in (level - floor, level + floor) if 0 <= end <= 1]
-    places = metric.to_scale(np.array([level, *ends]))
-    return float(np.abs(places[1:] - places[0]).min()) if ends else math.pi / 2
+    scaled = metric.to_scale(np.array([level, *ends]))
+    return float(np.abs(scaled[1:] - scaled[0]).min()) if ends else math.pi / 2
 
 
 def needed_sessions(step: float, sd: float, *, alpha: float, min_sessions: int, power: float = 0.8) -> int:
-    """How many sessions, both sides together and equal, it takes to catch a step.
+    """The number of sessions, on both sides together, that are needed to detect a step.
 
-    From the sample size of a two-sided test of two means, 2 (z_(1 - alpha/2) + z_power)^2 (sd / step)^2 a side, times
-    what a rank test costs.
+    It is the sample size of a two-sided test of two means, 2 (z_(1 - alpha/2) + z_power)^2 (sd / step)^2 per side,
+    times ``RANK_TEST_COST``.
 
     Source: Noether, Sample Size Determination for Some Common Nonparametric Tests, 1987,
     doi:10.1080/01621459.1987.10478478.
 
     Args:
         step: the step on the metric's scale.
-        sd: the noise of a session on that scale.
-        alpha: the level that one test is made at.
-        min_sessions: the least number a side.
-        power: how often the step shall be caught.
+        sd: the standard deviation of the noise on that scale.
+        alpha: the significance level of one test.
+        min_sessions: the least number of sessions per side.
+        power: the probability of detecting the step.
     """
     z = -_NORMAL.inv_cdf(max(alpha, 1e-300) / 2) + _NORMAL.inv_cdf(power)
     ratio = z * sd / step if step > 0 else math.inf
