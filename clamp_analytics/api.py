@@ -22,6 +22,7 @@ from clamp_analytics.archive.ingest.options import DEFAULT_INGEST_OPTIONS, Inges
 from clamp_analytics.archive.tables import View
 from clamp_analytics.database import connect, library, run_query
 from clamp_analytics.database import named as named_query
+from clamp_analytics.database.limits import DEFAULT_TIMEOUT_SECONDS
 from clamp_analytics.errors import UsageError
 from clamp_analytics.reading import Counts, Telemetry
 from clamp_analytics.reading.export import ExportedFile
@@ -147,6 +148,8 @@ def query(
     *,
     named: str | None = None,
     params: Mapping[str, Any] | None = None,
+    memory_limit: str | None = None,
+    timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
 ) -> pl.DataFrame:
     """Run one SQL query over the tables ``sessions``, ``records``, ``violations`` and the views.
 
@@ -156,6 +159,9 @@ def query(
         sql: one statement that reads.
         named: instead of ``sql``, the name of a query of the SQL library.
         params: the values of the query's parameters by name.
+        memory_limit: memory that the query may use, such as ``2GB``; half of the machine's memory by default. A
+            connection has its own limit.
+        timeout_seconds: the time after which the query is stopped; None for no limit.
 
     Raises:
         QueryError: the statement is refused or fails.
@@ -169,9 +175,9 @@ def query(
         sql, values = named_query(named, **values)
     assert sql is not None
     if isinstance(source, (str, os.PathLike, Iterable, Telemetry)):
-        connection = connect(source)
+        connection = connect(source, memory_limit=memory_limit)
         try:
-            return run_query(connection, sql, values)
+            return run_query(connection, sql, values, timeout_seconds=timeout_seconds)
         finally:
             connection.close()
-    return run_query(source, sql, values)
+    return run_query(source, sql, values, timeout_seconds=timeout_seconds)

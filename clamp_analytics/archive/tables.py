@@ -13,7 +13,7 @@ from clamp_analytics import __version__
 from clamp_analytics.archive.paths import temporary_path, wal_path
 from clamp_analytics.atomic_files import display_name, make_folder
 from clamp_analytics.errors import OutputError
-from clamp_analytics.reading.archive_connection import FORMAT, UPGRADE_HINT, VERSION, record_counts
+from clamp_analytics.reading.archive_connection import FORMAT, UPGRADE_HINT, VERSION, check_path, record_counts
 from clamp_analytics.schema import ddl
 from clamp_analytics.wording import os_error_reason, sql_name, sql_string
 
@@ -174,6 +174,7 @@ def write_empty_archive(path: Path, views: Sequence[View]) -> None:
     """
     import duckdb
 
+    check_path(path, OutputError)
     try:
         connection = duckdb.connect(str(path), config={"default_block_size": BLOCK_BYTES})
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -70,10 +72,21 @@ def sql(
         bool,
         typer.Option("--allow-external", help="Let the SQL reach files, network, extensions and settings."),
     ] = False,
+    memory_limit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="Memory that the query may use, for example 2GB. [default: half of the machine's memory]",
+            show_default=False,
+        ),
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(min=0.001, max=1e9, metavar="SECONDS", help="Time after which the query is stopped.")
+    ] = 600.0,
     no_recursive: options.NoRecursive = False,
     jobs: options.Jobs = None,
 ) -> None:
-    """Ask in SQL.
+    """Run SQL queries.
 
     The tables are sessions, records and violations; --list names the views and queries that come with them. The
     SQL can only read them, unless --allow-external is given.
@@ -81,6 +94,8 @@ def sql(
     if listing:
         put(_listing(output_format, limit), output)
         return
+    # Ends the command as an exception does, so that temporary files are removed.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     from clamp_analytics.database import open_database, run_query
     from clamp_analytics.reading import Reader
 
@@ -93,8 +108,9 @@ def sql(
         stores = [*found.exports, *found.archives]
         stay = not found.files and (not found.archives or len(stores) == 1)
         tables = stores if stay else Reader(**given, session_ids=True).collect()
-        database = open_database(tables, jobs=jobs, allow_external=allow_external)
-    put(_rendered(run_query(database.connection, text, params), output_format, limit), output)
+        database = open_database(tables, jobs=jobs, allow_external=allow_external, memory_limit=memory_limit)
+    found_rows = run_query(database.connection, text, params, timeout_seconds=timeout)
+    put(_rendered(found_rows, output_format, limit), output)
     tell(f"files: {database.counts}")
 
 

@@ -1,45 +1,51 @@
-"""The DuckDB connection: the three tables, the views of the library, and the lock on everything else."""
+"""``connect``: a DuckDB connection with the three tables and the views, locked against everything else."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clamp_analytics.database.library import library
-from clamp_analytics.errors import OutputError, UsageError
+from clamp_analytics.database.limits import (
+    SpillFolder,
+    default_memory_limit,
+    size_in_bytes,
+)
+from clamp_analytics.errors import UsageError
 from clamp_analytics.reading import Counts, Reader, Telemetry
-from clamp_analytics.reading.archive_connection import attach_archive
+from clamp_analytics.reading.archive_connection import attach_archive, damage_as_source_error
 from clamp_analytics.reading.executors import checked_jobs
 from clamp_analytics.reading.export import read_manifest
 from clamp_analytics.reading.reader import Progress, Sources
 from clamp_analytics.schema import TABLES, Table, arrow_schema, ddl, meaning
 from clamp_analytics.sources import MANIFEST, is_database
+from clamp_analytics.wording import sql_name, sql_string
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow.dataset
 
 LOCK = ("SET enable_external_access = false", "SET lock_configuration = true")
-"""No file, network or extension from here on, and no setting that could bring them back."""
+"""Statements that forbid files, network and extensions, and the settings that would allow them again."""
 
+
+ARCHIVE = "archive"
+"""The name under which an archive is attached."""
 
 _COUNTS = "SELECT count(*) FILTER (WHERE status = 'loaded'), count(*) FILTER (WHERE status <> 'loaded') FROM sessions"
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """An open database, with what was counted when it was filled.
+    """An open database, and the counts of the files that its tables come from.
 
     Attributes:
         connection: the connection.
         counts: files seen, loaded, rejected and skipped.
-        directory: the absolute folder that all sources have in common; of several exports, of themselves.
+        directory: the absolute folder that all sources have in common; for several exports, that of the exports.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -54,26 +60,28 @@ def connect(
     recursive: bool = True,
     session_ids: bool = True,
     allow_external: bool = False,
+    memory_limit: str | None = None,
     progress: Progress | None = None,
 ) -> duckdb.DuckDBPyConnection:
-    """Telemetry as a DuckDB connection with the tables ``sessions``, ``records``, ``violations`` and the views.
+    """Open a DuckDB connection with the tables ``sessions``, ``records``, ``violations`` and the views.
 
-    Session files are read into memory. Parquet exports alone, and an archive alone, are left where they are and read
-    by each query, as far as it needs them; nobody can ingest into the archive while the connection is open. The
+    Session files are read into memory. If all sources are Parquet exports, or the only source is an archive, each
+    query reads the rows that it needs from them; nobody can ingest into the archive while the connection is open. The
     session's time zone is UTC.
 
     Args:
-        sources: session files, folders, globs, ``-``, exports or archives; or telemetry that is loaded already.
+        sources: session files, folders, globs, ``-``, exports or archives; or loaded telemetry.
         jobs: how many batches are read, and threads of DuckDB run, at once; the usable cores by default.
-        recursive: whether folders are searched below, too.
+        recursive: whether subfolders are searched, too.
         session_ids: whether to hash each file for its ``session_id``.
-        allow_external: whether the SQL may reach files, network, extensions and settings, and may write.
-        progress: is told how far reading has come.
+        allow_external: whether the SQL may access files, network, extensions and settings, and may write.
+        memory_limit: memory that queries may use, such as ``2GB``; half of the machine's memory by default.
+        progress: called with the number of files read and of all files.
 
     Raises:
         SourceError: a source does not exist or an export is damaged.
-        UsageError: ``jobs`` is below 1, or the telemetry lacks columns.
-        OutputError: there is no place for temporary files.
+        UsageError: ``jobs`` is below 1, the memory limit is not a size, or the telemetry lacks columns.
+        OutputError: no temporary files can be written.
     """
     return open_database(
         sources,
@@ -81,6 +89,7 @@ def connect(
         recursive=recursive,
         session_ids=session_ids,
         allow_external=allow_external,
+        memory_limit=memory_limit,
         progress=progress,
     ).connection
 
@@ -92,10 +101,12 @@ def open_database(
     recursive: bool = True,
     session_ids: bool = True,
     allow_external: bool = False,
+    memory_limit: str | None = None,
     progress: Progress | None = None,
 ) -> Database:
-    """Like ``connect``, and tells what was counted. Args and errors are those of ``connect``."""
+    """Like ``connect``, and return the counts of files, too. Arguments and errors are those of ``connect``."""
     threads = checked_jobs(jobs)
+    memory_bytes = default_memory_limit() if memory_limit is None else size_in_bytes(memory_limit)
     telemetry: Telemetry | None = None
     exports: list[str] = []
     archive: str | None = None
@@ -108,14 +119,14 @@ def open_database(
         if not exports and archive is None:
             reader = Reader(given, recursive=recursive, jobs=jobs, session_ids=session_ids, progress=progress)
             telemetry = reader.collect()
-    connection = _new_connection(threads, allow_external=allow_external)
+    connection = _new_connection(threads, memory_bytes, allow_external=allow_external)
     if telemetry is not None:
-        _store(connection, telemetry)
+        _insert(connection, telemetry)
         counts, directory = telemetry.counts, telemetry.directory
     elif archive is not None:
         counts, directory = _attach_archive(connection, archive)
     else:
-        counts, directory = _attach(connection, exports)
+        counts, directory = _register_exports(connection, exports)
     for query in library().values():
         if query.kind == "view":
             connection.execute(f"CREATE VIEW {query.name} AS {query.sql}")
@@ -126,44 +137,37 @@ def open_database(
     return Database(connection, counts, directory)
 
 
-def _new_connection(threads: int, *, allow_external: bool) -> duckdb.DuckDBPyConnection:
+def _new_connection(threads: int, memory_bytes: int, *, allow_external: bool) -> duckdb.DuckDBPyConnection:
     import duckdb
 
-    try:
-        # Private to the user, because rows of a large query are written to it; DuckDB's own place is the folder one
-        # is in.
-        spill = tempfile.mkdtemp(prefix="clamp-analytics-")
-    except OSError as error:
-        raise OutputError(
-            f"there is no place for temporary files: {error.strerror}",
-            where=tempfile.gettempdir(),
-            hint="set TMPDIR to a folder that can be written",
-        ) from error
+    # By default DuckDB would write rows of a large query into the current folder.
+    spill_folder = SpillFolder()
     connection = duckdb.connect(
         ":memory:",
         config={
             "threads": threads,
-            "temp_directory": spill,
-            # A table name must never become a variable of the Python code around.
+            "memory_limit": f"{memory_bytes}B",
+            "temp_directory": spill_folder.path,
+            # A table name must never refer to a variable of the Python code.
             "python_enable_replacements": False,
             "autoinstall_known_extensions": allow_external,
             "autoload_known_extensions": allow_external,
             "allow_community_extensions": allow_external,
         },
     )
-    weakref.finalize(connection, shutil.rmtree, spill, ignore_errors=True)
+    spill_folder.remove_after(connection)
     connection.execute("SET TimeZone = 'UTC'")
     return connection
 
 
 def _only_exports(given: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """The exports by name, where the sources are nothing else."""
+    """The folders of exports, if all sources are exports; else none."""
     folders = {os.fspath(source) for source in given}
     return sorted(folders) if all(Path(folder, MANIFEST).is_file() for folder in folders) else []
 
 
-def _store(connection: duckdb.DuckDBPyConnection, telemetry: Telemetry) -> None:
-    """Copy frames into tables of the declared types."""
+def _insert(connection: duckdb.DuckDBPyConnection, telemetry: Telemetry) -> None:
+    """Insert the rows of the frames into tables."""
     connection.execute(ddl())
     for table in TABLES.values():
         frame = getattr(telemetry, table.name)
@@ -177,11 +181,11 @@ def _store(connection: duckdb.DuckDBPyConnection, telemetry: Telemetry) -> None:
         connection.unregister("incoming")
 
 
-def _attach(connection: duckdb.DuckDBPyConnection, exports: list[str]) -> tuple[Counts, str]:
-    """Make the tables views of the exports' files.
+def _register_exports(connection: duckdb.DuckDBPyConnection, exports: list[str]) -> tuple[Counts, str]:
+    """Register the files of exports as the three tables.
 
-    They go through Arrow and not through DuckDB's own Parquet reader, because that needs the right to open the files
-    for as long as the connection lives, and the SQL would have the right, too.
+    Arrow reads the files, because DuckDB's Parquet reader needs permission to open files while the connection is
+    open, and the SQL would have the same permission.
     """
     manifests = [(folder, read_manifest(folder)) for folder in exports]
     for table in TABLES.values():
@@ -201,18 +205,20 @@ def _attach(connection: duckdb.DuckDBPyConnection, exports: list[str]) -> tuple[
 
 
 def _only_archive(given: list[str | os.PathLike[str]]) -> str | None:
-    """The archive, where it is the only source."""
+    """The path of the archive, if it is the only source; else None."""
     path = os.fspath(given[0]) if len(given) == 1 else ""
     return path if Path(path).is_file() and is_database(path) else None
 
 
 def _attach_archive(connection: duckdb.DuckDBPyConnection, path: str) -> tuple[Counts, str]:
-    """Make the tables views of an archive's, which stays where it is and cannot be written to."""
-    state = attach_archive(connection, path, "archive")
-    for table in TABLES.values():
-        connection.execute(f"CREATE VIEW {table.name} AS SELECT * FROM archive.{table.name}")
-        _comment(connection, table.name, table.meaning, ((column.name, meaning(column)) for column in table.columns))
-    loaded, rejected = connection.execute(_COUNTS).fetchall()[0]
+    """Attach an archive read-only, with a view for each of the three tables."""
+    state = attach_archive(connection, path, ARCHIVE)
+    with damage_as_source_error(path):
+        for table in TABLES.values():
+            connection.execute(f"CREATE VIEW {table.name} AS SELECT * FROM {ARCHIVE}.{table.name}")
+            columns = ((column.name, meaning(column)) for column in table.columns)
+            _comment(connection, table.name, table.meaning, columns)
+        loaded, rejected = connection.execute(_COUNTS).fetchall()[0]
     return Counts(loaded, rejected, sum(state.skipped.values())), state.source_directory or str(Path(path).parent)
 
 
@@ -227,10 +233,6 @@ def _dataset(table: Table, paths: list[str]) -> pyarrow.dataset.Dataset | Any:
 def _comment(
     connection: duckdb.DuckDBPyConnection, view: str, sentence: str, columns: Iterable[tuple[str, str]]
 ) -> None:
-    connection.execute(f"COMMENT ON VIEW {view} IS {_literal(sentence)}")
+    connection.execute(f"COMMENT ON VIEW {view} IS {sql_string(sentence)}")
     for name, text in columns:
-        connection.execute(f'COMMENT ON COLUMN {view}."{name}" IS {_literal(text)}')
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+        connection.execute(f"COMMENT ON COLUMN {view}.{sql_name(name)} IS {sql_string(text)}")

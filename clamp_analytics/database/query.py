@@ -1,18 +1,24 @@
-"""One way to run SQL: what may be run, the result as a frame, the failure as a ``QueryError``."""
+"""``run_query``: run one SQL statement within limits, and return its result as a frame."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from clamp_analytics.atomic_files import display_name
+from clamp_analytics.database.connection import ARCHIVE
+from clamp_analytics.database.limits import DEFAULT_TIMEOUT_SECONDS, run_interruptible, size_in_bytes
 from clamp_analytics.database.messages import ALLOWED, EXTERNAL, query_error
-from clamp_analytics.errors import QueryError
+from clamp_analytics.errors import QueryError, SourceError
+from clamp_analytics.reading.archive_connection import CHECK_HINT, first_line
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 _EXPLAIN = re.compile(
     r"(?:\s|--[^\n]*\n|/\*.*?\*/)*explain\b(?:\s+analyze\b)?(?:\s*\([^)]*\)(?=\s*\w))?", re.IGNORECASE | re.DOTALL
@@ -26,13 +32,25 @@ _PLAIN = frozenset(
         *("date", "time", "timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns", "timestamp with time zone"),
     }
 )
-"""DuckDB's types that Polars takes over as they are; a list, array or struct of them is one, too."""
+"""DuckDB's types that Polars has, too; so are lists, arrays and structs of them."""
 
 _NESTED = frozenset({"list", "array", "struct"})
 
 
+_CONNECTION_STATE = """
+SELECT
+    current_setting('enable_external_access'),
+    current_setting('memory_limit'),
+    (SELECT path FROM duckdb_databases() WHERE database_name = ?)
+"""
+
+
 def run_query(
-    connection: duckdb.DuckDBPyConnection, sql: str, params: Mapping[str, Any] | Sequence[Any] | None = None
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    params: Mapping[str, Any] | Sequence[Any] | None = None,
+    *,
+    timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
 ) -> pl.DataFrame:
     """Run one statement.
 
@@ -40,40 +58,80 @@ def run_query(
     A connection runs one query at a time.
 
     Args:
-        connection: what ``connect`` gave.
+        connection: a connection that ``connect`` returned.
         sql: the statement; with ``allow_external`` it may be several, of which the last gives the result.
         params: values for ``$name`` by name, or for ``?`` in order.
+        timeout_seconds: the time after which the query is stopped; None for no limit.
 
     Returns:
         The result. Integers of up to 128 bits are exact. A type that frames do not have (interval, map, union, bit)
-        is its text. A column name that stands twice gets a number.
+        is its text. A repeated column name gets a number.
 
     Raises:
-        QueryError: the statement is refused or fails.
+        QueryError: the statement is refused or fails, takes too long, or its result is larger than the memory limit.
+        SourceError: the archive that it reads is damaged.
     """
     import duckdb
 
     _require_unicode(sql, params)
-    locked = True
+    allows_external, memory_limit, archive = connection.execute(_CONNECTION_STATE, [ARCHIVE]).fetchall()[0]
+    locked = not allows_external
     try:
-        locked = connection.execute("SELECT current_setting('enable_external_access')").fetchall() == [(False,)]
         if locked:
             _check(connection, sql)
             connection.execute("BEGIN TRANSACTION READ ONLY")
         try:
-            relation = connection.sql(sql, params=params or None)
-            # DuckDB gives no relation for a statement without a result.
-            return pl.DataFrame() if relation is None else _frame(relation)
+            return run_interruptible(
+                connection, lambda: _result(connection, sql, params, size_in_bytes(memory_limit)), timeout_seconds
+            )
         finally:
             if locked:
-                connection.rollback()
+                _end_transaction(connection)
+    except TimeoutError as error:
+        what = f"the query was stopped after {timeout_seconds:g} seconds"
+        raise QueryError(what, hint="select fewer rows, or allow more time") from error
+    except duckdb.OutOfMemoryException as error:
+        what = f"the query needs more memory or disk space than it may use: {first_line(error)}"
+        raise QueryError(what, hint="select fewer rows or columns, or allow more memory") from error
     except duckdb.Error as error:
-        placed = _placed(connection, sql, params, error) if locked else error
-        raise query_error(placed, connection) from error
+        # With access to files, the error may concern any of them.
+        if locked and archive is not None and _is_damage(error):
+            what = f"the archive cannot be read: {first_line(error)}"
+            raise SourceError(what, where=display_name(archive), hint=CHECK_HINT) from error
+        located = _with_location(connection, sql, params, error) if locked else error
+        raise query_error(located, connection) from error
+
+
+def _result(
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    params: Mapping[str, Any] | Sequence[Any] | None,
+    memory_limit: int,
+) -> pl.DataFrame:
+    relation = connection.sql(sql, params=params or None)
+    # DuckDB returns no relation for a statement without a result.
+    return pl.DataFrame() if relation is None else _frame(relation, memory_limit)
+
+
+def _is_damage(error: duckdb.Error) -> bool:
+    """Whether an error is about the file of a database. A wrong checksum has no class of its own."""
+    import duckdb
+
+    kinds = (duckdb.IOException, duckdb.SerializationException, duckdb.InternalException, duckdb.FatalException)
+    return isinstance(error, kinds) or type(error) is duckdb.Error
+
+
+def _end_transaction(connection: duckdb.DuckDBPyConnection) -> None:
+    import duckdb
+
+    # A damaged archive may make DuckDB invalidate the whole database, which then has no transaction to end. The error
+    # of the query says so.
+    with suppress(duckdb.FatalException, duckdb.TransactionException):
+        connection.rollback()
 
 
 def _require_unicode(sql: str, params: Mapping[str, Any] | Sequence[Any] | None) -> None:
-    """Refuse text that cannot be UTF-8, as a command line with stray bytes gives it."""
+    """Refuse text that cannot be encoded as UTF-8, such as invalid bytes on a command line."""
     values = list(params.values() if isinstance(params, Mapping) else params or ())
     for text in (sql, *(value for value in values if isinstance(value, str))):
         try:
@@ -84,16 +142,16 @@ def _require_unicode(sql: str, params: Mapping[str, Any] | Sequence[Any] | None)
             ) from error
 
 
-def _placed(
+def _with_location(
     connection: duckdb.DuckDBPyConnection,
     sql: str,
     params: Mapping[str, Any] | Sequence[Any] | None,
     error: duckdb.Error,
 ) -> duckdb.Error:
-    """The same error with its place in the text, which DuckDB leaves out where it makes a relation."""
+    """The same error with its line in the SQL, which DuckDB leaves out when it creates a relation."""
     import duckdb
 
-    # Both arise before anything runs, so the statement fails again at once.
+    # These two errors occur before the query runs, so that repeating it is cheap.
     if not isinstance(error, (duckdb.BinderException, duckdb.CatalogException)):
         return error
     try:
@@ -107,7 +165,7 @@ def _placed(
 
 
 def _check(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Refuse what does more than read."""
+    """Refuse a statement that does more than read."""
     statements = connection.extract_statements(sql)
     if not statements:
         raise QueryError("there is no statement in the query", hint="for example SELECT * FROM records LIMIT 10")
@@ -115,7 +173,7 @@ def _check(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         raise QueryError(f"there are {len(statements)} statements in the query", hint="run them one at a time")
     kind = _kind(statements[0])
     if kind == "EXPLAIN":
-        kind = _explained(connection, statements[0].query)
+        kind = _explained_kind(connection, statements[0].query)
     if kind == "MULTI":
         raise QueryError(
             "a PIVOT that looks for its own columns is refused, because it makes a type for them",
@@ -129,11 +187,11 @@ def _kind(statement: duckdb.Statement) -> str:
     try:
         return str(statement.type.name)
     except ValueError:
-        # DuckDB's parser knows kinds that its Python side has no name for.
+        # DuckDB's parser knows kinds of statements for which its Python package has no name.
         return "other"
 
 
-def _explained(connection: duckdb.DuckDBPyConnection, text: str) -> str:
+def _explained_kind(connection: duckdb.DuckDBPyConnection, text: str) -> str:
     """The kind of the statement that EXPLAIN explains: EXPLAIN ANALYZE runs it."""
     import duckdb
 
@@ -145,19 +203,40 @@ def _explained(connection: duckdb.DuckDBPyConnection, text: str) -> str:
     return _kind(inner[0]) if len(inner) == 1 else "EXPLAIN"
 
 
-def _frame(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
+def _frame(relation: duckdb.DuckDBPyRelation, memory_limit: int) -> pl.DataFrame:
     names = _unique(relation.columns)
     types = relation.types
     if not all(map(_is_plain, types)):
         columns = [f"#{at}" if _is_plain(kind) else f"CAST(#{at} AS VARCHAR)" for at, kind in enumerate(types, 1)]
         relation = relation.project(", ".join(columns))
-    table = relation.to_arrow_table().rename_columns(names)
-    frame = pl.DataFrame(table)
+    frame = pl.DataFrame(_fetch(relation, memory_limit).rename_columns(names))
     frame = frame.with_columns(
         pl.col(name).cast(kind) for name, given in frame.schema.items() if (kind := _exact(given)) != given
     )
     wide = [name for name, kind in zip(names, types, strict=True) if kind.id == "uhugeint"]
     return frame.with_columns(pl.col(name).cast(pl.UInt128) for name in wide)
+
+
+def _fetch(relation: duckdb.DuckDBPyRelation, memory_limit: int) -> pa.Table:
+    """All rows of a result; DuckDB does not count them as memory that the query uses.
+
+    Raises:
+        QueryError: they need more memory than the limit.
+    """
+    import pyarrow as pa
+
+    batches = []
+    size = 0
+    with pa.RecordBatchReader.from_stream(relation) as reader:
+        for batch in reader:
+            size += batch.nbytes
+            if size > memory_limit:
+                raise QueryError(
+                    f"the result is larger than the memory limit of {memory_limit:,} bytes",
+                    hint="select fewer rows or columns, or allow more memory",
+                )
+            batches.append(batch)
+        return pa.Table.from_batches(batches, reader.schema)
 
 
 def _is_plain(kind: Any) -> bool:
@@ -168,7 +247,7 @@ def _is_plain(kind: Any) -> bool:
 
 
 def _unique(names: Sequence[str]) -> list[str]:
-    """The names, each but once: a frame cannot have two columns of one name."""
+    """The names with a number after repeated ones, because the columns of a frame have unique names."""
     taken = set(names)
     seen: set[str] = set()
     unique = []
@@ -182,7 +261,7 @@ def _unique(names: Sequence[str]) -> list[str]:
 
 
 def _exact(kind: pl.DataType) -> pl.DataType:
-    """The type to give a column: Arrow has no integer of 128 bits, so DuckDB's come as decimals without a fraction."""
+    """The exact type of a column: Arrow has no 128-bit integer, so DuckDB's arrive as decimals without a fraction."""
     if isinstance(kind, pl.Decimal) and kind.scale == 0:
         return pl.Int128()
     if isinstance(kind, (pl.Categorical, pl.Enum)):

@@ -82,6 +82,7 @@ def open_database_file(
     import duckdb
 
     kind = SourceError if read_only else OutputError
+    check_path(path, kind)
     if not _is_database(path):
         # DuckDB would choose a reader by the ending, and report something unrelated.
         raise kind(
@@ -99,6 +100,18 @@ def open_database_file(
     )
     connection.execute("SET TimeZone = 'UTC'")
     return connection
+
+
+def check_path(path: str | os.PathLike[str], kind: type[ClampError]) -> None:
+    """Raise an error of a kind where DuckDB cannot open a path, because it is not UTF-8."""
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError as error:
+        raise kind(
+            "DuckDB cannot open an archive whose path is not valid UTF-8",
+            where=display_name(os.fspath(path)),
+            hint="rename the file or its folder",
+        ) from error
 
 
 def _is_database(path: str | os.PathLike[str]) -> bool:

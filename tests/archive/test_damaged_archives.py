@@ -284,3 +284,39 @@ def test_an_archive_with_missing_rows_is_not_written_to(tmp_path, archive):
     with pytest.raises(SourceError, match="records has 0 rows"):
         ingest(heap, archive)
     assert archive.read_bytes() == before
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), 0.0, -1.0, 1e300])
+def test_a_quiet_time_that_is_not_a_number_of_seconds_is_refused(tmp_path, archive, seconds):
+    with pytest.raises(UsageError, match="is not a number of seconds"):
+        follow([str(tmp_path)], archive, threading.Event(), quiet_seconds=seconds)
+
+
+NOT_UTF8 = os.fsdecode(b"\xff.duckdb")
+
+
+@pytest.mark.parametrize("name", [NOT_UTF8, "x" * 300 + ".duckdb"], ids=["not UTF-8", "too long"])
+@pytest.mark.parametrize("act", [info, check, compact, upgrade, load], ids=lambda act: act.__name__)
+def test_a_path_that_cannot_be_opened_is_an_error_with_a_sentence(tmp_path, archive, name, act):
+    ingest(write(tmp_path / "heap", {"a.json": numbered(1)}), archive)
+    if name is NOT_UTF8:
+        os.rename(archive, tmp_path / name)
+
+    with pytest.raises(ClampError):
+        act(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", [NOT_UTF8, "x" * 300 + ".duckdb"], ids=["not UTF-8", "too long"])
+def test_an_archive_with_an_impossible_path_is_refused(tmp_path, name):
+    heap = write(tmp_path / "heap", {"a.json": numbered(1)})
+
+    with pytest.raises(ClampError):
+        ingest(heap, tmp_path / name)
+
+
+def test_session_files_in_folders_that_are_not_utf8_are_ingested(tmp_path, archive):
+    folder = write(tmp_path / os.fsdecode(b"caf\xe9"), {"a.json": numbered(1)})
+
+    done = ingest(folder, archive)
+
+    assert (counts(done), load(archive).counts.loaded) == ((1, 0, 0, 0), 1)
