@@ -38,9 +38,9 @@ class Scope(StrEnum):
     """What one violation row of a rule stands for."""
 
     RECORD = "record"
-    """One row a record at fault."""
+    """One row per record at fault."""
     FILE = "file"
-    """One row a file, with the number of occurrences in it."""
+    """One row per file, with the number of occurrences in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "container-refused",
         _ERROR,
-        "The container, or this member of it, is made in a way that is never read.",
+        "The container, or this member of it, has a structure that is refused.",
         scope=Scope.FILE,
     ),
     Rule("container-limit", _ERROR, "The container holds more than the limits allow.", scope=Scope.FILE),
@@ -110,12 +110,12 @@ RULES: tuple[Rule, ...] = (
     Rule("not-utf8", _ERROR, "The text is not valid UTF-8 or holds half of a surrogate pair."),
     Rule("too-deep", _ERROR, "The JSON is nested too deeply to follow.", scope=Scope.FILE),
     Rule("too-many-keys", _ERROR, "An object has more keys than are read.", scope=Scope.FILE),
-    Rule("not-a-session", _ERROR, "The document is JSON but no Clamp session.", scope=Scope.FILE),
+    Rule("not-a-session", _ERROR, "The document is JSON but not a Clamp session.", scope=Scope.FILE),
     Rule("record-not-object", _ERROR, "An entry of `records` is not an object."),
     Rule("missing-field", _ERROR, "A field that the specification requires is missing."),
     Rule("wrong-type", _ERROR, "A field holds a value of the wrong type."),
-    Rule("duplicate-key", _ERROR, "One key stands twice in an object."),
-    Rule("seed-range", _ERROR, "The seed is no integer from 0 to 2^64-1.", ("seed",)),
+    Rule("duplicate-key", _ERROR, "A key occurs twice in an object."),
+    Rule("seed-range", _ERROR, "The seed is not an integer from 0 to 2^64-1.", ("seed",)),
     Rule("score-range", _ERROR, "The stability score lies outside [0, 1].", ("stability_score",)),
     Rule("not-finite", _ERROR, "The number is too large for a 64-bit float."),
     Rule("byte-order-mark", _WARNING, "The file begins with a byte order mark.", scope=Scope.FILE),
@@ -130,7 +130,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "seed-reused",
         _WARNING,
-        "The seed stands twice in its session.",
+        "The seed occurs twice in its session.",
         ("seed",),
         expression=_reused,
         suspicion=lambda field: pl.col(field).n_unique() < pl.len(),
@@ -146,7 +146,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "timestamp-unreadable",
         _WARNING,
-        "The timestamp is no ISO 8601 date and time.",
+        "The timestamp is not an ISO 8601 date and time.",
         _STAMPS,
         expression=_unreadable,
         suspicion=lambda field: pl.col(field).null_count() > 0,

@@ -39,7 +39,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JsonField:
-    """How a column stands in a session file.
+    """The JSON field that a column is read from.
 
     Attributes:
         keys: the JSON names, the preferred one first.
@@ -91,9 +91,7 @@ class Table:
 _STRING, _FLOAT64, _TIMESTAMP = ColumnType.STRING, ColumnType.FLOAT64, ColumnType.TIMESTAMP
 _UINT32, _UINT64 = ColumnType.UINT32, ColumnType.UINT64
 
-_SESSION_ID = Column(
-    "session_id", _STRING, "SHA-256 of the file's bytes in hexadecimal; null where it was not asked for."
-)
+_SESSION_ID = Column("session_id", _STRING, "SHA-256 of the file's bytes in hexadecimal; null if it was not requested.")
 _SOURCE = Column("source", _STRING, "Path of the session file as it was found.", nullable=False)
 _BACKEND = JsonField(("backend",), "string", required=False, nullable=True, deprecated=True)
 _DEVICE = JsonField(("deviceName", "device_name"), "string", required=False, nullable=True, deprecated=True)
@@ -101,12 +99,12 @@ _SCORE = JsonField(("stability_score",), "number", minimum=0, maximum=1)
 
 SESSIONS = Table(
     "sessions",
-    "One row a session file that was read, whether it could be used or not.",
+    "One row per session file that was read, whether it could be used or not.",
     (
         _SESSION_ID,
         _SOURCE,
         Column("size_bytes", _UINT64, "Size of the file.", unit="bytes"),
-        Column("status", _STRING, "`loaded`, or `rejected` where the file is no session.", nullable=False),
+        Column("status", _STRING, "`loaded`, or `rejected` if the file is not a session.", nullable=False),
         Column(
             "declared_stability_score",
             _FLOAT64,
@@ -122,17 +120,17 @@ SESSIONS = Table(
         Column("last_acquired_at", _TIMESTAMP, "Latest usable acquisition.", unit="UTC"),
         Column("backend", _STRING, "Legacy backend at the top level.", json=_BACKEND),
         Column("device_name", _STRING, "Legacy device name at the top level.", json=_DEVICE),
-        Column("extra", _STRING, "Unknown fields of the top level as a JSON object; null where none."),
+        Column("extra", _STRING, "Unknown fields of the top level as a JSON object; null if there are none."),
     ),
 )
 
 RECORDS = Table(
     "records",
-    "One row an anchor event.",
+    "One row per anchor event.",
     (
         _SESSION_ID,
         _SOURCE,
-        Column("record_index", _UINT32, "Position in the file's `records` array, from 0.", nullable=False),
+        Column("record_index", _UINT32, "Index in the file's `records` array, from 0.", nullable=False),
         Column(
             "context",
             _STRING,
@@ -181,23 +179,23 @@ RECORDS = Table(
         ),
         Column("backend", _STRING, "Legacy backend of the record.", json=_BACKEND),
         Column("device_name", _STRING, "Legacy device name of the record.", json=_DEVICE),
-        Column("extra", _STRING, "Unknown fields of the record as a JSON object; null where none."),
+        Column("extra", _STRING, "Unknown fields of the record as a JSON object; null if there are none."),
     ),
 )
 
 VIOLATIONS = Table(
     "violations",
-    "One row a fault: of a record, or of a whole file where its records share it.",
+    "One row per fault of a record, or per fault that the records of a file share.",
     (
         _SOURCE,
-        Column("record_index", _UINT32, "The record at fault; null where it is the file."),
+        Column("record_index", _UINT32, "Index of the record at fault; null for a fault of the whole file."),
         Column("rule", _STRING, "Id of the rule that was broken.", nullable=False),
         Column("severity", _STRING, "`error`, `warning` or `info`.", nullable=False),
-        Column("field", _STRING, "The JSON field at fault; null where it is none in particular."),
-        Column("value", _STRING, "What stood there, as it stood, cut to 200 characters."),
-        Column("count", _UINT32, "How many occurrences the row stands for.", nullable=False),
+        Column("field", _STRING, "The JSON field at fault; null if there is no single one."),
+        Column("value", _STRING, "The original text in the file, cut to 200 characters."),
+        Column("count", _UINT32, "Number of occurrences that the row represents.", nullable=False),
         Column("message", _STRING, "One sentence on the fault.", nullable=False),
-        Column("byte_offset", _UINT64, "Where in the file the fault is; null where unknown.", unit="bytes"),
+        Column("byte_offset", _UINT64, "Offset of the fault in the file; null if unknown.", unit="bytes"),
     ),
 )
 

@@ -10,7 +10,7 @@
 --   p99_ms: 99th percentile in milliseconds.
 --   max_ms: Longest duration in milliseconds.
 -- notes:
---   Anchors in flight are left out: the zero that a producer writes for them is no duration.
+--   Anchors in flight are left out: the zero that a producer writes for them is not a duration.
 
 WITH durations AS (
     SELECT

@@ -32,7 +32,7 @@ events AS (
     SELECT source, record_index, context, thread_id, end_us AS at_us, -1 AS step FROM held
 ),
 levels AS (
-    -- At one instant ends come before beginnings, and beginnings by their place in the file, which counts a pair once.
+    -- At one instant ends come before beginnings, and beginnings by their index in the file, which counts a pair once.
     SELECT
         *,
         sum(step) OVER (PARTITION BY source ORDER BY at_us, step, record_index ROWS UNBOUNDED PRECEDING)

@@ -1,4 +1,4 @@
--- Seeds that stand in more than one record, in whatever session, the most frequent first.
+-- Seeds that occur in more than one record, in any session, the most frequent first.
 --
 -- kind: view
 -- columns:

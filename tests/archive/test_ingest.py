@@ -270,7 +270,7 @@ def test_the_archive_carries_the_views_with_their_comments(heap, archive):
     assert rows(archive, "SELECT * FROM seeds") == [(1,)]
     assert rows(archive, "SELECT comment FROM duckdb_views() WHERE view_name = 'seeds'") == [("One row per seed.",)]
     assert rows(archive, "SELECT comment FROM duckdb_tables() WHERE table_name = 'records'") == [
-        ("One row an anchor event.",)
+        ("One row per anchor event.",)
     ]
 
 

@@ -12,7 +12,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 DEPRECATED = "The file uses fields that are deprecated."
 
-RANGE = "The seed is no integer from 0 to 2^64-1."
+RANGE = "The seed is not an integer from 0 to 2^64-1."
 
 # Two faults of one record rule in a file with an awkward name, a rejected file, standard input, and a whole file's row.
 FAULTS = [
