@@ -1,6 +1,6 @@
 """The functions of the public API that combine packages which do not import each other.
 
-``clamp_analytics`` hands out these names together with the analyses, ``load`` and ``connect``.
+``clamp_analytics`` exports them together with the analyses, ``load`` and ``connect``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The names that the package hands out."""
+"""The names that the package exports."""
 
 import inspect
 import subprocess

@@ -1,4 +1,4 @@
-"""The wheel: what is installed from it works away from any checkout."""
+"""The wheel: the package that is installed from it works without a checkout, and carries its types."""
 
 from __future__ import annotations
 

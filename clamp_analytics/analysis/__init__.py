@@ -1,1 +1,1 @@
-"""Analyses of telemetry: a source in, a result object out; nothing here prints or writes."""
+"""The analyses: each function reads a source and returns a result object, and none of them prints or writes files."""

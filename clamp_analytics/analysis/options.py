@@ -1,4 +1,4 @@
-"""The options of the analyses, with their defaults; importing them loads no engine, so that help stays quick."""
+"""The options of the analyses, with their defaults. Importing them loads no engine, so that ``--help`` stays fast."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Validation: every violation of the rules, and how bad they are."""
+"""Validation: the violations of the rules, and their number by severity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plot series over time from any source."""
+"""Plot the series of any source over time."""
 
 from __future__ import annotations
 
