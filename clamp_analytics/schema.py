@@ -121,6 +121,7 @@ SESSIONS = Table(
         Column("backend", _STRING, "Legacy backend at the top level.", json=_BACKEND),
         Column("device_name", _STRING, "Legacy device name at the top level.", json=_DEVICE),
         Column("extra", _STRING, "Unknown fields of the top level as a JSON object; null if there are none."),
+        Column("labels", _STRING, "Labels such as commit or build, as a JSON object of texts; null if there are none."),
     ),
 )
 

@@ -12,6 +12,7 @@ from clamp_analytics.archive.lock import writer_lock
 from clamp_analytics.archive.paths import existing_archive
 from clamp_analytics.archive.tables import CONTAINERS, FILES, FORGOTTEN, View, create_views
 from clamp_analytics.reading.archive_connection import VERSION, open_archive, record_counts
+from clamp_analytics.schema import SESSIONS
 from clamp_analytics.wording import sql_string
 
 if TYPE_CHECKING:
@@ -42,7 +43,14 @@ def _add_containers_and_forgotten(connection: duckdb.DuckDBPyConnection) -> None
     connection.execute(FORGOTTEN.ddl())
 
 
-STEPS: Mapping[int, Step] = {1: _add_containers_and_forgotten, 2: record_counts}
+def _add_labels(connection: duckdb.DuckDBPyConnection) -> None:
+    """From version 3 to 4: the labels of sessions, which are null for sessions that are there already."""
+    labels = next(column for column in SESSIONS.columns if column.name == "labels")
+    connection.execute("ALTER TABLE sessions ADD COLUMN labels VARCHAR")
+    connection.execute(f"COMMENT ON COLUMN sessions.labels IS {sql_string(labels.meaning)}")
+
+
+STEPS: Mapping[int, Step] = {1: _add_containers_and_forgotten, 2: record_counts, 3: _add_labels}
 """The function that upgrades each older version to the next one."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,10 @@ from clamp_analytics.database.limits import (
 )
 from clamp_analytics.errors import UsageError
 from clamp_analytics.reading import Counts, Reader, Telemetry
-from clamp_analytics.reading.archive_connection import attach_archive, damage_as_source_error
+from clamp_analytics.reading.archive_connection import attach_archive, damage_as_source_error, select_list
 from clamp_analytics.reading.executors import checked_jobs
 from clamp_analytics.reading.export import read_manifest
+from clamp_analytics.reading.labels import LabelRule, parse_label_rules, session_labels
 from clamp_analytics.reading.reader import Progress, Sources
 from clamp_analytics.schema import TABLES, Table, arrow_schema, ddl, meaning
 from clamp_analytics.sources import MANIFEST, is_database
@@ -62,12 +63,13 @@ def connect(
     allow_external: bool = False,
     memory_limit: str | None = None,
     progress: Progress | None = None,
+    labels: Iterable[str | LabelRule] = (),
 ) -> duckdb.DuckDBPyConnection:
-    """Open a DuckDB connection with the tables ``sessions``, ``records``, ``violations`` and the views.
+    r"""Open a DuckDB connection with the tables ``sessions``, ``records``, ``violations`` and the views.
 
     Session files are read into memory. If all sources are Parquet exports, or the only source is an archive, each
-    query reads the rows that it needs from them; nobody can ingest into the archive while the connection is open. The
-    session's time zone is UTC.
+    query reads the rows that it needs from them, unless rules for labels are given; nobody can ingest into the archive
+    while the connection is open. The session's time zone is UTC.
 
     Args:
         sources: session files, folders, globs, ``-``, exports or archives; or loaded telemetry.
@@ -77,10 +79,12 @@ def connect(
         allow_external: whether the SQL may access files, network, extensions and settings, and may write.
         memory_limit: memory that queries may use, such as ``2GB``; half of the machine's memory by default.
         progress: called with the number of files read and of all files.
+        labels: rules that give sessions labels, such as ``build=build-(\d+)``; see ``parse_label_rule``.
 
     Raises:
         SourceError: a source does not exist or an export is damaged.
-        UsageError: ``jobs`` is below 1, the memory limit is not a size, or the telemetry lacks columns.
+        UsageError: ``jobs`` is below 1, the memory limit is not a size, the telemetry lacks columns, or a label is
+            not given as NAME=RULE.
         OutputError: no temporary files can be written.
     """
     return open_database(
@@ -91,6 +95,7 @@ def connect(
         allow_external=allow_external,
         memory_limit=memory_limit,
         progress=progress,
+        labels=labels,
     ).connection
 
 
@@ -103,21 +108,26 @@ def open_database(
     allow_external: bool = False,
     memory_limit: str | None = None,
     progress: Progress | None = None,
+    labels: Iterable[str | LabelRule] = (),
 ) -> Database:
     """Like ``connect``, and return the counts of files, too. Arguments and errors are those of ``connect``."""
     threads = checked_jobs(jobs)
     memory_bytes = default_memory_limit() if memory_limit is None else size_in_bytes(memory_limit)
+    rules = parse_label_rules(labels)
     telemetry: Telemetry | None = None
     exports: list[str] = []
     archive: str | None = None
     if isinstance(sources, Telemetry):
-        telemetry = sources
+        sessions = sources.sessions.with_columns(session_labels(sources.sessions, rules)) if rules else sources.sessions
+        telemetry = replace(sources, sessions=sessions)
     else:
         given = [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)
-        exports = _only_exports(given)
-        archive = _only_archive(given)
+        if not rules:
+            exports, archive = _only_exports(given), _only_archive(given)
         if not exports and archive is None:
-            reader = Reader(given, recursive=recursive, jobs=jobs, session_ids=session_ids, progress=progress)
+            reader = Reader(
+                given, recursive=recursive, jobs=jobs, session_ids=session_ids, progress=progress, labels=rules
+            )
             telemetry = reader.collect()
     connection = _new_connection(threads, memory_bytes, allow_external=allow_external)
     if telemetry is not None:
@@ -215,7 +225,8 @@ def _attach_archive(connection: duckdb.DuckDBPyConnection, path: str) -> tuple[C
     state = attach_archive(connection, path, ARCHIVE)
     with damage_as_source_error(path):
         for table in TABLES.values():
-            connection.execute(f"CREATE VIEW {table.name} AS SELECT * FROM {ARCHIVE}.{table.name}")
+            names = select_list(table, table.names, state.version)
+            connection.execute(f"CREATE VIEW {table.name} AS SELECT {names} FROM {ARCHIVE}.{table.name}")
             columns = ((column.name, meaning(column)) for column in table.columns)
             _comment(connection, table.name, table.meaning, columns)
         loaded, rejected = connection.execute(_COUNTS).fetchall()[0]

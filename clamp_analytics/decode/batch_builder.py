@@ -16,8 +16,16 @@ from clamp_analytics.decode.columns import RecordColumns, has_column_fault
 from clamp_analytics.decode.fallback import examine
 from clamp_analytics.decode.json_scanner import Document, shorten
 from clamp_analytics.decode.options import DEFAULT_OPTIONS, DecodeOptions
-from clamp_analytics.decode.rows import Fault, FaultLog, SessionRow, device_name, json_object
-from clamp_analytics.decode.typed import RECORD_FIELDS, SESSION_FIELDS, DoubtfulError, Layout, Layouts, raw_fields
+from clamp_analytics.decode.rows import Fault, FaultLog, SessionRow, device_name
+from clamp_analytics.decode.typed import (
+    RECORD_FIELDS,
+    SESSION_FIELDS,
+    SESSION_FIELDS_WITH_LABELS,
+    DoubtfulError,
+    Layout,
+    Layouts,
+    raw_fields,
+)
 from clamp_analytics.moments import session_means
 from clamp_analytics.schema import RECORDS, SESSIONS, Status, polars_schema
 
@@ -204,10 +212,9 @@ def _fill_top(session: SessionRow, layout: Layout, document: Any, data: Document
     session.declared_stability_score = _given(score)
     session.backend = _given(document.backend)
     session.device_name = device_name(_given(document.deviceName), _given(document.device_name))
-    if layout.top_unknown:
-        session.extra = json_object(raw_fields(document, layout.top_unknown))
+    has_labels = bool(layout.top_unknown) and session.set_unknown(raw_fields(document, layout.top_unknown))
     is_set = tuple([value is not msgspec.UNSET for value in layout.top(document)])
-    session.shared = _shared_faults(layout, session.record_count, is_set)
+    session.shared = _shared_faults(layout, session.record_count, is_set, has_labels=has_labels)
 
 
 def _given(value: Any) -> Any:
@@ -215,12 +222,12 @@ def _given(value: Any) -> Any:
 
 
 @lru_cache(maxsize=1024)
-def _shared_faults(layout: Layout, records: int, is_set: tuple[bool, ...]) -> Sequence[Fault]:
+def _shared_faults(layout: Layout, records: int, is_set: tuple[bool, ...], *, has_labels: bool) -> Sequence[Fault]:
     """The faults about keys of a file with so many records; most files of a folder have the same."""
     keys = [*SESSION_FIELDS, *(key for _, key in layout.top_unknown)]
     counted = SessionRow("")
     counted.note_keys(layout.noted, RECORD_FIELDS, times=records)
-    counted.note_keys(compress(keys, is_set), SESSION_FIELDS)
+    counted.note_keys(compress(keys, is_set), SESSION_FIELDS_WITH_LABELS if has_labels else SESSION_FIELDS)
     return tuple(counted.shared_faults())
 
 

@@ -27,7 +27,13 @@ from clamp_analytics.decode.json_scanner import (
 )
 from clamp_analytics.decode.options import DecodeOptions
 from clamp_analytics.decode.rows import Fault, SessionRow, device_name, json_object
-from clamp_analytics.decode.typed import RECORD_FIELDS, SESSION_FIELDS, Layout, Layouts
+from clamp_analytics.decode.typed import (
+    RECORD_FIELDS,
+    SESSION_FIELDS,
+    SESSION_FIELDS_WITH_LABELS,
+    Layout,
+    Layouts,
+)
 from clamp_analytics.schema import RECORDS, SESSIONS, JsonField, Status, Table
 
 _NUMBER = re.compile(rb"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -114,10 +120,11 @@ def _examine(
         raise _RejectedError(_not_a_session(data, array.start, array.end, "`records` is not an array"))
     _check_density(scanner, array)
     examine_records(scanner, array.start, session, columns, layouts, options)
-    values, faults = _object(data, spans, SESSIONS, SESSION_FIELDS, start)
+    values, unknown, faults = _object(data, spans, SESSIONS, SESSION_FIELDS, start)
     for fault in faults:
         session.faults.add(fault)
-    session.note_keys(spans, SESSION_FIELDS)
+    has_labels = session.set_unknown(unknown)
+    session.note_keys(spans, SESSION_FIELDS_WITH_LABELS if has_labels else SESSION_FIELDS)
     for name, value in values.items():
         setattr(session, name, value)
 
@@ -175,11 +182,11 @@ def examine_records(
             session.faults.add(Fault("record-not-object", "records", value, byte_offset=begin, record_index=index))
             continue
         spans = _spans_by_key(scanner.members(begin), begin)
-        values, faults = _object(scanner.data, spans, RECORDS, RECORD_FIELDS, begin, index)
+        values, unknown, faults = _object(scanner.data, spans, RECORDS, RECORD_FIELDS, begin, index)
         for fault in faults:
             session.faults.add(fault)
         session.note_keys(spans, RECORD_FIELDS)
-        columns.append(values, index)
+        columns.append({**values, "extra": json_object(unknown)}, index)
         if not faults:
             layouts.remember(frozenset(spans), frozenset())
 
@@ -196,8 +203,8 @@ def _object(
     fields: Mapping[str, JsonField],
     start: int,
     record_index: int | None = None,
-) -> tuple[dict[str, Any], list[Fault]]:
-    """The columns of the object at ``start``, and its faults by field."""
+) -> tuple[dict[str, Any], dict[str, str], list[Fault]]:
+    """The columns of the object at ``start``, the JSON texts of its unknown fields, and its faults by field."""
     reader = _ObjectReader(data, spans, start, record_index)
     values: dict[str, Any] = {}
     for column in table.columns:
@@ -211,9 +218,9 @@ def _object(
                 reader.fault("device-name-conflict", other)
             value = device_name(value, second)
         values[column.name] = value
-    values["extra"] = reader.unknown(fields)
+    unknown = reader.unknown(fields)
     # Which faults of a rule have a row does not depend on the order in which fields are read.
-    return values, sorted(reader.faults, key=_field_of)
+    return values, unknown, sorted(reader.faults, key=_field_of)
 
 
 def _field_of(fault: Fault) -> str:
@@ -248,8 +255,8 @@ class _ObjectReader:
             self.fault(broken, key)
         return value
 
-    def unknown(self, fields: Mapping[str, JsonField]) -> str | None:
-        """The unknown fields as one JSON object."""
+    def unknown(self, fields: Mapping[str, JsonField]) -> dict[str, str]:
+        """The JSON text of each unknown field, by its key."""
         texts = {}
         for key, spans in self._spans.items():
             if key in fields or len(spans) > 1:
@@ -260,7 +267,7 @@ class _ObjectReader:
                 texts[key] = self._raw(spans[0]).decode()
             else:
                 self.fault("not-utf8", key)
-        return json_object(texts)
+        return texts
 
     def fault(self, rule: str, key: str) -> None:
         """Note what the only value of a key breaks."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from clamp_analytics.decode.labels import LABELS_FIELD, format_labels, parse_labels
 from clamp_analytics.decode.options import DEFAULT_OPTIONS
 from clamp_analytics.rules import RECORD_RULE_FIELDS
 from clamp_analytics.schema import JsonField, Status
@@ -88,6 +89,7 @@ class SessionRow:
     backend: str | None = None
     device_name: str | None = None
     extra: str | None = None
+    labels: str | None = None
     record_count: int = 0
     entry_count: int = 0
     faults: FaultLog = field(default_factory=FaultLog)
@@ -99,10 +101,23 @@ class SessionRow:
     def reject(self, fault: Fault) -> None:
         """Mark the file as rejected for one reason: nothing else that it says is believed."""
         self.status = Status.REJECTED
-        self.declared_stability_score = self.backend = self.device_name = self.extra = None
+        self.declared_stability_score = self.backend = self.device_name = self.extra = self.labels = None
         self.deprecated, self.unknown, self.unnamed = {}, {}, 0
         self.faults = FaultLog()
         self.faults.add(fault)
+
+    def set_unknown(self, members: Mapping[str, str]) -> bool:
+        """Set ``labels`` and ``extra`` from the JSON texts of the fields that the specification does not know.
+
+        Returns:
+            Whether one of the fields holds labels, which are not part of ``extra``.
+        """
+        labels = parse_labels(members[LABELS_FIELD]) if LABELS_FIELD in members else None
+        if labels is not None:
+            self.labels = format_labels(labels)
+            members = {key: text for key, text in members.items() if key != LABELS_FIELD}
+        self.extra = json_object(members)
+        return labels is not None
 
     def note_keys(self, keys: Iterable[str], known: Mapping[str, JsonField], times: int = 1) -> None:
         """Count the deprecated and unknown keys among the keys of ``times`` objects."""

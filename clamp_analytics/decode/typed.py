@@ -17,6 +17,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 
 from clamp_analytics.decode.json_scanner import Document, is_utf8, may_be_deep
+from clamp_analytics.decode.labels import LABELS, LABELS_FIELD
 from clamp_analytics.decode.options import DEFAULT_OPTIONS, DecodeOptions
 from clamp_analytics.decode.pieces import array_of, spans
 from clamp_analytics.schema import RECORDS, SESSIONS, JsonField, Table
@@ -34,6 +35,9 @@ RECORD_FIELDS = _known(RECORDS)
 
 SESSION_FIELDS = _known(SESSIONS)
 """The JSON fields of a session's top level but for `records`, by key."""
+
+SESSION_FIELDS_WITH_LABELS = {**SESSION_FIELDS, LABELS_FIELD: LABELS}
+"""The same for a session whose field `labels` holds labels; with another value it is an unknown field."""
 
 _KEYS_BOUND = 256
 """Keys that a layout may have; a document with more goes through the fallback."""

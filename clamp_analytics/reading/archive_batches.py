@@ -11,10 +11,14 @@ import polars as pl
 from clamp_analytics.atomic_files import display_name
 from clamp_analytics.batch import Batch
 from clamp_analytics.errors import SourceError
-from clamp_analytics.reading.archive_connection import CHECK_HINT, damage_as_source_error, open_archive
+from clamp_analytics.reading.archive_connection import (
+    CHECK_HINT,
+    damage_as_source_error,
+    open_archive,
+    select_list,
+)
 from clamp_analytics.reading.options import DEFAULT_OPTIONS, ReadingOptions
 from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, Table, empty_frame, polars_schema
-from clamp_analytics.wording import sql_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -36,11 +40,11 @@ def read_archive(
     Raises:
         SourceError: it is not an archive, is damaged, has a newer version, or another process writes to it.
     """
-    connection, _ = open_archive(path, wait_seconds=options.archive_wait_seconds)
+    connection, version = open_archive(path, wait_seconds=options.archive_wait_seconds)
     try:
         with damage_as_source_error(path):
             yield from _batches(
-                connection, [name for name in RECORDS.names if name in columns], options.archive_batch_rows
+                connection, version, [name for name in RECORDS.names if name in columns], options.archive_batch_rows
             )
     except _TablesDisagreeError as error:
         what = "the archive is damaged: its sessions do not match its records or violations"
@@ -53,12 +57,14 @@ class _TablesDisagreeError(Exception):
     """A table has fewer or more rows than the sessions say."""
 
 
-def _batches(connection: duckdb.DuckDBPyConnection, wanted: list[str], batch_rows: int) -> Iterator[Batch]:
+def _batches(
+    connection: duckdb.DuckDBPyConnection, version: int, wanted: list[str], batch_rows: int
+) -> Iterator[Batch]:
     """Read the three tables in parallel: all of them hold the sessions in the same order."""
-    records = _RowStream(connection, RECORDS, wanted or ["record_index"], batch_rows)
-    violations = _RowStream(connection, VIOLATIONS, VIOLATIONS.names, batch_rows)
+    records = _RowStream(connection, version, RECORDS, wanted or ["record_index"], batch_rows)
+    violations = _RowStream(connection, version, VIOLATIONS, VIOLATIONS.names, batch_rows)
     no_sessions, no_violations = empty_frame(SESSIONS), empty_frame(VIOLATIONS)
-    for sessions in _RowStream(connection, SESSIONS, SESSIONS.names, batch_rows).frames():
+    for sessions in _RowStream(connection, version, SESSIONS, SESSIONS.names, batch_rows).frames():
         for group in _groups(sessions, batch_rows):
             rows = int(group["record_count"].sum())
             faults = violations.take_sources(group["source"])
@@ -86,11 +92,16 @@ class _RowStream:
     """The rows of a table in the order in which they were inserted, read on demand."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, table: Table, columns: list[str], batch_rows: int
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        version: int,
+        table: Table,
+        columns: list[str],
+        batch_rows: int,
     ) -> None:
         schema = polars_schema(table)
         self._schema = pl.Schema({name: schema[name] for name in columns})
-        names = ", ".join(map(sql_name, columns))
+        names = select_list(table, columns, version)
         # Each stream has a cursor, because a connection has one result at a time.
         relation = connection.cursor().sql(f"SELECT {names} FROM {table.name}")
         # DuckDB 1.4 renamed the method.

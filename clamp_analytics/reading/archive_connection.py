@@ -10,7 +10,7 @@ import os
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from clamp_analytics.atomic_files import display_name
 from clamp_analytics.errors import ClampError, OutputError, SourceError
 from clamp_analytics.reading.options import DEFAULT_OPTIONS
-from clamp_analytics.schema import TABLES
+from clamp_analytics.schema import SESSIONS, TABLES, Table
 from clamp_analytics.sources import has_database_mark
-from clamp_analytics.wording import sql_string
+from clamp_analytics.wording import sql_name, sql_string
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,11 +29,14 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 FORMAT = "clamp-analytics-archive"
-VERSION = 3
+VERSION = 4
 """The version of the tables. Older archives can be read, and written to after `archive upgrade`."""
 
 COUNTS_SINCE_VERSION = 3
 """The first version that records the number of rows of each table in ``meta``."""
+
+LABELS_SINCE_VERSION = 4
+"""The first version in which sessions have labels."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.25
 """Seconds between two attempts to open a file that another process has open."""
@@ -259,6 +262,14 @@ def record_counts(connection: duckdb.DuckDBPyConnection) -> None:
         name = sql_string(count_name(table))
         connection.execute(f"DELETE FROM meta WHERE name = {name}")
         connection.execute(f"INSERT INTO meta SELECT {name}, count(*)::VARCHAR FROM {table}")
+
+
+def select_list(table: Table, columns: Sequence[str], version: int) -> str:
+    """Columns of a table for a SELECT; one that an archive of this version does not have yet is null."""
+    is_new = table is SESSIONS and version < LABELS_SINCE_VERSION
+    return ", ".join(
+        "CAST(NULL AS VARCHAR) AS labels" if is_new and name == "labels" else sql_name(name) for name in columns
+    )
 
 
 def open_archive(

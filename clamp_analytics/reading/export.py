@@ -140,6 +140,9 @@ def _slices(folder: str, manifest: Manifest, table: Table, columns: list[str]) -
                 if hashlib.file_digest(file, "sha256").hexdigest() != exported.sha256:
                     raise SourceError("a file of the export was changed", where=str(path), hint=_HINT)
             rows = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+            if "labels" in table.names and "labels" not in rows.collect_schema():
+                # Exports of earlier versions do not have this column.
+                rows = rows.with_columns(labels=pl.lit(None, pl.String))
             if rows.collect_schema() != polars_schema(table):
                 raise SourceError(
                     f"a file of the export does not hold the table {table.name}", where=str(path), hint=_HINT

@@ -17,6 +17,7 @@ from clamp_analytics.decode.fallback import is_too_dense
 from clamp_analytics.decode.options import DEFAULT_OPTIONS
 from clamp_analytics.decode.rows import Fault
 from clamp_analytics.moments import mean_of
+from clamp_analytics.reading.labels import with_labels
 from clamp_analytics.reading.large_file import BARE_HEAD, BARE_TAIL, LargeFile, Part, read_span
 from clamp_analytics.reading.task import EMPTY_LEDGER, ReadRequest, TaskResult, ledger_of
 from clamp_analytics.schema import RECORDS, VIOLATIONS, empty_frame, polars_schema
@@ -44,7 +45,7 @@ def join_parts(
     session = _session(file, parts)
     violations = _violations(file, parts, starts, session)
     no_records = empty_frame(RECORDS).select(name for name in RECORDS.names if name in request.columns)
-    session_batch = Batch(session, no_records, violations, _seed_sum(parts))
+    session_batch = with_labels(Batch(session, no_records, violations, _seed_sum(parts)), request.labels)
     yield TaskResult(reduce(session_batch), ledger_of(session_batch))
     for part, start in zip(parts, starts, strict=False):
         if part.batch is None:

@@ -7,7 +7,8 @@ A rule is written ``NAME=RULE``:
 - ``commit=0f3c2ab``: anything else is the label itself, the same for all sessions.
 
 A session file may bring labels of its own in the top-level field ``labels``, an object of texts, as the recorder writes
-it. A rule goes before the file's own label of the same name.
+it. A rule goes before the file's own label of the same name. Decoding fills the column ``labels`` with the file's own
+labels; the functions here add those of rules.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any
 
 import polars as pl
 
+from clamp_analytics.batch import Batch
+from clamp_analytics.decode.labels import LABELS_FIELD, format_labels, is_unicode, parse_labels
 from clamp_analytics.errors import UsageError
-
-OWN_FIELD = "labels"
-"""The top-level field in which a session file brings its own labels."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _FIELD_PREFIX = "@extra."
@@ -78,18 +79,25 @@ def parse_label_rule(text: str) -> LabelRule:
     return LabelRule(name, LabelKind.PATTERN, value)
 
 
-def parse_label_rules(texts: Iterable[str]) -> tuple[LabelRule, ...]:
-    """Rules from their texts.
+def parse_label_rules(texts: Iterable[str | LabelRule]) -> tuple[LabelRule, ...]:
+    """Rules from their texts; a rule that is parsed already stays as it is.
 
     Raises:
         UsageError: a text is not a rule, or two rules have one name.
     """
-    rules = tuple(parse_label_rule(text) for text in texts)
+    rules = tuple(text if isinstance(text, LabelRule) else parse_label_rule(text) for text in texts)
     names = [rule.name for rule in rules]
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"two rules for the label {name!r}")
     return rules
+
+
+def with_labels(batch: Batch, rules: Sequence[LabelRule]) -> Batch:
+    """A batch whose sessions also have the labels of rules."""
+    if not rules or batch.sessions.is_empty():
+        return batch
+    return replace(batch, sessions=batch.sessions.with_columns(session_labels(batch.sessions, rules)))
 
 
 def session_labels(sessions: pl.DataFrame, rules: Sequence[LabelRule]) -> pl.Series:
@@ -102,12 +110,12 @@ def session_labels(sessions: pl.DataFrame, rules: Sequence[LabelRule]) -> pl.Ser
     """
     held = sessions["labels"].to_list() if "labels" in sessions.columns else [None] * sessions.height
     rows = zip(sessions["source"].to_list(), sessions["extra"].to_list(), held, strict=True)
-    texts = [_as_json(_labels_of(source, extra, held_labels, rules)) for source, extra, held_labels in rows]
+    texts = [format_labels(_labels_of(source, extra, held_labels, rules)) for source, extra, held_labels in rows]
     return pl.Series("labels", texts, dtype=pl.String)
 
 
 def _labels_of(source: str, extra: str | None, held: str | None, rules: Sequence[LabelRule]) -> dict[str, str]:
-    fields = json.loads(extra) if extra else {}
+    fields = _fields_of(extra) if extra else {}
     labels = read_labels(held) if held else _own_labels(fields)
     for rule in rules:
         text = _text_of(rule, source, fields)
@@ -116,11 +124,18 @@ def _labels_of(source: str, extra: str | None, held: str | None, rules: Sequence
     return labels
 
 
+def _fields_of(extra: str) -> dict[str, Any]:
+    try:
+        fields: dict[str, Any] = json.loads(extra)
+    except ValueError:
+        # An integer has more digits than Python converts.
+        fields = json.loads(extra, parse_int=str)
+    return fields
+
+
 def _own_labels(fields: Mapping[str, object]) -> dict[str, str]:
-    own = fields.get(OWN_FIELD)
-    if not isinstance(own, dict):
-        return {}
-    return {name: value for name, value in own.items() if isinstance(value, str)}
+    own = fields.get(LABELS_FIELD)
+    return parse_labels(json.dumps(own)) or {} if isinstance(own, dict) else {}
 
 
 def _text_of(rule: LabelRule, source: str, fields: Mapping[str, object]) -> str | None:
@@ -130,13 +145,10 @@ def _text_of(rule: LabelRule, source: str, fields: Mapping[str, object]) -> str 
         match = re.search(rule.value, source)
         return match[1] if match else None
     value = fields.get(rule.value)
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
-
-
-def _as_json(labels: Mapping[str, str]) -> str | None:
-    return json.dumps(labels, ensure_ascii=False, sort_keys=True) if labels else None
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return text if is_unicode(text) else None
 
 
 def read_labels(text: str | None) -> dict[str, str]:

@@ -233,6 +233,7 @@ def _top_level(session: SessionRow) -> tuple[Any, ...]:
         session.backend,
         session.device_name,
         session.extra,
+        session.labels,
         faults,
     )
 

@@ -6,7 +6,7 @@ Every analysis folds a function over batches. ``open_source`` gives it the batch
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -14,7 +14,8 @@ import polars as pl
 
 from clamp_analytics.batch import Batch
 from clamp_analytics.errors import SourceError, UsageError
-from clamp_analytics.reading.archive_connection import ArchiveState, archive_state
+from clamp_analytics.reading.archive_connection import VERSION, ArchiveState, archive_state, select_list
+from clamp_analytics.reading.labels import LabelRule, parse_label_rules, with_labels
 from clamp_analytics.reading.reader import Reader, Sources
 from clamp_analytics.reading.telemetry import Counts, Telemetry, require_sessions
 from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, Status, Table, empty_frame, polars_schema
@@ -69,6 +70,7 @@ class TableReader:
         directory: see ``BatchReader``.
         skipped: see ``BatchReader``.
         build_info: see ``BatchReader``.
+        labels: rules that give sessions labels.
     """
 
     def __init__(
@@ -79,7 +81,9 @@ class TableReader:
         directory: str = "",
         skipped: Counter[str] | None = None,
         build_info: str | None = None,
+        labels: Sequence[LabelRule] = (),
     ) -> None:
+        self._labels = labels
         self._batches = batches
         self._loaded = self._rejected = 0
         self.columns = frozenset(columns)
@@ -100,7 +104,7 @@ class TableReader:
             loaded = int((batch.sessions["status"] == Status.LOADED.value).sum())
             self._loaded += loaded
             self._rejected += batch.sessions.height - loaded
-            yield reduce(batch)
+            yield reduce(with_labels(batch, self._labels))
 
     def require_sessions(self) -> None:
         """Raise a ``SourceError`` where no usable session was read."""
@@ -114,8 +118,9 @@ def open_source(
     session_ids: bool = False,
     jobs: int | None = None,
     recursive: bool = True,
+    labels: Iterable[str | LabelRule] = (),
 ) -> BatchReader:
-    """Open a source.
+    r"""Open a source.
 
     Args:
         source: session files, containers, folders, globs, exports or archives by path; telemetry that was loaded; a
@@ -125,20 +130,25 @@ def open_source(
         session_ids: whether to hash each file that is read for its ``session_id``.
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
+        labels: rules that give sessions labels, such as ``build=build-(\d+)``; see ``parse_label_rule``.
 
     Raises:
         SourceError: a path does not exist, or the connection lacks a table.
-        UsageError: the source has another type, or lacks a column that is needed.
+        UsageError: the source has another type, lacks a column that is needed, or is a reader, which has rules for
+            labels of its own; or a label is not given as NAME=RULE.
     """
+    rules = parse_label_rules(labels)
     needed = frozenset(RECORDS.names if columns is None else columns)
     if isinstance(source, Telemetry):
-        reader: BatchReader = _telemetry_reader(source)
+        reader: BatchReader = _telemetry_reader(source, rules)
     elif isinstance(source, BatchReader):
+        if rules:
+            raise UsageError("rules for labels cannot be added to a reader", hint="give them to the reader itself")
         reader = source
     elif isinstance(source, (str, PathLike, Iterable, Listing)):
-        return Reader(source, columns=needed, session_ids=session_ids, jobs=jobs, recursive=recursive)
+        return Reader(source, columns=needed, session_ids=session_ids, jobs=jobs, recursive=recursive, labels=rules)
     else:
-        return _connection_reader(source, needed)
+        return _connection_reader(source, needed, rules)
     if missing := needed - reader.columns:
         raise UsageError(
             f"the records were read without {', '.join(sorted(missing))}",
@@ -147,13 +157,17 @@ def open_source(
     return reader
 
 
-def _telemetry_reader(telemetry: Telemetry) -> TableReader:
+def _telemetry_reader(telemetry: Telemetry, labels: Sequence[LabelRule]) -> TableReader:
     batch = _batch(telemetry.sessions, telemetry.records, telemetry.violations)
     skipped = Counter({"not loaded": telemetry.counts.skipped} if telemetry.counts.skipped else {})
-    return TableReader([batch], telemetry.records.columns, directory=telemetry.directory, skipped=skipped)
+    return TableReader(
+        [batch], telemetry.records.columns, directory=telemetry.directory, skipped=skipped, labels=labels
+    )
 
 
-def _connection_reader(connection: duckdb.DuckDBPyConnection, columns: Collection[str]) -> TableReader:
+def _connection_reader(
+    connection: duckdb.DuckDBPyConnection, columns: Collection[str], labels: Sequence[LabelRule]
+) -> TableReader:
     import duckdb
 
     if not isinstance(connection, duckdb.DuckDBPyConnection):
@@ -164,11 +178,12 @@ def _connection_reader(connection: duckdb.DuckDBPyConnection, columns: Collectio
     wanted = [name for name in RECORDS.names if name in columns]
     state = _archive_state(connection)
     return TableReader(
-        _connection_batches(connection, wanted),
+        _connection_batches(connection, wanted, VERSION if state is None else state.version),
         wanted,
         directory=state.source_directory if state else "",
         skipped=Counter(state.skipped) if state else None,
         build_info=state.build_info if state else None,
+        labels=labels,
     )
 
 
@@ -184,26 +199,28 @@ def _archive_state(connection: duckdb.DuckDBPyConnection) -> ArchiveState | None
     return archive_state(connection, int(versions[0][0]), schema)
 
 
-def _connection_batches(connection: duckdb.DuckDBPyConnection, columns: list[str]) -> Iterator[Batch]:
+def _connection_batches(connection: duckdb.DuckDBPyConnection, columns: list[str], version: int) -> Iterator[Batch]:
     """The sessions, then the violations, then the records of a connection, some rows at a time."""
     sessions, violations = empty_frame(SESSIONS), empty_frame(VIOLATIONS)
     records = empty_frame(RECORDS).select(columns)
-    for frame in _slices(connection, SESSIONS, SESSIONS.names):
+    for frame in _slices(connection, SESSIONS, SESSIONS.names, version):
         yield _batch(frame, records, violations)
-    for frame in _slices(connection, VIOLATIONS, VIOLATIONS.names):
+    for frame in _slices(connection, VIOLATIONS, VIOLATIONS.names, version):
         yield _batch(sessions, records, frame)
-    for frame in _slices(connection, RECORDS, columns):
+    for frame in _slices(connection, RECORDS, columns, version):
         yield _batch(sessions, frame, violations)
 
 
-def _slices(connection: duckdb.DuckDBPyConnection, table: Table, columns: list[str]) -> Iterator[pl.DataFrame]:
+def _slices(
+    connection: duckdb.DuckDBPyConnection, table: Table, columns: list[str], version: int
+) -> Iterator[pl.DataFrame]:
     import duckdb
     import pyarrow as pa
 
     if not columns:
         return
     schema = polars_schema(table)
-    names = ", ".join(map(sql_name, columns))
+    names = select_list(table, columns, version)
     try:
         # A cursor would not see the tables of exports, which belong to this very connection.
         relation = connection.sql(f"SELECT {names} FROM {table.name}")

@@ -19,6 +19,7 @@ from clamp_analytics.reading.archive_batches import read_archive
 from clamp_analytics.reading.archive_connection import ArchiveState, read_state
 from clamp_analytics.reading.executors import checked_jobs
 from clamp_analytics.reading.export import Manifest, read_export, read_manifest
+from clamp_analytics.reading.labels import LabelRule, parse_label_rules, with_labels
 from clamp_analytics.reading.options import DEFAULT_OPTIONS, ReadingOptions
 from clamp_analytics.reading.repeated_sessions import REPEATED, RepeatedSessions, SeenContents, StoredSessionFilter
 from clamp_analytics.reading.task import ReadRequest, ledger_of
@@ -41,7 +42,7 @@ Progress = Callable[[int, int], None]
 
 
 class Reader:
-    """One pass over sources, batch by batch.
+    r"""One pass over sources, batch by batch.
 
     Args:
         sources: session files, containers, folders, globs, ``-``, exports or archives; or the result of
@@ -55,6 +56,7 @@ class Reader:
         limits: how much one container may hold.
         salvage: whether to read the intact members of a damaged container, instead of rejecting all of them.
         unique: whether to read each session once: files with the same bytes as one that was read are skipped.
+        labels: rules that give sessions labels, such as ``build=build-(\d+)``; see ``parse_label_rule``.
         options: sizes of tasks and batches.
 
     Attributes:
@@ -66,7 +68,7 @@ class Reader:
 
     Raises:
         SourceError: a source does not exist, or an export or archive is damaged.
-        UsageError: ``jobs`` is below 1, or there is no such column.
+        UsageError: ``jobs`` is below 1, there is no such column, or a label is not given as NAME=RULE.
     """
 
     def __init__(
@@ -82,11 +84,16 @@ class Reader:
         limits: ContainerLimits = DEFAULT_LIMITS,
         salvage: bool = False,
         unique: bool = False,
+        labels: Iterable[str | LabelRule] = (),
         options: ReadingOptions = DEFAULT_OPTIONS,
     ) -> None:
         self._progress = progress
         self._options = options
-        self._request = ReadRequest(_known_columns(RECORDS.names if columns is None else columns), session_ids)
+        self._request = ReadRequest(
+            _known_columns(RECORDS.names if columns is None else columns),
+            session_ids,
+            labels=parse_label_rules(labels),
+        )
         listing = sources if isinstance(sources, Listing) else list_sources(sources, recursive=recursive)
         self._files = listing.files
         self._exports = [(folder, read_manifest(folder)) for folder in listing.exports]
@@ -185,7 +192,7 @@ class Reader:
                 if not batch.sessions.is_empty():
                     self._count(ledger_of(batch))
                     repeated.add_stored(store, batch.sessions)
-                yield reduce(batch)
+                yield reduce(with_labels(batch, request.labels))
         violations = repeated.violations()
         if not violations.is_empty():
             yield reduce(Batch.empty(request.columns, violations))
@@ -251,6 +258,7 @@ def iter_batches(
     limits: ContainerLimits = DEFAULT_LIMITS,
     salvage: bool = False,
     unique: bool = False,
+    labels: Iterable[str | LabelRule] = (),
     options: ReadingOptions = DEFAULT_OPTIONS,
 ) -> Iterator[Batch]:
     """Read sources in batches of about 40,000 records, for telemetry that does not fit in memory.
@@ -267,6 +275,7 @@ def iter_batches(
         limits=limits,
         salvage=salvage,
         unique=unique,
+        labels=labels,
         options=options,
     )
     return reader.fold(_unchanged)
@@ -284,6 +293,7 @@ def load(
     limits: ContainerLimits = DEFAULT_LIMITS,
     salvage: bool = False,
     unique: bool = False,
+    labels: Iterable[str | LabelRule] = (),
     options: ReadingOptions = DEFAULT_OPTIONS,
 ) -> Telemetry:
     """Read sources into the three tables.
@@ -302,6 +312,7 @@ def load(
         limits=limits,
         salvage=salvage,
         unique=unique,
+        labels=labels,
         options=options,
     )
     return reader.collect()

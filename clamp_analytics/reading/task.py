@@ -15,6 +15,7 @@ import polars as pl
 from clamp_analytics.atomic_files import display_name
 from clamp_analytics.batch import Batch
 from clamp_analytics.decode.batch_builder import BatchBuilder, mark_unreadable
+from clamp_analytics.reading.labels import LabelRule, with_labels
 from clamp_analytics.reading.per_thread import thread_buffers, thread_layouts
 from clamp_analytics.schema import Status
 from clamp_analytics.sources import LazyMember, MismatchError, Rejected, UnreadableError, format_of, read_into
@@ -34,11 +35,13 @@ class ReadRequest:
         session_ids: whether each file is hashed.
         needs_record_index: whether the reduction uses a record's index in its file. Where it does not, each part of
             a large file is reduced by the worker that reads it, before the indexes are known.
+        labels: how labels are found beside those that the files bring.
     """
 
     columns: frozenset[str]
     session_ids: bool = False
     needs_record_index: bool = True
+    labels: tuple[LabelRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ class Task(Generic[Result]):
                 digests[index] = digest.digest()
             if session.status is Status.REJECTED and (found := format_of(data)):
                 mark_unreadable(session, f"its bytes say {found}", MismatchError.rule)
-        batch = builder.build()
+        batch = with_labels(builder.build(), self.request.labels)
         return TaskResult(self.reduce(batch), ledger_of(batch, digests))
 
 

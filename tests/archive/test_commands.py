@@ -165,7 +165,7 @@ def test_an_archive_outlives_its_sources(kept, heap):
 def test_info_tells_what_is_there(kept, heap):
     found = info(kept)
 
-    assert (found.sessions, found.rejected, found.records, found.files, found.version) == (2, 1, 2, 3, 3)
+    assert (found.sessions, found.rejected, found.records, found.files, found.version) == (2, 1, 2, 3, 4)
     assert found.json_bytes == sum((heap / name).stat().st_size for name in ("a.json", "b.json"))
     assert found.first_acquired_at == datetime(2026, 1, 1, tzinfo=UTC)
     assert found.last_acquired_at == datetime(2026, 3, 1, tzinfo=UTC)
@@ -178,6 +178,7 @@ def version_1(archive):
     change(
         archive,
         ddl(),
+        "ALTER TABLE sessions DROP COLUMN labels",
         "CREATE TABLE meta (name VARCHAR NOT NULL, value VARCHAR NOT NULL)",
         "INSERT INTO meta VALUES ('format', 'clamp-analytics-archive'), ('schema_version', '1')",
         "CREATE TABLE files (path VARCHAR NOT NULL, size_bytes UBIGINT, mtime_ns BIGINT, session_id VARCHAR, "
@@ -205,7 +206,7 @@ def test_an_older_archive_is_not_written_to_before_its_upgrade(version_1, heap):
     write(heap, {"a.json": numbered(1)})
     before = version_1.read_bytes()
 
-    with pytest.raises(OutputError, match=r"version 1, and only version 3(.|\n)*archive upgrade"):
+    with pytest.raises(OutputError, match=r"version 1, and only version 4(.|\n)*archive upgrade"):
         ingest(heap, version_1)
 
     assert version_1.read_bytes() == before
@@ -216,7 +217,7 @@ def test_an_upgrade_brings_an_older_archive_up_to_date(version_1, heap):
 
     done = upgrade(version_1)
 
-    assert (done.before, done.after) == (1, 3)
+    assert (done.before, done.after) == (1, 4)
     assert check(version_1).is_empty()
     assert rows(version_1, "SELECT path, container, source FROM files") == [("/runs/old.json", None, "old.json")]
     assert ingest(heap, version_1).new == 1
@@ -230,9 +231,9 @@ def test_an_upgrade_that_fails_changes_nothing(version_1):
 
 
 def test_an_upgrade_of_a_newer_archive_is_refused(kept):
-    change(kept, "UPDATE meta SET value = '4' WHERE name = 'schema_version'")
+    change(kept, "UPDATE meta SET value = '5' WHERE name = 'schema_version'")
 
-    with pytest.raises(SourceError, match="version 4"):
+    with pytest.raises(SourceError, match="version 5"):
         upgrade(kept)
 
 

@@ -27,6 +27,7 @@ EXPECTED = {
     "longest_locks",
     "overlap",
     "seed_collisions",
+    "session_labels",
     "sessions_per_day",
     "stability_by_context",
     "violations_by_rule",
@@ -291,6 +292,21 @@ def test_sessions_per_day_go_by_utc_and_count_rejected_files_nowhere() -> None:
         (date(2026, 3, 1), 2, 5, 1, 0.5),
         (date(2026, 3, 2), 1, 1, 0, None),
         (None, 1, 0, 0, None),
+    ]
+
+
+def test_session_labels_are_one_row_per_label() -> None:
+    common = {"status": "loaded", "record_count": 1, "scored_count": 1, "in_flight_count": 0}
+    sessions = [
+        {**common, "source": "b", "first_acquired_at": at(1), "labels": '{"build": "2"}'},
+        {**common, "source": "a", "first_acquired_at": at(0), "labels": '{"a \\"b": "x.y", "commit": "0f3c"}'},
+        {**common, "source": "c", "first_acquired_at": None, "labels": None},
+    ]
+
+    assert rows(telemetry(sessions=sessions), "session_labels") == [
+        ("a", at(0), 'a "b', "x.y"),
+        ("a", at(0), "commit", "0f3c"),
+        ("b", at(1), "build", "2"),
     ]
 
 

@@ -125,6 +125,7 @@ def test_a_session_row_tells_what_its_records_come_to() -> None:
         "backend": None,
         "device_name": None,
         "extra": None,
+        "labels": None,
     }
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clamp_analytics.reading.labels import LabelRule
 from clamp_analytics.reading.options import DEFAULT_OPTIONS, ReadingOptions
 from clamp_analytics.sources import DEFAULT_LIMITS, ContainerLimits
 
 
 @dataclass(frozen=True, slots=True)
 class IngestOptions:
-    """What an ingest reads, and how it divides the work.
+    r"""What an ingest reads, and how it divides the work.
 
     Attributes:
         rehash: whether to read files whose name, size and time are known.
@@ -21,6 +22,7 @@ class IngestOptions:
         build_info: the provenance snapshot of the sources, as JSON text.
         limits: how much one container may hold.
         salvage: whether to read the intact members of a damaged container, instead of rejecting all of them.
+        labels: rules that give new sessions labels, such as ``build=build-(\d+)``; see ``parse_label_rule``.
         reading: sizes of tasks and batches.
         commit_records: Records after which a transaction is committed; about two seconds of decoding.
         commit_files: Files after which a transaction is committed.
@@ -36,6 +38,7 @@ class IngestOptions:
     build_info: str | None = None
     limits: ContainerLimits = DEFAULT_LIMITS
     salvage: bool = False
+    labels: tuple[str | LabelRule, ...] = ()
     reading: ReadingOptions = DEFAULT_OPTIONS
     commit_records: int = 500_000
     commit_files: int = 20_000

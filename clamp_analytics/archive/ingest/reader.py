@@ -15,6 +15,7 @@ from clamp_analytics.archive.ingest.reconcile import LOADED, REJECTED
 from clamp_analytics.archive.ingest.staging import INCOMING, FinishedContainer
 from clamp_analytics.batch import Batch
 from clamp_analytics.reading.executors import checked_jobs
+from clamp_analytics.reading.labels import parse_label_rules
 from clamp_analytics.reading.task import ReadRequest
 from clamp_analytics.reading.tasks import Containers, FileReader
 from clamp_analytics.rules import Severity
@@ -84,7 +85,7 @@ class PlannedReader:
         read = self._planned.read
         named = [self._names[index] for index in read["found_index"]]
         packed = read["packed"].to_list()
-        request = ReadRequest(frozenset(RECORDS.names), session_ids=True)
+        request = ReadRequest(frozenset(RECORDS.names), session_ids=True, labels=parse_label_rules(options.labels))
         containers = Containers(options.limits, options.salvage)
         files = FileReader(checked_jobs(options.jobs), executor, containers, options.reading)
         # The planned file that is being read, and the members of it that were read, if it is a container.

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from clamp_analytics.batch import Batch
 from clamp_analytics.errors import UsageError
 from clamp_analytics.reading.archive_connection import damage_as_source_error, open_archive
 from clamp_analytics.reading.executors import checked_jobs
+from clamp_analytics.reading.labels import parse_label_rules
 from clamp_analytics.reading.reader import Progress, Sources
 from clamp_analytics.schema import SESSIONS
 from clamp_analytics.sources import (
@@ -115,7 +116,8 @@ def ingest(
 
     Raises:
         SourceError: a source does not exist, or the file at ``archive`` is not an archive or is damaged.
-        UsageError: a source is an export or an archive, or the archive has the ending of a session or container.
+        UsageError: a source is an export or an archive, the archive has the ending of a session or container, or a
+            label is not given as NAME=RULE.
         OutputError: another process uses the archive for too long, or it must be upgraded or cannot be written.
         WorkerError: a worker process died.
     """
@@ -126,6 +128,8 @@ def ingest(
             where=display_name((listing.exports + listing.archives)[0]),
             hint="name the session files that it was made from",
         )
+    # A wrong rule is reported before anything is read or locked.
+    options = replace(options, labels=parse_label_rules(options.labels))
     path = Path(os.path.realpath(archive))
     if path.name.endswith((ENDING, *CONTAINER_ENDINGS)):
         raise UsageError(
