@@ -20,7 +20,7 @@ LAYERS: list[set[str]] = [
     {"rules"},
     {"batch"},
     {"recorder", "sources", "decode"},
-    {"reading"},
+    {"reading", "outputs"},
     {"analysis"},
     {"parquet", "archive", "database", "rewrite", "trace"},
     {"render"},

@@ -1,7 +1,7 @@
 """The command line: parse, call, write.
 
-The only place that knows exit codes, and standard output from standard error. Commands import what they need
-when they run, so that help and errors of usage come at once.
+Only this package knows exit codes, and the difference between standard output and standard error. Commands import
+what they need when they run, so that help pages and errors of usage appear at once.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from clamp_analytics import __version__
+from clamp_analytics.cli.command import execute
 
 COMMANDS = (
     "summarize",
@@ -33,25 +34,29 @@ COMMANDS = (
     "trace",
     "schema",
 )
-"""The commands in the order of the help; each is the module of its name."""
+"""The commands in the order of the help; each has a module of its name."""
 
 
-EXIT_CODES = "Exit codes: 0 fine, 1 a check failed, 2 wrong usage, 3 nothing to read or not written, 130 interrupted."
+EPILOG = (
+    "Exit codes: 0 fine, 1 a check failed, 2 wrong usage, 3 nothing usable to read or output not written, "
+    "130 interrupted."
+)
 
 
 def make_app(first: str = "") -> typer.Typer:
-    """The command line.
+    """Build the command line.
 
     Args:
-        first: the first argument, where it is known: a command needs no other one, and each takes time to set up.
+        first: the first argument, if it is known: if it is a command, only this one is set up, to save time.
     """
     app = typer.Typer(
         help="Read, judge and summarize Clamp telemetry.",
-        epilog=EXIT_CODES,
+        epilog=EPILOG,
         no_args_is_help=True,
         add_completion=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
+        result_callback=execute,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     app.callback()(_root)
@@ -60,7 +65,7 @@ def make_app(first: str = "") -> typer.Typer:
     return app
 
 
-def _version(value: bool) -> None:  # the callback's shape is given
+def _show_version(value: bool) -> None:
     if value:
         typer.echo(f"clamp-analytics {__version__}")
         raise typer.Exit
@@ -68,7 +73,7 @@ def _version(value: bool) -> None:  # the callback's shape is given
 
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", "-V", help="Show the version and end.", is_eager=True, callback=_version)
+        bool, typer.Option("--version", "-V", help="Show the version.", is_eager=True, callback=_show_version)
     ] = False,
 ) -> None:
     """Read, judge and summarize Clamp telemetry."""

@@ -1,77 +1,74 @@
-"""``clamp-analytics align``: session files shifted to one reference."""
+"""``clamp-analytics align``: session files shifted to a common start time."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clamp_analytics.cli import options
-from clamp_analytics.cli.run import CHECK_FAILED, command, tell
+from clamp_analytics.cli.command import add_command
+from clamp_analytics.cli.exit_codes import ExitCode
+from clamp_analytics.cli.messages import tell, tell_each
+from clamp_analytics.cli.options import ListingOptions, output_option
+from clamp_analytics.wording import plural
 
 if TYPE_CHECKING:
     from clamp_analytics.rewrite import AlignResult
 
-NAMED = 10
-"""Files that a note lists one by one."""
-
-EXAMPLES = """\b
-Examples:
-  clamp-analytics align host-a/ host-b/ --to 2026-01-01T00:00:00Z -o aligned
-  clamp-analytics summarize aligned --by source
+EXAMPLES = """
+clamp-analytics align host-a/ host-b/ --to 2026-01-01T00:00:00Z -o aligned
+clamp-analytics summarize aligned --by source
 """
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("align", epilog=EXAMPLES)(align)
+    add_command(app, "align", AlignCommand, EXAMPLES)
 
 
-@command
-def align(
-    sources: options.Sources,
+@dataclass(frozen=True, kw_only=True)
+class AlignCommand(ListingOptions):
+    """Shift sessions to a common start time, to compare hosts.
+
+    Writes a copy of each session file in which the earliest acquisition is at TIMESTAMP; all other bytes are
+    unchanged. Ends with exit code 1 if a file could not be shifted.
+    """
+
+    sources: options.Sources
     to: Annotated[
         str,
-        typer.Option(
-            "--to", metavar="TIMESTAMP", help="When each session begins then: ISO 8601; UTC where it names no zone."
-        ),
-    ],
-    output: Annotated[
-        str,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="DIR",
-            help="The folder for the new files; made where it is missing. No file in it is replaced.",
-        ),
-    ],
-    no_recursive: options.NoRecursive = False,
-) -> None:
-    """Shift sessions to one beginning, to compare hosts.
-
-    Writes a copy of each session file in which the earliest acquisition is TIMESTAMP. All other bytes stay as they
-    were. Exit code 1 where a file had to be left out.
-    """
-    from clamp_analytics.rewrite import align_files, parse_timestamp
-
-    aligned = align_files(
-        sources, parse_timestamp(to), output, recursive=not no_recursive, **options.container_settings()
-    )
-    _report(aligned)
-    tell(f"wrote {len(aligned.written):,} files to {output}; files: {aligned.counts}")
-    if aligned.rejected:
-        raise typer.Exit(CHECK_FAILED)
-
-
-def _report(aligned: AlignResult) -> None:
-    lines = [
-        [f"not written: {source}: {why}" for source, why in aligned.rejected],
-        [f"renamed: {source} is {name} there" for source, name in aligned.renamed],
-        [f"copied as it is: {source} has no usable acquisition" for source in aligned.unaligned],
-        [f"finer than measured: {source} has fewer decimals than --to asks for" for source in aligned.finer],
+        typer.Option("--to", metavar="TIMESTAMP", help="The start of each copy, in ISO 8601; UTC if it names no zone."),
     ]
-    for some in lines:
-        for line in some[:NAMED]:
-            tell(line)
-        if len(some) > NAMED:
-            tell(f"… and {len(some) - NAMED:,} more {some[0].partition(':')[0]}")
+    output: Annotated[
+        str, output_option("The folder for the copies; created if missing. No file in it is replaced.", "DIR")
+    ]
+
+    def run(self) -> ExitCode:
+        """Write the shifted copies."""
+        from clamp_analytics.rewrite import align_files, parse_timestamp
+
+        aligned = align_files(
+            self.sources,
+            parse_timestamp(self.to),
+            self.output,
+            recursive=not self.no_recursive,
+            **self.container_settings(),
+        )
+        _tell_exceptions(aligned)
+        tell(f"wrote {plural(len(aligned.written), 'file')} to {self.output}; files: {aligned.counts}")
+        return ExitCode.CHECK_FAILED if aligned.rejected else ExitCode.FINE
+
+
+def _tell_exceptions(aligned: AlignResult) -> None:
+    tell_each([f"not written: {source}: {why}" for source, why in aligned.rejected], "more not written")
+    tell_each([f"renamed: the copy of {source} is {name}" for source, name in aligned.renamed], "more renamed")
+    tell_each(
+        [f"copied unchanged: {source} has no usable acquisition" for source in aligned.unaligned],
+        "more copied unchanged",
+    )
+    tell_each(
+        [f"rounded: {source} has fewer decimals than the timestamp of --to" for source in aligned.finer],
+        "more rounded",
+    )

@@ -1,23 +1,31 @@
-"""``clamp-analytics archive``: what an archive holds, and its upkeep."""
+"""``clamp-analytics archive``: the content of an archive, and its maintenance."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clamp_analytics.cli import options
-from clamp_analytics.cli.ingest import Wait, views
-from clamp_analytics.cli.run import CHECK_FAILED, command, put, screen, tell
+from clamp_analytics.cli.archive_options import Wait, views
+from clamp_analytics.cli.command import Command, add_command
+from clamp_analytics.cli.exit_codes import ExitCode
+from clamp_analytics.cli.messages import tell
+from clamp_analytics.cli.options import Format, format_option
+from clamp_analytics.cli.output import print_data
+from clamp_analytics.cli.terminal import as_table
+from clamp_analytics.wording import plural
 
 if TYPE_CHECKING:
     from clamp_analytics.archive.info import Info
 
 
 class InfoFormat(StrEnum):
-    """Formats of what an archive says of itself."""
+    """Formats of the description of an archive."""
 
     TABLE = "table"
     JSON = "json"
@@ -26,139 +34,170 @@ class InfoFormat(StrEnum):
 Archive = Annotated[str, typer.Argument(metavar="ARCHIVE", help="The archive.", show_default=False)]
 MEGABYTE = 1_000_000
 
-group = typer.Typer(help="See what an archive holds, and keep it in order.", no_args_is_help=True)
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
+    group = typer.Typer(help="Show and maintain an archive.", no_args_is_help=True, rich_markup_mode=None)
+    add_command(group, "info", InfoCommand, "clamp-analytics archive info telemetry.duckdb")
+    add_command(
+        group,
+        "forget",
+        ForgetCommand,
+        "clamp-analytics archive forget telemetry.duckdb --older-than 90 --dry-run\n"
+        "clamp-analytics archive forget telemetry.duckdb --source '*/experiment/*'",
+    )
+    add_command(group, "compact", CompactCommand, "clamp-analytics archive compact telemetry.duckdb")
+    add_command(group, "check", CheckCommand, "clamp-analytics archive check telemetry.duckdb --rehash")
+    add_command(group, "upgrade", UpgradeCommand, "clamp-analytics archive upgrade telemetry.duckdb")
     app.add_typer(group, name="archive")
 
 
-@group.command("info")
-@command
-def info(
-    archive: Archive,
-    output_format: Annotated[InfoFormat, typer.Option("--format", "-f", help="How it is shown.")] = InfoFormat.TABLE,
-) -> None:
-    """Show what an archive holds.
+@dataclass(frozen=True, kw_only=True)
+class InfoCommand(Command):
+    """Show what an archive contains.
 
-    Sessions, records, violations, files, the time span, the size beside that of the JSON, versions, the last ingests.
+    Sessions, records, violations, files, the time span, the size compared with the JSON, versions, and the last
+    ingests.
     """
-    from clamp_analytics.archive.info import info as look
 
-    found = look(archive)
-    put(_as_json(found) if output_format is InfoFormat.JSON else _as_table(found))
+    archive: Archive
+    output_format: Annotated[InfoFormat, format_option()] = InfoFormat.TABLE
+
+    def run(self) -> ExitCode:
+        """Show the description."""
+        from clamp_analytics.archive.info import info
+
+        found = info(self.archive)
+        print_data(_info_json(found) if self.output_format is InfoFormat.JSON else _info_table(found))
+        return ExitCode.FINE
 
 
-def _as_table(found: Info) -> str:
+def _info_table(found: Info) -> str:
     share = f" ({found.archive_bytes / found.json_bytes:.1%} of the JSON)" if found.json_bytes else ""
     span = "-"
     if found.first_acquired_at is not None and found.last_acquired_at is not None:
         span = f"{found.first_acquired_at:%Y-%m-%d %H:%M:%S} to {found.last_acquired_at:%Y-%m-%d %H:%M:%S} UTC"
     lines = {
-        "sessions": f"{found.sessions:,} ({found.rejected:,} rejected beside them, {found.forgotten:,} forgotten)",
+        "sessions": f"{found.sessions:,} (and {found.rejected:,} rejected files, {found.forgotten:,} forgotten)",
         "records": f"{found.records:,}",
         "violations": f"{found.violations:,}",
         "files": f"{found.files:,}",
         "acquired": span,
         "size": f"{found.archive_bytes / MEGABYTE:,.1f} MB{share}",
-        "JSON held": f"{found.json_bytes / MEGABYTE:,.1f} MB",
-        "version": f"{found.version}, made by {found.created_by} on {found.created_at}",
+        "JSON size": f"{found.json_bytes / MEGABYTE:,.1f} MB",
+        "version": f"{found.version}, created by {found.created_by} on {found.created_at}",
     }
     text = "".join(f"{name:<12}{line}\n" for name, line in lines.items())
-    return f"{text}\n{screen(found.ingests)}"
+    return f"{text}\n{as_table(found.ingests)}"
 
 
-def _as_json(found: Info) -> str:
-    import json
-
+def _info_json(found: Info) -> str:
     from clamp_analytics import render
 
-    plain = {field.name: getattr(found, field.name) for field in dataclasses.fields(found) if field.name != "ingests"}
+    fields = {field.name: getattr(found, field.name) for field in dataclasses.fields(found) if field.name != "ingests"}
     for name in ("first_acquired_at", "last_acquired_at"):
-        plain[name] = plain[name].isoformat() if plain[name] else None
-    rows = json.loads(render.FORMATS[render.Format.JSON](found.ingests))
-    return json.dumps({**plain, "ingests": rows}, indent=2, ensure_ascii=False) + "\n"
+        fields[name] = fields[name].isoformat() if fields[name] else None
+    rows = json.loads(render.as_json(found.ingests))
+    return json.dumps({**fields, "ingests": rows}, indent=2, ensure_ascii=False) + "\n"
 
 
-@group.command("forget")
-@command
-def forget(
-    archive: Archive,
-    source: Annotated[
-        str | None,
-        typer.Option("--source", metavar="PATTERN", help="Sessions whose source matches; * matches slashes."),
-    ] = None,
-    older_than: Annotated[
-        str | None,
-        typer.Option("--older-than", metavar="DAYS|DATE", help="Sessions last acquired so many days ago, or before."),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what would go, and write nothing.")] = False,
-    allow_return: Annotated[
-        bool, typer.Option("--allow-return", help="Let a later ingest of the same bytes bring them back.")
-    ] = False,
-    limit: options.Limit = 50,
-    wait: Wait = 10.0,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class ForgetCommand(Command):
     """Remove sessions by source or age.
 
-    A forgotten session stays forgotten: its hash is kept, so that an ingest of a heap that still holds its file does
-    not bring it back. The room is used again; `archive compact` gives it back to the disk.
+    The hash of a removed session is kept, so that a later ingest of the same file does not add it again. The space
+    in the archive is reused; `archive compact` returns it to the disk.
     """
-    from clamp_analytics.archive.forget import Forget
-    from clamp_analytics.archive.forget import forget as remove
 
-    found = remove(archive, Forget(source, older_than, allow_return), dry_run=dry_run, wait_seconds=wait)
-    if dry_run:
-        put(screen(found.drop("session_id"), limit))
-    records = int(found["record_count"].sum())
-    tell(f"{archive}: {found.height:,} sessions with {records:,} records {'would go' if dry_run else 'forgotten'}")
+    archive: Archive
+    source: Annotated[
+        str | None,
+        typer.Option("--source", metavar="PATTERN", help="Sessions whose source matches; * also matches slashes."),
+    ] = None
+    older_than: Annotated[
+        str | None,
+        typer.Option(
+            "--older-than", metavar="DAYS|DATE", help="Sessions last acquired that many days ago, or before the date."
+        ),
+    ] = None
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the sessions that would be removed, and write nothing.")
+    ] = False
+    allow_return: Annotated[
+        bool, typer.Option("--allow-return", help="Let a later ingest of the same bytes add them again.")
+    ] = False
+    limit: options.Limit = 50
+    wait: Wait = 10.0
+
+    def run(self) -> ExitCode:
+        """Remove the sessions."""
+        from clamp_analytics.archive.forget import Forget, forget
+
+        chosen = Forget(self.source, self.older_than, self.allow_return)
+        found = forget(self.archive, chosen, dry_run=self.dry_run, wait_seconds=self.wait)
+        if self.dry_run:
+            print_data(as_table(found.drop("session_id"), self.limit))
+        records = plural(int(found["record_count"].sum()), "record")
+        outcome = "would be removed" if self.dry_run else "removed"
+        tell(f"{self.archive}: {plural(found.height, 'session')} with {records} {outcome}")
+        return ExitCode.FINE
 
 
-@group.command("compact")
-@command
-def compact(archive: Archive, wait: Wait = 10.0) -> None:
-    """Write an archive anew, without unused room."""
-    from clamp_analytics.archive.compact import compact as rewrite
+@dataclass(frozen=True, kw_only=True)
+class CompactCommand(Command):
+    """Rewrite an archive to reclaim free space."""
 
-    done = rewrite(archive, views(), wait_seconds=wait)
-    tell(f"{archive}: {done.before / MEGABYTE:,.1f} MB before, {done.after / MEGABYTE:,.1f} MB now")
+    archive: Archive
+    wait: Wait = 10.0
+
+    def run(self) -> ExitCode:
+        """Rewrite the archive."""
+        from clamp_analytics.archive.compact import compact
+
+        done = compact(self.archive, views(), wait_seconds=self.wait)
+        tell(f"{self.archive}: {done.before / MEGABYTE:,.1f} MB before, {done.after / MEGABYTE:,.1f} MB now")
+        return ExitCode.FINE
 
 
-@group.command("check")
-@command
-def check(
-    archive: Archive,
+@dataclass(frozen=True, kw_only=True)
+class CheckCommand(Command):
+    """Check an archive for errors.
+
+    Compares counts, references, names, order, types and hashes. Ends with exit code 1 if something is wrong.
+    """
+
+    archive: Archive
     rehash: Annotated[
-        bool, typer.Option("--rehash", help="Read the files that are still there, and compare their hashes.")
-    ] = False,
-    output_format: Annotated[
-        options.Format, typer.Option("--format", "-f", help="How problems are shown.")
-    ] = options.Format.TABLE,
-    limit: options.Limit = 50,
-) -> None:
-    """Look for what is wrong in an archive.
+        bool, typer.Option("--rehash", help="Also read the files that still exist, and compare their hashes.")
+    ] = False
+    output_format: Annotated[Format, format_option()] = Format.TABLE
+    limit: options.Limit = 50
 
-    Counts, orphans, names, order, types and hashes. Ends with exit code 1 where something is wrong.
-    """
-    from clamp_analytics import render
-    from clamp_analytics.archive.check import check as examine
+    def run(self) -> ExitCode:
+        """Check the archive and show the problems."""
+        from clamp_analytics import render
+        from clamp_analytics.archive.check import check
 
-    found = examine(archive, rehash=rehash)
-    if output_format is not options.Format.TABLE:
-        put(render.FORMATS[render.Format(output_format.value)](found))
-    elif not found.is_empty():
-        put(screen(found, limit))
-    tell(f"{archive}: {f'{found.height:,} problems' if found.height else 'nothing is wrong'}")
-    if found.height:
-        raise typer.Exit(CHECK_FAILED)
+        found = check(self.archive, rehash=self.rehash)
+        if self.output_format is not Format.TABLE:
+            print_data(render.FORMATS[render.Format(self.output_format.value)](found))
+        elif not found.is_empty():
+            print_data(as_table(found, self.limit))
+        tell(f"{self.archive}: {plural(found.height, 'problem') if found.height else 'nothing is wrong'}")
+        return ExitCode.CHECK_FAILED if found.height else ExitCode.FINE
 
 
-@group.command("upgrade")
-@command
-def upgrade(archive: Archive, wait: Wait = 10.0) -> None:
+@dataclass(frozen=True, kw_only=True)
+class UpgradeCommand(Command):
     """Bring an archive of an older version up to date, with its views."""
-    from clamp_analytics.archive.upgrade import upgrade as bring
 
-    done = bring(archive, views(), wait_seconds=wait)
-    tell(f"{archive}: version {done.before} before, version {done.after} now")
+    archive: Archive
+    wait: Wait = 10.0
+
+    def run(self) -> ExitCode:
+        """Upgrade the archive."""
+        from clamp_analytics.archive.upgrade import upgrade
+
+        done = upgrade(self.archive, views(), wait_seconds=self.wait)
+        tell(f"{self.archive}: version {done.before} before, version {done.after} now")
+        return ExitCode.FINE

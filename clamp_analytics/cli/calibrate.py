@@ -1,100 +1,110 @@
-"""``clamp-analytics calibrate``: how far the gate of ``drift`` can be trusted on a user's own history."""
+"""``clamp-analytics calibrate``: how far the verdicts of ``drift`` can be trusted on a given history."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clamp_analytics.cli import drift as drift_command
 from clamp_analytics.cli import options
-from clamp_analytics.cli import verdicts as shared
-from clamp_analytics.cli.run import command, put, screen, tell
-from clamp_analytics.cli.settings import layered, with_defaults
+from clamp_analytics.cli.analysis_options import DEFAULTS, HistoryOptions, require_drift_extra
+from clamp_analytics.cli.command import JUDGING_PANEL, add_command
+from clamp_analytics.cli.exit_codes import ExitCode
+from clamp_analytics.cli.messages import tell
+from clamp_analytics.cli.options import Format, OutputOptions, format_option
+from clamp_analytics.cli.output import kind_of_document, kind_of_rows, write_result
+from clamp_analytics.cli.reading import Inputs
+from clamp_analytics.cli.terminal import as_table
 from clamp_analytics.cli.verdict_output import document
+from clamp_analytics.wording import plural
 
 if TYPE_CHECKING:
     import polars as pl
 
     from clamp_analytics.analysis.drift import Calibration
+    from clamp_analytics.outputs import OutputKind
 
 FIGURES = ("replays", "false_alarms", "false_changes", "gates", "alarms", "unfounded", "untested")
-"""What is said of the history as a whole."""
+"""The figures of the history as a whole."""
 
-EXAMPLES = """\b
-Examples:
-  clamp-analytics calibrate build/telemetry
-  clamp-analytics calibrate build/telemetry --metric duration_p95_ms --min-sessions 20
-  clamp-analytics calibrate build/telemetry --alpha 0.01 --format json | jq .false_alarms
+KIND = "a file of calibration figures"
+
+EXAMPLES = """
+clamp-analytics calibrate build/telemetry
+clamp-analytics calibrate build/telemetry --metric duration_p95_ms
+clamp-analytics calibrate build/telemetry --alpha 0.01 --format json
 """
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("calibrate", epilog=EXAMPLES, cls=with_defaults("drift"))(calibrate)
+    add_command(app, "calibrate", CalibrateCommand, EXAMPLES)
 
 
-@command
-def calibrate(
-    sources: options.Sources,
-    metric: shared.Metrics = None,
-    by: shared.By = None,
-    since: drift_command.Since = None,
-    until: drift_command.Until = None,
-    last: drift_command.Last = None,
-    alpha: shared.Alpha = None,
-    min_sessions: shared.MinSessions = None,
-    floor: shared.Floors = None,
-    replays: Annotated[
-        int | None, typer.Option("--replays", metavar="N", help="Histories without a change that are made.")
-    ] = None,
-    output_format: Annotated[
-        options.Format, typer.Option("--format", "-f", help="How the figures are shown.")
-    ] = options.Format.TABLE,
-    output: shared.Output = None,
-    limit: options.Limit = 50,
-    no_recursive: options.NoRecursive = False,
-    jobs: options.Jobs = None,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class CalibrateCommand(HistoryOptions, OutputOptions):
     """Show how far drift can be trusted on this history.
 
-    Your own sessions are drawn anew without their changes: how often would drift have cried wolf? And with a shift
-    put in: which is the smallest that it catches in 80 or 90 of 100 histories? At last the history is judged again
-    and again while it grows, as CI would have done.
+    Resamples your sessions without their changes: how often would drift have reported a regression that is not
+    there? Then adds a shift: which is the smallest that drift finds in 80 and in 90 of 100 histories? Finally
+    judges the history again and again while it grows, as CI would have done.
 
-    Options that are not given come from [tool.clamp-analytics.drift] in pyproject.toml.
+    Defaults of these options can be set in pyproject.toml, in the table [tool.clamp-analytics.drift].
     """
-    with shared.needs_drift_extra():
-        from clamp_analytics.analysis import drift as analysis
 
-        given = drift_command.spans(since, until, last) | shared.judging(alpha, min_sessions, floor)
-        chosen = layered("drift", analysis.DriftOptions, given | {"replays": replays})
-        values = shared.read_values(sources, metric, shared.grouping(by), recursive=not no_recursive, jobs=jobs)
-        found = analysis.calibrate(values, options=chosen)
-    put(_rendered(found, values.by, output_format, limit), output)
-    for sentence in _sentences(found):
-        tell(sentence)
+    sources: options.Sources
+    replays: Annotated[
+        int | None,
+        typer.Option(
+            "--replays",
+            metavar="N",
+            help=f"Histories that are resampled. [default: {DEFAULTS.replays}]",
+            rich_help_panel=JUDGING_PANEL,
+        ),
+    ] = None
+    output_format: Annotated[Format, format_option()] = Format.TABLE
+    limit: options.Limit = 50
+
+    def run(self) -> ExitCode:
+        """Replay the history and write the figures."""
+        inputs = Inputs()
+        with require_drift_extra():
+            from clamp_analytics.analysis.drift import calibrate
+
+            chosen = self.drift_options(replays=self.replays)
+            values = self.read_values(self.sources, self.groups(), inputs)
+            found = calibrate(values, options=chosen)
+        text, kind = _render(found, values.by, self.output_format, self.limit)
+        write_result(text, self.output, kind, force=self.force, inputs=inputs)
+        for sentence in _sentences(found):
+            tell(sentence)
+        return ExitCode.FINE
 
 
-def _rendered(found: Calibration, by: Sequence[str], output_format: options.Format, limit: int) -> str | bytes:
+def _render(found: Calibration, by: Sequence[str], output_format: Format, limit: int) -> tuple[str, OutputKind]:
     from clamp_analytics import render
 
-    if output_format is options.Format.JSON:
-        return document({name: getattr(found, name) for name in FIGURES}, {"series": found.figures})
-    if output_format is options.Format.CSV:
-        return render.as_csv(found.figures)
-    frame = _for_a_person(found.figures, by)
-    return render.as_markdown(frame) if output_format is options.Format.MARKDOWN else screen(frame, limit)
+    if output_format is Format.JSON:
+        figures = {name: getattr(found, name) for name in FIGURES}
+        return document(figures, {"series": found.figures}), kind_of_document(KIND, [*FIGURES, "series"])
+    if output_format is Format.CSV:
+        frame = found.figures
+        text = render.as_csv(frame)
+    else:
+        frame = _text_frame(found.figures, by)
+        text = render.as_markdown(frame) if output_format is Format.MARKDOWN else as_table(frame, limit)
+    return text, kind_of_rows(KIND, frame, output_format.value, text)
 
 
-def _for_a_person(figures: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
-    """The figures at a glance, all of them text."""
+def _text_frame(figures: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
+    """The most important figures as text for a person."""
     import polars as pl
 
     from clamp_analytics.render.text import figure
 
-    def caught(value: float | None, unit: str) -> str | None:
+    def shift(value: float | None, unit: str) -> str | None:
         return None if value is None else f"{figure(value)} {unit}" if unit == "ms" else figure(value)
 
     rows = [
@@ -105,8 +115,8 @@ def _for_a_person(figures: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
             "false_alarms": None if row["false_alarms"] is None else f"{row['false_alarms']:.1%}",
             "alarms": f"{row['alarms']} of {row['gates']}",
             "unfounded": str(row["unfounded"]),
-            "catches_80": caught(row["catches_80"], row["unit"]),
-            "catches_90": caught(row["catches_90"], row["unit"]),
+            "catches_80": shift(row["catches_80"], row["unit"]),
+            "catches_90": shift(row["catches_90"], row["unit"]),
         }
         for row in figures.iter_rows(named=True)
     ]
@@ -115,14 +125,14 @@ def _for_a_person(figures: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
 
 
 def _sentences(found: Calibration) -> list[str]:
-    told = []
+    sentences = []
     if found.untested < found.figures.height:
-        told = [
+        sentences = [
             f"{found.false_alarms:.1%} of {found.replays:,} histories without a change had a false regression, "
             f"{found.false_changes:.1%} any false verdict",
-            f"while the history grew, it was judged {found.gates:,} time{'s' * (found.gates != 1)}: "
+            f"while the history grew, it was judged {plural(found.gates, 'time')}: "
             f"{found.alarms:,} found a regression, {found.unfounded:,} where the whole history shows none",
         ]
     if found.untested:
-        told.append(f"{found.untested:,} of {found.figures.height:,} series have too few sessions to be tested")
-    return told
+        sentences.append(f"{found.untested:,} of {found.figures.height:,} series have too few sessions to be tested")
+    return sentences

@@ -2,61 +2,67 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from clamp_analytics.cli import options
+from clamp_analytics.cli.command import OUTPUT_PANEL, add_command
+from clamp_analytics.cli.exit_codes import ExitCode
+from clamp_analytics.cli.messages import tell
+from clamp_analytics.cli.options import ReadingOptions, output_option
 from clamp_analytics.cli.provenance import provenance
-from clamp_analytics.cli.run import command, reading, tell
+from clamp_analytics.cli.reading import Inputs, open_sources
 
-EXAMPLES = """\b
-Examples:
-  clamp-analytics export build/telemetry -o telemetry-parquet
-  clamp-analytics export 'runs/*' -o all-runs --partition-by context,day
-  clamp-analytics summarize telemetry-parquet
+EXAMPLES = """
+clamp-analytics export build/telemetry -o telemetry-parquet
+clamp-analytics export 'runs/*' -o all-runs --partition-by context,day
+clamp-analytics summarize telemetry-parquet
 """
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("export", epilog=EXAMPLES)(export)
+    add_command(app, "export", ExportCommand, EXAMPLES)
 
 
-@command
-def export(
-    sources: options.Sources,
-    output: Annotated[
-        str, typer.Option("--output", "-o", metavar="DIR", help="The folder to make. It is complete or absent.")
-    ],
+@dataclass(frozen=True, kw_only=True)
+class ExportCommand(ReadingOptions):
+    """Write the tables as Parquet files.
+
+    Any tool that reads Parquet opens them, and the folder is a SOURCE of every command here. Seeds are UINT64,
+    timestamps are in UTC. Memory does not grow with the sources.
+    """
+
+    sources: options.Sources
+    output: Annotated[str, output_option("The folder to create; it is complete or absent.", "DIR")]
     partition_by: Annotated[
         str,
         typer.Option(
-            metavar="NAMES",
-            help="day, none, or names out of context, thread_id, backend, device_name, source and day, with commas.",
+            metavar="COLUMNS",
+            help="Columns that the records are partitioned by, separated by commas: context, thread_id, backend, "
+            "device_name, source, day; or none.",
         ),
-    ] = "day",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export that is there.")] = False,
-    snapshot: options.Snapshot = None,
-    no_recursive: options.NoRecursive = False,
-    jobs: options.Jobs = None,
-) -> None:
-    """Write the tables as Parquet.
+    ] = "day"
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing export.", rich_help_panel=OUTPUT_PANEL)
+    ] = False
+    snapshot: options.Snapshot = None
 
-    The files open in any tool, and the folder is a SOURCE. Seeds are UINT64, timestamps UTC; the records are
-    partitioned by day. Memory does not grow with the sources.
-    """
-    with reading(sources, jobs, recursive=not no_recursive) as given:
-        from clamp_analytics.parquet import ExportOptions
-        from clamp_analytics.parquet import export as write_export
-        from clamp_analytics.reading import Reader
+    def run(self) -> ExitCode:
+        """Export the sources."""
+        with open_sources(self.sources, self, Inputs()) as arguments:
+            from clamp_analytics.parquet import ExportOptions, export
+            from clamp_analytics.reading import Reader
 
-        reader = Reader(**given, session_ids=True)
-        build_info = provenance(snapshot, reader)
-        wanted = ExportOptions(partition_by=partition_by, overwrite=overwrite, build_info=build_info)
-        manifest = write_export(reader, output, wanted)
-    rows = dict.fromkeys(("sessions", "records", "violations"), 0)
-    for file in manifest.files:
-        rows[file.table] += file.rows
-    figures = ", ".join(f"{count:,} {table}" for table, count in rows.items())
-    tell(f"wrote {output}: {figures} in {len(manifest.files):,} files; files read: {reader.counts}")
+            reader = Reader(**arguments, session_ids=True)
+            build_info = provenance(self.snapshot, reader)
+            chosen = ExportOptions(partition_by=self.partition_by, overwrite=self.overwrite, build_info=build_info)
+            manifest = export(reader, self.output, chosen)
+        rows = dict.fromkeys(("sessions", "records", "violations"), 0)
+        for file in manifest.files:
+            rows[file.table] += file.rows
+        figures = ", ".join(f"{count:,} {table}" for table, count in rows.items())
+        tell(f"wrote {self.output}: {figures} in {len(manifest.files):,} files; files read: {reader.counts}")
+        return ExitCode.FINE

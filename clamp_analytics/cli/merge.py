@@ -1,62 +1,68 @@
-"""``clamp-analytics merge``: the files of a run's processes as one session."""
+"""``clamp-analytics merge``: the session files of one run as one session."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from clamp_analytics.cli import options
-from clamp_analytics.cli.run import STDOUT, command, put, tell
+from clamp_analytics.cli.command import OUTPUT_PANEL, add_command
+from clamp_analytics.cli.exit_codes import ExitCode
+from clamp_analytics.cli.messages import tell
+from clamp_analytics.cli.options import STDOUT, ListingOptions, output_option
+from clamp_analytics.cli.output import print_data
+from clamp_analytics.wording import plural
 
-EXAMPLES = """\b
-Examples:
-  clamp-analytics merge build/telemetry -o run.json
-  clamp-analytics merge worker-*.json -o - | jq .stability_score
+EXAMPLES = """
+clamp-analytics merge build/telemetry -o run.json
+clamp-analytics merge worker-*.json -o - | jq .stability_score
 """
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("merge", epilog=EXAMPLES)(merge)
+    add_command(app, "merge", MergeCommand, EXAMPLES)
 
 
-@command
-def merge(
-    sources: options.Sources,
-    output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="The session file to write; - for standard output.")
-    ],
-    skip_rejected: Annotated[
-        bool, typer.Option("--skip-rejected", help="Leave out files that are no session, and name them.")
-    ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that is there.")] = False,
-    no_recursive: options.NoRecursive = False,
-) -> None:
-    """Merge session files of one run into one session.
+@dataclass(frozen=True, kw_only=True)
+class MergeCommand(ListingOptions):
+    """Merge the session files of one run into one session.
 
-    Records keep their text and stand in order of acquisition. Thread ids that several files have get a suffix for
-    their file, because they name different threads.
+    Records keep their text and are sorted by acquisition. Thread ids that occur in several files get a suffix per
+    file, because they name different threads.
     """
-    from clamp_analytics import rewrite
-    from clamp_analytics.atomic_files import check_absent, check_no_source, publish
-    from clamp_analytics.sources import list_sources
 
-    target = None if output == STDOUT else Path(output)
-    listing = list_sources(sources, recursive=not no_recursive)
-    if target is not None and overwrite:
-        check_no_source(target, sources, listing.files)
-    elif target is not None:
-        check_absent(target, "name another file, or replace it with --overwrite")
-    merged = rewrite.merge(listing, skip_rejected=skip_rejected, **options.container_settings())
-    if target is None:
-        put(merged.data)
-    else:
-        publish(target, [merged.data], overwrite=overwrite)
-    for source, why in merged.rejected:
-        tell(f"left out: {source}: {why}")
-    for note in merged.notes:
-        tell(note)
-    place = "standard output" if target is None else output
-    tell(f"wrote {merged.records:,} records to {place}; files: {merged.counts}")
+    sources: options.Sources
+    output: Annotated[str, output_option("The session file to write; - for standard output.", "FILE")]
+    skip_rejected: Annotated[
+        bool, typer.Option("--skip-rejected", help="Leave out files that are not sessions, and name them.")
+    ] = False
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing session file.", rich_help_panel=OUTPUT_PANEL)
+    ] = False
+
+    def run(self) -> ExitCode:
+        """Merge the files."""
+        from clamp_analytics import rewrite
+        from clamp_analytics.outputs import check_session_target, write_session
+        from clamp_analytics.sources import list_sources
+
+        to_stdout = self.output == STDOUT
+        listing = list_sources(self.sources, recursive=not self.no_recursive)
+        if not to_stdout:
+            check_session_target(Path(self.output), self.sources, listing.files, overwrite=self.overwrite)
+        merged = rewrite.merge(listing, skip_rejected=self.skip_rejected, **self.container_settings())
+        if to_stdout:
+            print_data(merged.data)
+        else:
+            write_session(Path(self.output), merged.data, overwrite=self.overwrite)
+        for source, why in merged.rejected:
+            tell(f"left out: {source}: {why}")
+        for note in merged.notes:
+            tell(note)
+        target = "standard output" if to_stdout else self.output
+        tell(f"wrote {plural(merged.records, 'record')} to {target}; files: {merged.counts}")
+        return ExitCode.FINE

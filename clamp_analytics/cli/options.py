@@ -1,73 +1,26 @@
-"""Options that several commands share."""
+"""Options that several commands share: groups are base classes of the commands, single options are types.
 
-from __future__ import annotations
+Typer evaluates annotations that are text in the module of the command, and inherited fields would fail there.
+Therefore this module does not postpone the evaluation of its annotations.
+"""
 
-import functools
-import inspect
-from collections.abc import Callable
-from contextvars import ContextVar
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 import typer
 
+from clamp_analytics.cli.command import CONTAINERS_PANEL, OUTPUT_PANEL, SOURCES_PANEL, Command
 from clamp_analytics.sources import DEFAULT_LIMITS, ContainerLimits
 
-Sources = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="SOURCE",
-        help="Session files, folders (searched below, too), globs, zips and tars of sessions (or artifact.zip!/x.json "
-        "for one of them), .json.gz, .json.zst, - for one session on standard input, "
-        "exports or archives of this tool.",
-        show_default=False,
-    ),
-]
-NoRecursive = Annotated[bool, typer.Option("--no-recursive", help="Do not search folders below a folder.")]
-Jobs = Annotated[
-    int | None,
-    typer.Option("--jobs", "-j", min=1, help="Workers that read at once. [default: the usable cores]", metavar="N"),
-]
-Snapshot = Annotated[
-    Path | None,
-    typer.Option(
-        "--snapshot",
-        help="Provenance snapshot for build_info. [default: rocm_snapshot.json beside the folder, where there is one]",
-        metavar="PATH",
-        show_default=False,
-    ),
-]
-ReleasedOnly = Annotated[bool, typer.Option("--released-only", help="Leave out anchors without a usable release.")]
-Limit = Annotated[int, typer.Option("--limit", min=0, help="Rows that a table shows; 0 for all.", metavar="N")]
+STDOUT = "-"
+"""The value of an option that stands for standard output."""
 
-MaxMemberBytes = Annotated[
-    int, typer.Option(min=1, metavar="N", help="Largest member of a zip or tar that is read, in bytes.")
-]
-MaxTotalBytes = Annotated[int, typer.Option(min=1, metavar="N", help="Most that a zip or tar may unpack to, in bytes.")]
-MaxRatio = Annotated[
-    int,
-    typer.Option(
-        min=1,
-        metavar="N",
-        help=f"How many times its own size a zip or tar may unpack to, beyond "
-        f"{DEFAULT_LIMITS.ratio_from_bytes // 1_000_000} MB.",
-    ),
-]
-MaxMembers = Annotated[int, typer.Option(min=1, metavar="N", help="Most entries that a zip or tar may have.")]
-Salvage = Annotated[
-    bool,
-    typer.Option("--salvage", help="Keep the whole members of a zip or tar that is cut or damaged, instead of none."),
-]
-
-
-class FailOn(StrEnum):
-    """From which severity on a command fails."""
-
-    ERROR = "error"
-    WARNING = "warning"
-    INFO = "info"
-    NEVER = "never"
+SOURCE_HELP = (
+    "Session files, folders, quoted globs, zip and tar files, or one member of them (artifact.zip!/x.json), "
+    ".json.gz, .json.zst, exports and archives of this tool, or - for a session on standard input."
+)
 
 
 class Format(StrEnum):
@@ -79,53 +32,140 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
 
 
+class FailOn(StrEnum):
+    """The least severity of violations with which a command fails."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+    NEVER = "never"
+
+
+def output_option(sentence: str, metavar: str = "PATH") -> Any:
+    """The option ``--output`` of a command.
+
+    Args:
+        sentence: what is written there.
+        metavar: FILE, DIR or PATH.
+    """
+    return typer.Option("--output", "-o", metavar=metavar, help=sentence, rich_help_panel=OUTPUT_PANEL)
+
+
+def format_option(sentence: str = "Format of the output.") -> Any:
+    """The option ``--format`` of a command."""
+    return typer.Option("--format", "-f", help=sentence, rich_help_panel=OUTPUT_PANEL)
+
+
+Sources = Annotated[list[str], typer.Argument(metavar="SOURCE...", help=SOURCE_HELP, show_default=False)]
+Limit = Annotated[
+    int,
+    typer.Option("--limit", min=0, metavar="N", help="Most rows of a table; 0 for all.", rich_help_panel=OUTPUT_PANEL),
+]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="Replace an existing file even if this command did not write it. Sessions, archives and exports are "
+        "never replaced.",
+        rich_help_panel=OUTPUT_PANEL,
+    ),
+]
+FailOnSeverity = Annotated[
+    FailOn, typer.Option("--fail-on", help="End with exit code 1 if there are violations of this severity or worse.")
+]
+Snapshot = Annotated[
+    Path | None,
+    typer.Option(
+        "--snapshot",
+        help="JSON file with the provenance of the build. [default: rocm_snapshot.json beside the folder, if it "
+        "exists]",
+        metavar="FILE",
+        show_default=False,
+    ),
+]
+
+
 class ContainerSettings(TypedDict):
-    """What a command hands to its reader about containers."""
+    """The arguments of a reader that are about containers."""
 
     limits: ContainerLimits
     salvage: bool
 
 
-_LIMITS: dict[str, Any] = {
-    "max_member_bytes": MaxMemberBytes,
-    "max_total_bytes": MaxTotalBytes,
-    "max_ratio": MaxRatio,
-    "max_members": MaxMembers,
-}
-_settings: ContextVar[ContainerSettings] = ContextVar("_settings")
+def _limit_option(sentence: str) -> Any:
+    return typer.Option(min=1, metavar="N", help=sentence, rich_help_panel=CONTAINERS_PANEL)
 
 
-def container_settings() -> ContainerSettings:
-    """What the command that runs was told about containers; the defaults where it was told nothing."""
-    return _settings.get({"limits": DEFAULT_LIMITS, "salvage": False})
+@dataclass(frozen=True, kw_only=True)
+class ContainerOptions(Command):
+    """How much is unpacked from zip and tar files and from compressed files."""
+
+    max_member_bytes: Annotated[int, _limit_option("Bytes of the largest file that is unpacked.")] = (
+        DEFAULT_LIMITS.max_member_bytes
+    )
+    max_total_bytes: Annotated[int, _limit_option("Bytes that one zip or tar file may unpack to.")] = (
+        DEFAULT_LIMITS.max_total_bytes
+    )
+    max_ratio: Annotated[
+        int,
+        _limit_option(
+            f"Times its own size that it may unpack to; from {DEFAULT_LIMITS.ratio_from_bytes // 1_000_000} MB on."
+        ),
+    ] = DEFAULT_LIMITS.max_ratio
+    max_members: Annotated[int, _limit_option("Entries that one zip or tar file may have.")] = (
+        DEFAULT_LIMITS.max_members
+    )
+    salvage: Annotated[
+        bool,
+        typer.Option(
+            "--salvage",
+            help="Read the intact members of a truncated or damaged zip or tar file.",
+            rich_help_panel=CONTAINERS_PANEL,
+        ),
+    ] = False
+
+    def container_settings(self) -> ContainerSettings:
+        """The options as arguments of a reader."""
+        limits = ContainerLimits(
+            max_member_bytes=self.max_member_bytes,
+            max_total_bytes=self.max_total_bytes,
+            max_ratio=self.max_ratio,
+            max_members=self.max_members,
+        )
+        return {"limits": limits, "salvage": self.salvage}
 
 
-def with_container_options(function: Callable[..., None]) -> Callable[..., None]:
-    """A command that has the options on containers beside its own; one that has them already stays as it is.
+@dataclass(frozen=True, kw_only=True)
+class ListingOptions(ContainerOptions):
+    """How the sources are searched for files."""
 
-    They are the same wherever sources are read, so a command neither names them nor passes them on:
-    ``container_settings`` gives them to whatever reads on its behalf.
-    """
-    own = inspect.signature(function, eval_str=True)
-    if _LIMITS.keys() <= own.parameters.keys():
-        return function
-    defaults = {name: getattr(DEFAULT_LIMITS, name) for name in _LIMITS} | {"salvage": False}
-    added = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=annotation)
-        for name, annotation in {**_LIMITS, "salvage": Salvage}.items()
-    ]
+    no_recursive: Annotated[
+        bool, typer.Option("--no-recursive", help="Do not search subfolders.", rich_help_panel=SOURCES_PANEL)
+    ] = False
 
-    @functools.wraps(function)
-    def told(*args: Any, **kwargs: Any) -> None:
-        given = {name: kwargs.pop(name, default) for name, default in defaults.items()}
-        salvage = given.pop("salvage")
-        token = _settings.set({"limits": ContainerLimits(**given), "salvage": salvage})
-        try:
-            function(*args, **kwargs)
-        finally:
-            _settings.reset(token)
 
-    signature = own.replace(parameters=[*own.parameters.values(), *added])
-    told.__signature__ = signature  # type: ignore[attr-defined]  # what typer makes options of
-    told.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
-    return told
+@dataclass(frozen=True, kw_only=True)
+class ReadingOptions(ListingOptions):
+    """How the sources are read."""
+
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=1,
+            metavar="N",
+            help="Workers that read in parallel. [default: one per usable core]",
+            rich_help_panel=SOURCES_PANEL,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputOptions(Command):
+    """Where the result goes."""
+
+    output: Annotated[
+        str | None, output_option("Write the result to this file. [default: standard output]", "FILE")
+    ] = None
+    force: Force = False

@@ -1,57 +1,61 @@
-"""``clamp-analytics schema``: the shape of session files and tables."""
+"""``clamp-analytics schema``: the schema of session files and of the tables."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from clamp_analytics.cli.run import command, put
+from clamp_analytics.cli.command import add_command
+from clamp_analytics.cli.exit_codes import ExitCode
+from clamp_analytics.cli.options import OutputOptions, format_option
+from clamp_analytics.cli.output import kind_of_beginning, kind_of_document, write_result
 
 
 class SchemaFormat(StrEnum):
-    """What is shown."""
+    """Forms of the schema."""
 
     JSON = "json"
     DDL = "ddl"
     MARKDOWN = "markdown"
 
 
-EXAMPLES = """\b
-Examples:
-  clamp-analytics schema > session.schema.json
-  clamp-analytics schema --format ddl
+EXAMPLES = """
+clamp-analytics schema > session.schema.json
+clamp-analytics schema --format ddl
 """
+
+KIND = "a schema"
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("schema", epilog=EXAMPLES)(schema)
+    add_command(app, "schema", SchemaCommand, EXAMPLES)
 
 
-@command
-def schema(
+@dataclass(frozen=True, kw_only=True)
+class SchemaCommand(OutputOptions):
+    """Show the schema of session files or of the tables."""
+
     output_format: Annotated[
         SchemaFormat,
-        typer.Option(
-            "--format",
-            "-f",
-            help="json: JSON Schema (2020-12) of a session file; ddl: SQL of the tables; markdown: their columns.",
+        format_option(
+            "json: JSON Schema (2020-12) of a session file; ddl: the tables in SQL; markdown: their columns."
         ),
-    ] = SchemaFormat.JSON,
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="PATH", help="Where it goes. [default: standard output]")
-    ] = None,
-) -> None:
-    """Show the schema of files and tables."""
-    import json
+    ] = SchemaFormat.JSON
 
-    from clamp_analytics import schema as declared
+    def run(self) -> ExitCode:
+        """Write the schema."""
+        from clamp_analytics.schema import ddl, json_schema, markdown
 
-    texts = {
-        SchemaFormat.JSON: lambda: json.dumps(declared.json_schema(), indent=2) + "\n",
-        SchemaFormat.DDL: declared.ddl,
-        SchemaFormat.MARKDOWN: declared.markdown,
-    }
-    put(texts[output_format](), output)
+        if self.output_format is SchemaFormat.JSON:
+            document = json_schema()
+            text, kind = json.dumps(document, indent=2) + "\n", kind_of_document(KIND, document)
+        else:
+            text = ddl() if self.output_format is SchemaFormat.DDL else markdown()
+            kind = kind_of_beginning(KIND, text.partition("\n")[0])
+        write_result(text, self.output, kind, force=self.force)
+        return ExitCode.FINE

@@ -2,70 +2,81 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clamp_analytics.cli import options
-from clamp_analytics.cli.run import command, put, reading, screen, tell
+from clamp_analytics.cli.command import add_command
+from clamp_analytics.cli.exit_codes import ExitCode
+from clamp_analytics.cli.messages import tell
+from clamp_analytics.cli.options import Format, OutputOptions, ReadingOptions, format_option
+from clamp_analytics.cli.output import kind_of_document, kind_of_rows, write_result
+from clamp_analytics.cli.reading import Inputs, open_sources
+from clamp_analytics.cli.terminal import as_table
 
 if TYPE_CHECKING:
     from clamp_analytics.analysis.scoring import Scores
+    from clamp_analytics.outputs import OutputKind
 
-EXAMPLES = """\b
-Examples:
-  clamp-analytics score build/telemetry
-  clamp-analytics score build/telemetry --format json | jq .aggregated
-"""
+KIND = "a file of scores"
 
 ALL_SESSIONS = "aggregated"
-"""Stands for the name of a session in the row of all of them."""
+"""The value of ``source`` in the row of all sessions."""
+
+EXAMPLES = """
+clamp-analytics score build/telemetry
+clamp-analytics score build/telemetry --format json | jq .aggregated
+"""
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("score", epilog=EXAMPLES)(score)
+    add_command(app, "score", ScoreCommand, EXAMPLES)
 
 
-@command
-def score(
-    sources: options.Sources,
-    output_format: Annotated[
-        options.Format, typer.Option("--format", "-f", help="How the scores are shown.")
-    ] = options.Format.TABLE,
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="PATH", help="Where they go. [default: standard output]")
-    ] = None,
-    limit: options.Limit = 50,
-    no_recursive: options.NoRecursive = False,
-    jobs: options.Jobs = None,
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class ScoreCommand(ReadingOptions, OutputOptions):
     """Show the TemporalScoring of sessions.
 
-    The same figures as the producer's: of each session, and aggregated over all.
-
-    A score of 1 says that seeds and durations hardly vary and that acquisitions lie close together.
+    The same figures as the producer computes: of each session, and aggregated over all. A score of 1 means that
+    seeds and durations hardly vary and that acquisitions are close together in time.
     """
-    with reading(sources, jobs, recursive=not no_recursive) as given:
-        from clamp_analytics.analysis import scoring
-        from clamp_analytics.reading import Reader
 
-        reader = Reader(**given, columns=scoring.COLUMNS)
-        scores = scoring.score(reader)
-    put(_rendered(scores, output_format, limit), output)
-    tell(f"files: {reader.counts}")
+    sources: options.Sources
+    output_format: Annotated[Format, format_option()] = Format.TABLE
+    limit: options.Limit = 50
+
+    def run(self) -> ExitCode:
+        """Score the sessions and write the scores."""
+        inputs = Inputs()
+        with open_sources(self.sources, self, inputs) as arguments:
+            from clamp_analytics.analysis import scoring
+            from clamp_analytics.reading import Reader
+
+            reader = Reader(**arguments, columns=scoring.COLUMNS)
+            scores = scoring.score(reader)
+        data, kind = _render(scores, self.output_format, self.limit)
+        write_result(data, self.output, kind, force=self.force, inputs=inputs)
+        tell(f"files: {reader.counts}")
+        return ExitCode.FINE
 
 
-def _rendered(scores: Scores, output_format: options.Format, limit: int) -> str | bytes:
+def _render(scores: Scores, output_format: Format, limit: int) -> tuple[str | bytes, OutputKind]:
     import polars as pl
 
     from clamp_analytics import render
 
     total = pl.DataFrame([{"source": ALL_SESSIONS, **scores.aggregated}], schema=scores.sessions.schema)
-    if output_format is options.Format.TABLE:
-        return screen(scores.sessions, limit) + "\n" + screen(total)
-    if output_format is options.Format.JSON:
+    if output_format is Format.JSON:
         sessions = render.as_json(scores.sessions).rstrip("\n")
         aggregated = render.as_jsonl(total.drop("source")).rstrip("\n")
-        return f'{{"sessions": {sessions},\n"aggregated": {aggregated}}}\n'
-    return render.FORMATS[render.Format(output_format.value)](pl.concat([scores.sessions, total]))
+        text = f'{{"sessions": {sessions},\n"aggregated": {aggregated}}}\n'
+        return text, kind_of_document(KIND, ["sessions", "aggregated"])
+    rows = pl.concat([scores.sessions, total])
+    if output_format is Format.TABLE:
+        data: str | bytes = as_table(scores.sessions, limit) + "\n" + as_table(total)
+    else:
+        data = render.FORMATS[render.Format(output_format.value)](rows)
+    return data, kind_of_rows(KIND, rows, output_format.value, data)

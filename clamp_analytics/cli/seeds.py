@@ -1,91 +1,110 @@
-"""``clamp-analytics seeds``: whether the same seed and context gave the same in every session."""
+"""``clamp-analytics seeds``: whether the same seed and context had the same outcome in every session."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clamp_analytics.analysis.options import SeedOptions
 from clamp_analytics.cli import options
-from clamp_analytics.cli.run import command, put, reading, screen, tell
-from clamp_analytics.cli.settings import layered, with_defaults
+from clamp_analytics.cli.command import add_command
+from clamp_analytics.cli.exit_codes import ExitCode
+from clamp_analytics.cli.messages import tell
+from clamp_analytics.cli.options import Format, OutputOptions, ReadingOptions, format_option
+from clamp_analytics.cli.output import kind_of_document, kind_of_rows, write_result
+from clamp_analytics.cli.reading import Inputs, open_sources
+from clamp_analytics.cli.settings import layer_options
+from clamp_analytics.cli.terminal import as_table
+from clamp_analytics.cli.verdict_output import document
+from clamp_analytics.wording import plural
 
 if TYPE_CHECKING:
     from clamp_analytics.analysis.reproducibility import Reproducibility
+    from clamp_analytics.outputs import OutputKind
 
-EXAMPLES = """\b
-Examples:
-  clamp-analytics seeds build/telemetry
-  clamp-analytics seeds build/telemetry --details --format csv -o seeds.csv
-  clamp-analytics seeds build/telemetry --score-tolerance 0.001 --format json | jq .seeds
+KIND = "a file of seeds"
+
+EXAMPLES = """
+clamp-analytics seeds build/telemetry
+clamp-analytics seeds build/telemetry --details --format csv -o seeds.csv
+clamp-analytics seeds build/telemetry --format json | jq .seeds
 """
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("seeds", epilog=EXAMPLES, cls=with_defaults("seeds"))(seeds)
+    add_command(app, "seeds", SeedsCommand, EXAMPLES)
 
 
-@command
-def seeds(
-    sources: options.Sources,
+@dataclass(frozen=True, kw_only=True)
+class SeedsCommand(ReadingOptions, OutputOptions):
+    """Show whether the same seed gave the same outcome again.
+
+    For every seed that occurs in several sessions in one context: was the score the same, and the position in the
+    order of acquisition? Seeds that differ come first, with the first session in which they do.
+
+    Defaults of these options can be set in pyproject.toml, in the table [tool.clamp-analytics.seeds].
+    """
+
+    sources: options.Sources
     details: Annotated[
-        bool, typer.Option("--details", help="Show a row for each repeated seed and context, not for each context.")
-    ] = False,
+        bool, typer.Option("--details", help="One row per repeated seed and context, instead of one per context.")
+    ] = False
     score_tolerance: Annotated[
         float | None,
-        typer.Option("--score-tolerance", metavar="SIZE", help="Difference of scores that are still the same."),
-    ] = None,
-    output_format: Annotated[
-        options.Format, typer.Option("--format", "-f", help="How the figures are shown; JSON has both tables.")
-    ] = options.Format.TABLE,
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="PATH", help="Where they go. [default: standard output]")
-    ] = None,
-    limit: options.Limit = 50,
-    no_recursive: options.NoRecursive = False,
-    jobs: options.Jobs = None,
-) -> None:
-    """Show whether the same seed gave the same again.
+        typer.Option(
+            "--score-tolerance",
+            metavar="SIZE",
+            help=f"Scores that differ by no more than this are the same. [default: {SeedOptions().score_tolerance}]",
+        ),
+    ] = None
+    output_format: Annotated[Format, format_option("Format of the output; json has both tables.")] = Format.TABLE
+    limit: options.Limit = 50
 
-    Of every seed that several sessions hold in one context: did it come to the same score, and at the same place in
-    the order of acquisition? Those that differ come first, with the first session in which they do.
+    def run(self) -> ExitCode:
+        """Compare the cycles of each seed and write the figures."""
+        from clamp_analytics.analysis.reproducibility import COLUMNS, reproducibility
 
-    Options that are not given come from [tool.clamp-analytics.seeds] in pyproject.toml.
-    """
-    from clamp_analytics.analysis.reproducibility import COLUMNS, SeedOptions, reproducibility
+        chosen = layer_options("seeds", SeedOptions, {"score_tolerance": self.score_tolerance})
+        inputs = Inputs()
+        with open_sources(self.sources, self, inputs) as arguments:
+            from clamp_analytics.reading import Reader
 
-    chosen = layered("seeds", SeedOptions, {"score_tolerance": score_tolerance})
-    with reading(sources, jobs, recursive=not no_recursive) as given:
-        from clamp_analytics.reading import Reader
+            reader = Reader(**arguments, columns=COLUMNS)
+            found = reproducibility(reader, options=chosen)
+        data, kind = self._render(found)
+        write_result(data, self.output, kind, force=self.force, inputs=inputs)
+        tell(f"{_summary(found)}; files: {reader.counts}")
+        return ExitCode.FINE
 
-        reader = Reader(**given, columns=COLUMNS)
-        found = reproducibility(reader, options=chosen)
-    put(_rendered(found, output_format, limit, details=details), output)
-    tell(f"{_closing(found)}; files: {reader.counts}")
+    def _render(self, found: Reproducibility) -> tuple[str | bytes, OutputKind]:
+        from clamp_analytics import render
+
+        if self.output_format is Format.JSON:
+            counts = {
+                "sessions": found.sessions,
+                "copies": found.copies,
+                "zero_seeds": found.zero_seeds,
+                "unusable_seeds": found.unusable_seeds,
+            }
+            tables = {"contexts": found.contexts, "seeds": found.seeds}
+            return document(counts, tables), kind_of_document(KIND, [*counts, *tables])
+        rows = found.seeds if self.details else found.contexts
+        is_table = self.output_format is Format.TABLE
+        format_ = render.Format(self.output_format.value)
+        data = as_table(rows, self.limit) if is_table else render.FORMATS[format_](rows)
+        return data, kind_of_rows(KIND, rows, self.output_format.value, data)
 
 
-def _rendered(found: Reproducibility, output_format: options.Format, limit: int, *, details: bool) -> str | bytes:
-    from clamp_analytics import render
-
-    if output_format is options.Format.JSON:
-        contexts, each = render.as_json(found.contexts).rstrip(), render.as_json(found.seeds).rstrip()
-        figures = f'"sessions": {found.sessions},\n"copies": {found.copies},\n'
-        figures += f'"zero_seeds": {found.zero_seeds},\n"unusable_seeds": {found.unusable_seeds},\n'
-        return f'{{{figures}"contexts": {contexts},\n"seeds": {each}}}\n'
-    frame = found.seeds if details else found.contexts
-    if output_format is options.Format.TABLE:
-        return screen(frame, limit)
-    return render.FORMATS[render.Format(output_format.value)](frame)
-
-
-def _closing(found: Reproducibility) -> str:
+def _summary(found: Reproducibility) -> str:
     repeated = found.seeds.height
-    text = f"{_count(repeated, 'seed')} came again in {_count(found.sessions, 'session')}"
+    text = f"{plural(repeated, 'seed')} repeated in {plural(found.sessions, 'session')}"
     differing = int(found.seeds["differing_source"].is_not_null().sum())
     text += f", {differing:,} of them with another score or order" if repeated else ""
     left_out = [
-        _count(number, what)
+        plural(number, what)
         for number, what in (
             (found.copies, "repeated session"),
             (found.zero_seeds, "zero seed"),
@@ -94,7 +113,3 @@ def _closing(found: Reproducibility) -> str:
         if number
     ]
     return f"{text}; left out: {', '.join(left_out)}" if left_out else text
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'s' * (number != 1)}"

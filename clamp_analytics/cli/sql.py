@@ -1,19 +1,29 @@
-"""``clamp-analytics sql``: questions in SQL, the user's own or one of the library."""
+"""``clamp-analytics sql``: SQL queries, the user's own or those of the library."""
 
 from __future__ import annotations
 
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from clamp_analytics.cli import options
-from clamp_analytics.cli.run import STDOUT, command, put, reading, screen, tell
+from clamp_analytics.cli.command import add_command
+from clamp_analytics.cli.exit_codes import ExitCode
+from clamp_analytics.cli.messages import tell
+from clamp_analytics.cli.options import STDOUT, OutputOptions, ReadingOptions, format_option
+from clamp_analytics.cli.output import kind_of_rows, write_result
+from clamp_analytics.cli.reading import Inputs, open_sources
+from clamp_analytics.cli.terminal import as_table
 from clamp_analytics.errors import UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 class SqlFormat(StrEnum):
@@ -27,147 +37,152 @@ class SqlFormat(StrEnum):
     PARQUET = "parquet"
 
 
-EXAMPLES = """\b
-Examples:
-  clamp-analytics sql build/telemetry "SELECT context, count(*) FROM records GROUP BY ALL"
-  clamp-analytics sql build/telemetry --name lock_durations
-  clamp-analytics sql build/telemetry --name lock_duration_percentile --param percentile=99.9
-  clamp-analytics sql --list
+EXAMPLES = """
+clamp-analytics sql build/telemetry "FROM records SELECT context, count(*) GROUP BY ALL"
+clamp-analytics sql build/telemetry --name lock_durations
+clamp-analytics sql telemetry.duckdb -n lock_duration_percentile -p percentile=0.999
+clamp-analytics sql --list
 """
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("sql", epilog=EXAMPLES)(sql)
+    add_command(app, "sql", SqlCommand, EXAMPLES)
 
 
-@command
-def sql(
+@dataclass(frozen=True, kw_only=True)
+class SqlCommand(ReadingOptions, OutputOptions):
+    """Run SQL queries.
+
+    The tables are sessions, records and violations; --list shows the views and named queries that come with them.
+    A query can read these tables and nothing else, unless --allow-external is given.
+    """
+
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="SOURCE",
-            help="As for summarize; the last argument is the SQL, unless --name or --file gives it.",
+            metavar="[SOURCE... SQL]",
+            help="The sources, then the query in SQL. With --name or --file there is no SQL argument. Sources are: "
+            + options.SOURCE_HELP[0].lower()
+            + options.SOURCE_HELP[1:],
             show_default=False,
         ),
-    ] = None,
+    ] = None
     name: Annotated[
-        str | None, typer.Option("--name", "-n", metavar="NAME", help="Run this query of the library.")
-    ] = None,
+        str | None, typer.Option("--name", "-n", metavar="NAME", help="Run the query of this name from the library.")
+    ] = None
     param: Annotated[
-        list[str] | None, typer.Option("--param", "-p", metavar="K=V", help="Set a parameter; may be repeated.")
-    ] = None,
+        list[str] | None,
+        typer.Option(
+            "--param", "-p", metavar="NAME=VALUE", help="Set a parameter of the named query. Can be repeated."
+        ),
+    ] = None
     file: Annotated[
-        Path | None, typer.Option("--file", "-F", metavar="PATH", help="Run the SQL in this file.", show_default=False)
-    ] = None,
-    listing: Annotated[bool, typer.Option("--list", help="List the queries of the library, and end.")] = False,
-    output_format: Annotated[
-        SqlFormat, typer.Option("--format", "-f", help="How the result is written.")
-    ] = SqlFormat.TABLE,
-    output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="PATH", help="Where it goes. [default: standard output]")
-    ] = None,
-    limit: options.Limit = 200,
+        Path | None,
+        typer.Option("--file", "-F", metavar="FILE", help="Run the query in this file.", show_default=False),
+    ] = None
+    listing: Annotated[bool, typer.Option("--list", help="List the views and queries of the library.")] = False
+    output_format: Annotated[SqlFormat, format_option()] = SqlFormat.TABLE
+    limit: options.Limit = 200
     allow_external: Annotated[
         bool,
-        typer.Option("--allow-external", help="Let the SQL reach files, network, extensions and settings."),
-    ] = False,
+        typer.Option("--allow-external", help="Let the query use files, the network, extensions and settings."),
+    ] = False
     memory_limit: Annotated[
         str | None,
         typer.Option(
+            "--memory-limit",
             metavar="SIZE",
             help="Memory that the query may use, for example 2GB. [default: half of the machine's memory]",
             show_default=False,
         ),
-    ] = None,
+    ] = None
     timeout: Annotated[
-        float, typer.Option(min=0.001, max=1e9, metavar="SECONDS", help="Time after which the query is stopped.")
-    ] = 600.0,
-    no_recursive: options.NoRecursive = False,
-    jobs: options.Jobs = None,
-) -> None:
-    """Run SQL queries.
+        float,
+        typer.Option(
+            "--timeout", min=0.001, max=1e9, metavar="SECONDS", help="Time after which the query is stopped."
+        ),
+    ] = 600.0
 
-    The tables are sessions, records and violations; --list names the views and queries that come with them. The
-    SQL can only read them, unless --allow-external is given.
-    """
-    if listing:
-        put(_listing(output_format, limit), output)
-        return
-    # Ends the command as an exception does, so that temporary files are removed.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    from clamp_analytics.database import open_database, run_query
-    from clamp_analytics.reading import Reader
+    def run(self) -> ExitCode:
+        """Run the query and write its result."""
+        if self.listing:
+            self._write(_library_frame(), Inputs())
+            return ExitCode.FINE
+        # Ends the command as an exception does, so that temporary files are removed.
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+        from clamp_analytics.database import open_database, run_query
+        from clamp_analytics.reading import Reader
 
-    sources, text, params = _question(list(arguments or []), name, file, param or [])
-    if output_format is SqlFormat.PARQUET and output in (None, STDOUT):
-        _refuse_terminal()
-    with reading(sources, jobs, recursive=not no_recursive) as given:
-        found = given["sources"]
-        # Exports alone, or one archive, stay where they are; session files are read into memory.
-        stores = [*found.exports, *found.archives]
-        stay = not found.files and (not found.archives or len(stores) == 1)
-        tables = stores if stay else Reader(**given, session_ids=True).collect()
-        database = open_database(tables, jobs=jobs, allow_external=allow_external, memory_limit=memory_limit)
-    found_rows = run_query(database.connection, text, params, timeout_seconds=timeout)
-    put(_rendered(found_rows, output_format, limit), output)
-    tell(f"files: {database.counts}")
-
-
-def _question(
-    arguments: list[str], name: str | None, file: Path | None, given: Sequence[str]
-) -> tuple[list[str], str, dict[str, Any]]:
-    """The sources, the SQL and its parameters.
-
-    Raises:
-        UsageError: there is none or more than one SQL text, or no source.
-    """
-    from clamp_analytics.database import named
-
-    values = dict(_split(text) for text in given)
-    if name is not None and file is not None:
-        raise UsageError("--name and --file exclude each other")
-    if name is None and file is None:
-        if len(arguments) < 2:
-            raise UsageError(
-                "a source and the SQL are needed",
-                hint='for example: clamp-analytics sql build/telemetry "SELECT * FROM sessions"',
+        sources, text, params = self._query()
+        if self.output_format is SqlFormat.PARQUET and self.output in (None, STDOUT) and sys.stdout.isatty():
+            raise UsageError("Parquet cannot be shown on a terminal", hint="name a file with -o")
+        inputs = Inputs()
+        with open_sources(sources, self, inputs) as arguments:
+            listing = arguments["sources"]
+            # Exports alone, or one archive, are queried where they are; session files are read into memory.
+            stores = [*listing.exports, *listing.archives]
+            in_place = not listing.files and (not listing.archives or len(stores) == 1)
+            tables = stores if in_place else Reader(**arguments, session_ids=True).collect()
+            database = open_database(
+                tables, jobs=self.jobs, allow_external=self.allow_external, memory_limit=self.memory_limit
             )
-        return arguments[:-1], arguments[-1], values
-    if not arguments:
-        raise UsageError("no source was given", hint="name a session file, a folder or a glob")
-    if name is not None:
-        return arguments, *named(name, **values)
-    assert file is not None
-    try:
-        return arguments, file.read_text("utf-8"), values
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the SQL cannot be read: {error}", where=str(file)) from error
+        rows = run_query(database.connection, text, params, timeout_seconds=self.timeout)
+        self._write(rows, inputs)
+        tell(f"files: {database.counts}")
+        return ExitCode.FINE
+
+    def _query(self) -> tuple[list[str], str, dict[str, Any]]:
+        """The sources, the SQL and its parameters.
+
+        Raises:
+            UsageError: there is no SQL or more than one, or no source.
+        """
+        from clamp_analytics.database import named
+
+        arguments = list(self.arguments or [])
+        params = _parse_params(self.param or [])
+        if self.name is not None and self.file is not None:
+            raise UsageError("--name and --file exclude each other")
+        if self.name is None and self.file is None:
+            if len(arguments) < 2:
+                raise UsageError(
+                    "a source and a query are needed",
+                    hint='for example: clamp-analytics sql build/telemetry "SELECT * FROM sessions"',
+                )
+            return arguments[:-1], arguments[-1], params
+        if not arguments:
+            raise UsageError("no source is given", hint="name a session file, a folder or a glob")
+        if self.name is not None:
+            return arguments, *named(self.name, **params)
+        assert self.file is not None
+        try:
+            return arguments, self.file.read_text("utf-8"), params
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"the query cannot be read: {error}", where=str(self.file)) from error
+
+    def _write(self, rows: pl.DataFrame, inputs: Inputs) -> None:
+        from clamp_analytics import render
+
+        if self.output_format is SqlFormat.TABLE:
+            data: str | bytes = as_table(rows, self.limit)
+        else:
+            data = render.FORMATS[render.Format(self.output_format.value)](rows)
+        kind = kind_of_rows("a query result with these columns", rows, self.output_format.value, data)
+        write_result(data, self.output, kind, force=self.force, inputs=inputs)
 
 
-def _split(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise UsageError("a parameter is written as name=value", where=f"--param {text}")
-    return key, value
+def _parse_params(given: Sequence[str]) -> dict[str, str]:
+    params = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UsageError("a parameter must be written as NAME=VALUE", where=f"--param {text}")
+        params[name] = value
+    return params
 
 
-def _refuse_terminal() -> None:
-    import sys
-
-    if sys.stdout.isatty():
-        raise UsageError("Parquet is no text for a terminal", hint="give a file with -o")
-
-
-def _rendered(result: Any, output_format: SqlFormat, limit: int) -> str | bytes:
-    from clamp_analytics import render
-
-    if output_format is SqlFormat.TABLE:
-        return screen(result, limit)
-    return render.FORMATS[render.Format(output_format.value)](result)
-
-
-def _listing(output_format: SqlFormat, limit: int) -> str | bytes:
+def _library_frame() -> pl.DataFrame:
     import polars as pl
 
     from clamp_analytics.database import library
@@ -181,4 +196,4 @@ def _listing(output_format: SqlFormat, limit: int) -> str | bytes:
         }
         for query in library().values()
     ]
-    return _rendered(pl.DataFrame(rows), output_format, limit)
+    return pl.DataFrame(rows)

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clamp_analytics.cli import options
+from clamp_analytics.cli.command import add_command
+from clamp_analytics.cli.exit_codes import ExitCode
+from clamp_analytics.cli.messages import severity_counts, tell_each
+from clamp_analytics.cli.options import STDOUT, FailOn, Format, ReadingOptions, format_option, output_option
+from clamp_analytics.cli.output import print_data, write_result
 from clamp_analytics.cli.provenance import ARTIFACT, beside, provenance
-from clamp_analytics.cli.run import STDOUT, command, fail_on, put, reading, screen, tell
+from clamp_analytics.cli.reading import Inputs, open_sources
+from clamp_analytics.cli.terminal import as_table
+from clamp_analytics.cli.violation_checks import has_failed
 
 if TYPE_CHECKING:
     from clamp_analytics.analysis.summary import Summary
-
-REJECTED_SHOWN = 10
-"""Rejected files that are named; `validate` names all."""
+    from clamp_analytics.outputs import OutputKind
 
 DECIMALS = 6
-"""Decimals of the mean and the sample variance of all records; the other formats give every digit."""
+"""Decimals of the mean and the sample variance of all records; the other formats have every digit."""
 
 
 class Grouping(StrEnum):
-    """What records can be grouped by."""
+    """The columns that records can be grouped by."""
 
     CONTEXT = "context"
     THREAD_ID = "thread_id"
@@ -32,118 +40,124 @@ class Grouping(StrEnum):
     DAY = "day"
 
 
-EXAMPLES = """\b
-Examples:
-  clamp-analytics summarize build/telemetry
-  clamp-analytics summarize build/telemetry --by context --format markdown
-  clamp-analytics summarize 'runs/*/telemetry' -o summary.json --fail-on error
+EXAMPLES = """
+clamp-analytics summarize build/telemetry
+clamp-analytics summarize build/telemetry --by context --format markdown
+clamp-analytics summarize 'runs/*/telemetry' -o summary.json --fail-on error
 """
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("summarize", epilog=EXAMPLES)(summarize)
+    add_command(app, "summarize", SummarizeCommand, EXAMPLES)
 
 
-@command
-def summarize(
-    sources: options.Sources,
+@dataclass(frozen=True, kw_only=True)
+class SummarizeCommand(ReadingOptions):
+    """Show statistics and write the summary artifact.
+
+    Mean stability, sample variance, drift index and violations of all sources. The artifact of a folder is written
+    beside it: build/telemetry gives build/telemetry_summary.json. Other sources have none without --output.
+    """
+
+    sources: options.Sources
     by: Annotated[
-        Grouping | None, typer.Option("--by", help="Give the statistics, and duration percentiles, of each group.")
-    ] = None,
-    output_format: Annotated[
-        options.Format, typer.Option("--format", "-f", help="How the figures are shown.")
-    ] = options.Format.TABLE,
+        Grouping | None, typer.Option("--by", help="Show statistics and duration percentiles for each group.")
+    ] = None
+    output_format: Annotated[Format, format_option("Format of the statistics.")] = Format.TABLE
     output: Annotated[
         str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="PATH",
-            help="Where the artifact goes; - prints it alone. [default: telemetry_summary.json beside a folder]",
+        output_option(
+            "Write the artifact to this file; - prints it instead of the statistics. "
+            f"[default: {ARTIFACT} beside the folder]",
+            "FILE",
         ),
-    ] = None,
-    snapshot: options.Snapshot = None,
-    released_only: options.ReleasedOnly = False,
-    fail_from: Annotated[
-        options.FailOn, typer.Option("--fail-on", help="End with exit code 1 where there are violations this bad.")
-    ] = options.FailOn.NEVER,
-    limit: options.Limit = 50,
-    no_recursive: options.NoRecursive = False,
-    jobs: options.Jobs = None,
-) -> None:
-    """Show statistics and write the artifact.
+    ] = None
+    no_artifact: Annotated[
+        bool, typer.Option("--no-artifact", help="Write no artifact.", rich_help_panel=options.OUTPUT_PANEL)
+    ] = False
+    force: options.Force = False
+    snapshot: options.Snapshot = None
+    released_only: Annotated[
+        bool, typer.Option("--released-only", help="Leave out anchors without a usable release.")
+    ] = False
+    fail_from: options.FailOnSeverity = FailOn.NEVER
+    limit: options.Limit = 50
 
-    Mean stability, sample variance, drift index and violations of all sources. For a folder, the summary artifact
-    is written beside it: build/telemetry gives build/telemetry_summary.json.
-    """
-    with reading(sources, jobs, recursive=not no_recursive) as given:
-        from clamp_analytics.analysis.summary import SummaryFold, artifact
-        from clamp_analytics.analysis.summary import summarize as summary_of
-        from clamp_analytics.reading import Reader
+    def run(self) -> ExitCode:
+        """Summarize the sources, show the statistics and write the artifact."""
+        inputs = Inputs()
+        with open_sources(self.sources, self, inputs) as arguments:
+            from clamp_analytics.analysis.summary import Fold, artifact, summarize
+            from clamp_analytics.reading import Reader
 
-        fold = SummaryFold(by.value if by else None, released_only)
-        reader = Reader(**given, columns=fold.columns)
-        build_info = provenance(snapshot, reader)
-        summary = summary_of(reader, by=fold.by, released_only=fold.released_only)
-    text = artifact(summary.total, summary.directory, build_info)
-    if output == STDOUT:
-        put(text)
-    else:
-        put(_shown(summary, output_format, limit))
-    _name_rejected(summary)
-    place = output or (str(beside(reader.single_folder, ARTIFACT)) if reader.single_folder else None)
-    if place and place != STDOUT:
-        put(text, place)
-    fail_on(fail_from, summary.severities)
+            fold = Fold(self.by.value if self.by else None, self.released_only)
+            reader = Reader(**arguments, columns=fold.columns)
+            build_info = provenance(self.snapshot, reader)
+            summary = summarize(reader, by=fold.by, released_only=fold.released_only)
+        text = artifact(summary.total, summary.directory, build_info)
+        if self.output == STDOUT:
+            print_data(text)
+        else:
+            print_data(_render(summary, self.output_format, self.limit))
+        rejected = [f"rejected: {source}: {message}" for source, message in summary.rejected]
+        tell_each(rejected, "more rejected; `clamp-analytics validate` lists them all")
+        if self.output is not None and self.output != STDOUT:
+            write_result(text, self.output, _artifact_kind(), force=self.force, inputs=inputs)
+        elif self.output is None and reader.single_folder and not self.no_artifact:
+            path: Path = beside(reader.single_folder, ARTIFACT)
+            write_result(text, str(path), _artifact_kind(summary.directory), force=self.force, inputs=inputs)
+        return ExitCode.CHECK_FAILED if has_failed(self.fail_from, summary.severities) else ExitCode.FINE
 
 
-def _shown(summary: Summary, output_format: options.Format, limit: int) -> str | bytes:
+def _artifact_kind(folder: str | None = None) -> OutputKind:
+    """Artifacts, or only those of one folder."""
+    from clamp_analytics.outputs import OutputKind
+
+    def matches(content: bytes) -> bool:
+        try:
+            document = json.loads(content)
+        except ValueError:
+            return False
+        if not isinstance(document, dict) or not {"session_count", "drift_index"} <= document.keys():
+            return False
+        return "source_directory" in document and folder in (None, document["source_directory"])
+
+    return OutputKind("a summary artifact" if folder is None else f"the summary artifact of {folder}", matches)
+
+
+def _render(summary: Summary, output_format: Format, limit: int) -> str | bytes:
     from clamp_analytics import render
 
-    if output_format is options.Format.TABLE:
-        return _overview(summary) + ("" if summary.groups is None else "\n" + screen(summary.groups, limit))
+    if output_format is Format.TABLE:
+        return _overview(summary) + ("" if summary.groups is None else "\n" + as_table(summary.groups, limit))
     frame = summary.frame() if summary.groups is None else summary.groups
     return render.FORMATS[render.Format(output_format.value)](frame)
-
-
-def _plural(severity: str, count: int) -> str:
-    return severity if severity == "info" or count == 1 else f"{severity}s"
 
 
 def _overview(summary: Summary) -> str:
     total = summary.total
 
-    def fixed(number: float | None) -> str:
+    def decimal(number: float | None) -> str:
         return "-" if number is None else f"{number:.{DECIMALS}f}"
 
-    violations = [
-        f"{count:,} {name}{'s' * (name != 'info' and count != 1)}" for name, count in summary.severities.items()
-    ]
     lines = {
         "sessions": f"{summary.counts.loaded:,}",
         "records": f"{total.records:,}",
         "in flight": f"{total.in_flight:,}",
-        "mean stability": fixed(total.scores.mean),
-        "sample variance": fixed(total.scores.sample_variance),
-        "drift index": f"{total.drift_index_ms:,.3f} ms{_in_words(total.drift_index_ms)}",
-        "violations": ", ".join(violations),
+        "mean stability": decimal(total.scores.mean),
+        "sample variance": decimal(total.scores.sample_variance),
+        "drift index": f"{total.drift_index_ms:,.3f} ms{_long_span(total.drift_index_ms)}",
+        "violations": severity_counts(summary.severities.items()),
         "files": str(summary.counts),
     }
     return "".join(f"{name:<17}{text}\n" for name, text in lines.items())
 
 
-def _in_words(milliseconds: float) -> str:
-    """A long span once more in days, hours and minutes."""
+def _long_span(milliseconds: float) -> str:
+    """A span of a minute or more in days, hours and minutes, in parentheses; empty for a shorter one."""
     minutes = int(milliseconds // 60_000)
     if not minutes:
         return ""
     parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min"))
     return " (" + " ".join(f"{count} {unit}" for count, unit in parts if count) + ")"
-
-
-def _name_rejected(summary: Summary) -> None:
-    for source, message in summary.rejected[:REJECTED_SHOWN]:
-        tell(f"rejected: {source}: {message}")
-    if len(summary.rejected) > REJECTED_SHOWN:
-        tell(f"… and {len(summary.rejected) - REJECTED_SHOWN:,} more rejected; `validate` names them all")

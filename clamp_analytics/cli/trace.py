@@ -1,26 +1,30 @@
-"""``clamp-analytics trace``: sessions for a trace viewer."""
+"""``clamp-analytics trace``: sessions as a file for a trace viewer."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clamp_analytics.cli import options
-from clamp_analytics.cli.run import STDOUT, check_output, command, put, reading, tell
+from clamp_analytics.cli.command import add_command
+from clamp_analytics.cli.exit_codes import ExitCode
+from clamp_analytics.cli.messages import MOST_LISTED, tell, tell_each
+from clamp_analytics.cli.options import ReadingOptions, output_option
+from clamp_analytics.cli.output import check_output, kind_of_beginning, write_result
+from clamp_analytics.cli.reading import Inputs, open_sources
 
 if TYPE_CHECKING:
     from clamp_analytics.reading import Telemetry
     from clamp_analytics.trace import Trace
 
-NAMED = 10
-"""Groups of records that could not be shown, and records of a group, that are named one by one."""
+BEGINNING = '{"displayTimeUnit":"ms","traceEvents":['
+"""The text by which an earlier trace is recognized."""
 
-EXAMPLES = """\b
-Examples:
-  clamp-analytics trace build/telemetry -o trace.json
-  clamp-analytics trace run.json -o - | gzip > trace.json.gz
+EXAMPLES = """
+clamp-analytics trace build/telemetry -o trace.json
+clamp-analytics trace run.json -o - | gzip > trace.json.gz
 
 Open the file at https://ui.perfetto.dev or chrome://tracing.
 """
@@ -28,59 +32,54 @@ Open the file at https://ui.perfetto.dev or chrome://tracing.
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("trace", epilog=EXAMPLES)(trace)
+    add_command(app, "trace", TraceCommand, EXAMPLES)
 
 
-@command
-def trace(
-    sources: options.Sources,
-    output: Annotated[
-        str, typer.Option("--output", "-o", metavar="PATH", help="The trace to write; - for standard output.")
-    ],
-    no_recursive: options.NoRecursive = False,
-    jobs: options.Jobs = None,
-) -> None:
-    """Show sessions on a timeline, in a trace viewer.
+@dataclass(frozen=True, kw_only=True)
+class TraceCommand(ReadingOptions):
+    """Write a timeline for a trace viewer.
 
-    Writes the Chrome trace format: a process for each session, a track for each thread, an event for each lock that
-    was held. An anchor in flight is an event without an end.
+    The file is in the Chrome trace format: a process per session, a track per thread, and an event per lock that was
+    held. An anchor in flight is an event without an end.
     """
-    with reading(sources, jobs, recursive=not no_recursive) as given:
-        from clamp_analytics import trace as tracing
-        from clamp_analytics.atomic_files import publish
-        from clamp_analytics.reading import Reader
 
-        reader = Reader(**given, columns=tracing.COLUMNS)
-        telemetry = reader.collect()
-    reader.require_sessions()
-    made = tracing.trace(telemetry)
-    if output == STDOUT:
-        for chunk in made.chunks():
-            put(chunk)
-    else:
-        check_output(output)
-        publish(Path(output), made.chunks(), overwrite=True)
-    _name_rejected(telemetry)
-    _name_left_out(made)
-    figures = f"{made.events:,} events ({made.in_flight:,} in flight)"
-    tell(f"wrote {output}: {figures}; files: {reader.counts}")
+    sources: options.Sources
+    output: Annotated[str, output_option("The trace to write; - for standard output.", "FILE")]
+    force: options.Force = False
+
+    def run(self) -> ExitCode:
+        """Read the sessions and write the trace."""
+        inputs = Inputs()
+        kind = kind_of_beginning("a trace", BEGINNING)
+        with open_sources(self.sources, self, inputs) as arguments:
+            from clamp_analytics import trace as tracing
+            from clamp_analytics.reading import Reader, collect
+
+            check_output(self.output, kind, force=self.force, inputs=inputs)
+            reader = Reader(**arguments, columns=tracing.COLUMNS)
+            telemetry = collect(reader)
+        reader.require_sessions()
+        trace = tracing.trace(telemetry)
+        write_result(trace.chunks(), self.output, kind, force=self.force, inputs=inputs)
+        _tell_rejected(telemetry)
+        _tell_left_out(trace)
+        tell(f"{trace.events:,} events ({trace.in_flight:,} in flight); files: {reader.counts}")
+        return ExitCode.FINE
 
 
-def _name_rejected(telemetry: Telemetry) -> None:
+def _tell_rejected(telemetry: Telemetry) -> None:
     rejected = telemetry.sessions.filter(status="rejected").join(telemetry.violations, on="source", how="left")
-    for source, why in rejected.select("source", "message").head(NAMED).iter_rows():
-        tell(f"rejected: {source}: {why}")
-    if rejected.height > NAMED:
-        tell(f"… and {rejected.height - NAMED:,} more rejected; `validate` names them all")
+    lines = [f"rejected: {source}: {why}" for source, why in rejected.select("source", "message").iter_rows()]
+    tell_each(lines, "more rejected; `clamp-analytics validate` lists them all")
 
 
-def _name_left_out(made: Trace) -> None:
-    groups = made.left_out.group_by("source", "reason", maintain_order=True).all()
-    for source, reason, indices in groups.head(NAMED).iter_rows():
-        numbers = ", ".join(map(str, indices[:NAMED])) + (", …" if len(indices) > NAMED else "")
-        tell(f"not shown: {source}: {len(indices):,} with {reason} (records {numbers})")
-    if groups.height > NAMED:
-        rest = groups[NAMED:]
+def _tell_left_out(trace: Trace) -> None:
+    groups = trace.left_out.group_by("source", "reason", maintain_order=True).all()
+    for source, reason, indices in groups.head(MOST_LISTED).iter_rows():
+        records = ", ".join(map(str, indices[:MOST_LISTED])) + (", …" if len(indices) > MOST_LISTED else "")
+        tell(f"not shown: {source}: {len(indices):,} with {reason} (records {records})")
+    if groups.height > MOST_LISTED:
+        rest = groups[MOST_LISTED:]
         tell(f"… and {rest['record_index'].list.len().sum():,} more not shown, of {rest['source'].n_unique():,} files")
-    if made.negative:
-        tell(f"{made.negative:,} with a negative duration are shown with none")
+    if trace.negative:
+        tell(f"{trace.negative:,} with a negative duration are shown with none")

@@ -1,121 +1,153 @@
-"""Verdicts written out: one format each, and for GitHub the summary of the job, too."""
+"""Write verdicts in each format; for GitHub also to the summary of the job."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clamp_analytics.cli.run import put, screen, terminal_width
-from clamp_analytics.cli.verdicts import FailOnVerdict, VerdictFormat, bad_verdicts
+from clamp_analytics.cli.analysis_options import FailOnVerdict, VerdictFormat
+from clamp_analytics.cli.options import OutputOptions
+from clamp_analytics.cli.output import (
+    kind_of_annotations,
+    kind_of_beginning,
+    kind_of_document,
+    kind_of_rows,
+    kind_of_text,
+    write_result,
+)
+from clamp_analytics.cli.terminal import as_table, can_show, terminal_width
 from clamp_analytics.errors import OutputError
+from clamp_analytics.wording import os_error_reason
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from clamp_analytics.analysis.verdicts import Verdict
+    from clamp_analytics.cli.reading import Inputs
+    from clamp_analytics.outputs import OutputKind
     from clamp_analytics.render.verdicts import VerdictColumns
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
-"""The variable in which GitHub names the file of a job's summary."""
+"""The environment variable in which GitHub names the file of a job's summary."""
 
-TRENDS = (30, 24, 16, 12, 8)
-"""Characters of a sparkline; the widest that leaves the table unfolded is taken."""
+TREND_WIDTHS = (30, 24, 16, 12, 8)
+"""Characters of a sparkline; the widest with which no line of the table wraps is used."""
 
-SPARE = ("p", "trend", "interval", "since")
-"""Columns that a narrow terminal goes without, the first one first; JSON and CSV have them."""
+DISPENSABLE = ("p", "trend", "interval", "since")
+"""Columns that a table on a narrow terminal leaves out, the first one first; JSON and CSV have them."""
+
+KIND = "a file of verdicts"
 
 _TO_ASCII = str.maketrans({"─": "-", "…": "...", "→": "->"})
 
 
-def show(
-    verdicts: pl.DataFrame,
-    by: Sequence[str],
-    layout: VerdictColumns,
-    output_format: VerdictFormat,
-    output: str | None,
-    *,
-    limit: int,
-    fail_from: FailOnVerdict,
-    told: str,
-    counts: Mapping[str, object],
-    series: pl.DataFrame | None = None,
-    tables: Mapping[str, pl.DataFrame] | None = None,
-    lists: Mapping[str, Sequence[str | None]] | None = None,
-) -> None:
-    """Write verdicts in a format, and for GitHub the job's summary, too.
+@dataclass(frozen=True)
+class VerdictReport:
+    """The verdicts of one run, and what the formats need besides.
 
-    Args:
-        verdicts: one row a group and metric.
+    Attributes:
+        verdicts: one row per group and metric.
         by: the columns that name a group.
-        layout: whose verdicts they are.
-        output_format: how they are written.
-        output: where to; None for standard output.
-        limit: the most rows of a table on the screen; 0 for all.
-        fail_from: the verdicts that fail a test case.
-        told: what was looked at, in our own words.
+        columns: which analysis the verdicts are of.
+        summary: one sentence on what was judged, for Markdown.
         counts: the same as figures, for JSON and JUnit.
+        failing: the verdicts that fail the command, and a test case of JUnit.
         series: the values behind the verdicts, for sparklines.
         tables: other tables of the JSON document, by key.
-        lists: names for the Markdown, by what to say of them.
-
-    Raises:
-        OutputError: something could not be written.
+        lists: names of groups by their title, for Markdown.
     """
-    from clamp_analytics import render
-    from clamp_analytics.render import pull_request
-    from clamp_analytics.render import verdicts as rendered
-    from clamp_analytics.render.ci import github, junit
 
-    if output_format is VerdictFormat.TABLE:
-        put(_table(verdicts, by, layout, series, limit, to_screen=output is None), output)
-    elif output_format is VerdictFormat.JSON:
-        put(document(counts, {"verdicts": rendered.changes_first(verdicts), **(tables or {})}), output)
-    elif output_format is VerdictFormat.CSV:
-        put(render.as_csv(rendered.changes_first(verdicts)), output)
-    elif output_format is VerdictFormat.MARKDOWN:
-        put(pull_request.markdown(verdicts, by, layout, summary=told, lists=lists), output)
-    elif output_format is VerdictFormat.GITHUB:
-        put(github.annotate_verdicts(verdicts, by, layout), output)
-        if path := os.environ.get(STEP_SUMMARY):
-            _append(path, pull_request.markdown(verdicts, by, layout, summary=told, lists=lists))
-    else:
-        failing = bad_verdicts(fail_from) or bad_verdicts(FailOnVerdict.REGRESSION)
-        put(junit.report_verdicts(verdicts, by, layout, failing=failing, properties=counts), output)
+    verdicts: pl.DataFrame
+    by: Sequence[str]
+    columns: VerdictColumns
+    summary: str
+    counts: Mapping[str, object]
+    failing: Sequence[Verdict]
+    series: pl.DataFrame | None = None
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    lists: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
+
+    def write(self, output_format: VerdictFormat, options: OutputOptions, inputs: Inputs, *, limit: int) -> None:
+        """Write the verdicts.
+
+        Args:
+            output_format: the format.
+            options: where they go.
+            inputs: what the command has read.
+            limit: the most rows of a table on the screen; 0 for all.
+
+        Raises:
+            OutputError: something could not be written.
+        """
+        text, kind = self._text_and_kind(output_format, limit, to_screen=options.output is None)
+        write_result(text, options.output, kind, force=options.force, inputs=inputs)
+        path = os.environ.get(STEP_SUMMARY)
+        if output_format is VerdictFormat.GITHUB and path:
+            _append(path, self._markdown())
+
+    def _text_and_kind(self, output_format: VerdictFormat, limit: int, *, to_screen: bool) -> tuple[str, OutputKind]:
+        from clamp_analytics import render
+        from clamp_analytics.render.ci import github, junit
+        from clamp_analytics.render.text import TOOL
+        from clamp_analytics.render.verdicts import changes_first
+
+        if output_format is VerdictFormat.JSON:
+            tables = {"verdicts": changes_first(self.verdicts), **self.tables}
+            return document(self.counts, tables), kind_of_document(KIND, [*self.counts, *tables])
+        if output_format is VerdictFormat.MARKDOWN:
+            return self._markdown(), kind_of_beginning(KIND, f"### {self.columns.title}: ")
+        if output_format is VerdictFormat.GITHUB:
+            return github.annotate_verdicts(self.verdicts, self.by, self.columns), kind_of_annotations(KIND)
+        if output_format is VerdictFormat.JUNIT:
+            failing = self.failing or FailOnVerdict.REGRESSION.verdicts()
+            text = junit.report_verdicts(self.verdicts, self.by, self.columns, failing=failing, properties=self.counts)
+            return text, kind_of_text(KIND, f'<testsuite name="{TOOL} {self.columns.name}"')
+        if output_format is VerdictFormat.CSV:
+            rows = changes_first(self.verdicts)
+            text = render.as_csv(rows)
+        else:
+            rows = self.verdicts
+            text = self._table(limit, to_screen=to_screen)
+        return text, kind_of_rows(KIND, rows, output_format.value, text)
+
+    def _markdown(self) -> str:
+        from clamp_analytics.render.pull_request import markdown
+
+        return markdown(self.verdicts, self.by, self.columns, summary=self.summary, lists=self.lists)
+
+    def _table(self, limit: int, *, to_screen: bool) -> str:
+        from clamp_analytics.render import table
+        from clamp_analytics.render.sparkline import ASCII, BLOCKS
+        from clamp_analytics.render.verdicts import screen_frame
+
+        unicode = not to_screen or can_show(BLOCKS + "→─…")
+        frames = (
+            screen_frame(
+                self.verdicts,
+                self.by,
+                self.columns,
+                series=self.series,
+                width=width,
+                marks=BLOCKS if unicode else ASCII,
+                arrow="→" if unicode else "->",
+                limit=limit or None,
+            )
+            for width in (TREND_WIDTHS if self.series is not None else TREND_WIDTHS[-1:])
+        )
+        frame = _widest_that_fits(frames, terminal_width() if to_screen else None, limit)
+        text = as_table(frame, limit) if to_screen else table(frame, limit=limit or None)
+        return text if unicode else text.translate(_TO_ASCII)
 
 
-def _table(
-    verdicts: pl.DataFrame,
-    by: Sequence[str],
-    layout: VerdictColumns,
-    series: pl.DataFrame | None,
-    limit: int,
-    *,
-    to_screen: bool,
-) -> str:
-    from clamp_analytics.render import table
-    from clamp_analytics.render.sparkline import ASCII, BLOCKS
-    from clamp_analytics.render.verdicts import screen_frame
-
-    blocks = not to_screen or _can_show(BLOCKS + "→─…")
-    width = terminal_width() if to_screen else None
-    marks, arrow = (BLOCKS, "→") if blocks else (ASCII, "->")
-    frames = (
-        screen_frame(verdicts, by, layout, series=series, width=trend, marks=marks, arrow=arrow, limit=limit or None)
-        for trend in (TRENDS if series is not None else TRENDS[-1:])
-    )
-    frame = _fitting(frames, width, limit)
-    shown = screen(frame, limit) if to_screen else table(frame, limit=limit or None)
-    return shown if blocks else shown.translate(_TO_ASCII)
-
-
-def _fitting(frames: Iterable[pl.DataFrame], width: int | None, limit: int) -> pl.DataFrame:
-    """The fullest of tables that needs no fold; where there is none, the last one with everything.
+def _widest_that_fits(frames: Iterable[pl.DataFrame], width: int | None, limit: int) -> pl.DataFrame:
+    """Choose the first frame whose table has no line that wraps, without dispensable columns if need be.
 
     Args:
         frames: the same table with ever narrower sparklines.
-        width: the columns of the terminal; None where there is no limit.
+        width: the width of the terminal; None for no limit.
         limit: the most rows that are shown; 0 for all.
     """
     from rich.cells import cell_len
@@ -126,27 +158,18 @@ def _fitting(frames: Iterable[pl.DataFrame], width: int | None, limit: int) -> p
         lines = table(frame, limit=limit or None).splitlines()
         return width is None or max(map(cell_len, lines)) <= width
 
-    frame = None
-    for frame in frames:  # the last one is needed
-        if fits(frame):
-            return frame
-    assert frame is not None
-    spare = [name for name in SPARE if name in frame.columns]
-    fewer = (frame.drop(spare[: count + 1]) for count in range(len(spare)))
-    return next(filter(fits, fewer), frame)
-
-
-def _can_show(text: str) -> bool:
-    """Whether the encoding of standard output has these characters."""
-    try:
-        text.encode(sys.stdout.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
+    narrowest = None
+    for narrowest in frames:
+        if fits(narrowest):
+            return narrowest
+    assert narrowest is not None
+    dispensable = [name for name in DISPENSABLE if name in narrowest.columns]
+    shorter = (narrowest.drop(dispensable[: count + 1]) for count in range(len(dispensable)))
+    return next(filter(fits, shorter), narrowest)
 
 
 def document(counts: Mapping[str, object], tables: Mapping[str, pl.DataFrame]) -> str:
-    """A JSON object of figures and tables; a table has a row a line."""
+    """Write a JSON object of figures and tables; a table has one row per line."""
     import msgspec
 
     from clamp_analytics import render
@@ -157,7 +180,7 @@ def document(counts: Mapping[str, object], tables: Mapping[str, pl.DataFrame]) -
 
 
 def _append(path: str, text: str) -> None:
-    """Add to a file that others add to as well: one write at its end.
+    """Append to a file that other steps append to as well, in one write.
 
     Raises:
         OutputError: the system refuses.
@@ -168,5 +191,5 @@ def _append(path: str, text: str) -> None:
         with Path(path).open("ab", buffering=0) as file:
             file.write(text.encode() + b"\n")
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise OutputError(f"cannot be written: {reason}", where=f"{STEP_SUMMARY} {display_name(path)}") from error
+        where = f"{STEP_SUMMARY} {display_name(path)}"
+        raise OutputError(f"cannot be written: {os_error_reason(error)}", where=where) from error

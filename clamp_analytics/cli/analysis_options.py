@@ -1,0 +1,253 @@
+"""Options of the commands that judge metrics over sessions, and the options of the analyses built from them.
+
+Typer evaluates annotations that are text in the module of the command, and inherited fields would fail there.
+Therefore this module does not postpone the evaluation of its annotations.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from clamp_analytics.analysis.metrics import BY, METRICS, checked_by, checked_metrics
+from clamp_analytics.analysis.options import CompareOptions, DriftOptions
+from clamp_analytics.cli.command import JUDGING_PANEL
+from clamp_analytics.cli.options import ReadingOptions
+from clamp_analytics.cli.reading import Inputs, open_sources
+from clamp_analytics.cli.settings import layer_options
+from clamp_analytics.errors import UsageError
+
+if TYPE_CHECKING:
+    from clamp_analytics.analysis.series import SessionValues
+    from clamp_analytics.analysis.verdicts import Verdict
+
+NO_GROUPS = "none"
+"""The value of ``--by`` for one group of all records."""
+
+DEFAULT_GROUPS = ("context",)
+
+DEFAULTS = DriftOptions()
+
+
+class VerdictFormat(StrEnum):
+    """Formats of verdicts."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+    GITHUB = "github"
+    JUNIT = "junit"
+
+
+class FailOnVerdict(StrEnum):
+    """The least bad verdict with which a command fails."""
+
+    REGRESSION = "regression"
+    WARNING = "warning"
+    NEVER = "never"
+
+    def verdicts(self) -> "list[Verdict]":
+        """The verdicts with which the command fails."""
+        from clamp_analytics.analysis.verdicts import Verdict
+
+        if self is FailOnVerdict.NEVER:
+            return []
+        return [Verdict.REGRESSED] if self is FailOnVerdict.REGRESSION else [Verdict.REGRESSED, Verdict.WARNING]
+
+
+FailOn = Annotated[
+    FailOnVerdict, typer.Option("--fail-on", help="End with exit code 1 if there is a verdict this bad or worse.")
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgingOptions(ReadingOptions):
+    """Which series are judged, and which changes count."""
+
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metric",
+            "-m",
+            metavar="METRIC",
+            help=f"Judge only this metric: {', '.join(METRICS)}. Can be repeated. [default: all]",
+        ),
+    ] = None
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--by",
+            metavar="COLUMN",
+            help=f"One series per value of this column: {', '.join(BY)}, or {NO_GROUPS} for a single series. "
+            "Can be repeated. [default: context]",
+        ),
+    ] = None
+    alpha: Annotated[
+        float | None,
+        typer.Option(
+            "--alpha",
+            metavar="SHARE",
+            help=f"False discovery rate over all series. [default: {DEFAULTS.alpha}]",
+            rich_help_panel=JUDGING_PANEL,
+        ),
+    ] = None
+    min_sessions: Annotated[
+        int | None,
+        typer.Option(
+            "--min-sessions",
+            metavar="N",
+            help=f"Fewest sessions on each side of a change. [default: {DEFAULTS.min_sessions}]",
+            rich_help_panel=JUDGING_PANEL,
+        ),
+    ] = None
+    floor: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--floor",
+            metavar="METRIC=SIZE",
+            help="Smallest change that matters: a share for durations (0.1 is 10 %), else in the unit of the metric. "
+            "Can be repeated.",
+            rich_help_panel=JUDGING_PANEL,
+        ),
+    ] = None
+
+    def groups(self) -> tuple[str, ...]:
+        """The columns that series are grouped by.
+
+        Raises:
+            UsageError: there is no such column, or ``none`` is given with others.
+        """
+        if not self.by:
+            return DEFAULT_GROUPS
+        if NO_GROUPS in self.by:
+            if set(self.by) != {NO_GROUPS}:
+                raise UsageError("none cannot be combined with a column", where="--by")
+            return ()
+        return checked_by(self.by)
+
+    def metrics(self) -> tuple[str, ...] | None:
+        """The metrics that were named; None for all.
+
+        Raises:
+            UsageError: there is no such metric.
+        """
+        return checked_metrics(self.metric) if self.metric else None
+
+    def judging_values(self) -> dict[str, object]:
+        """The fields of the options of an analysis; None for those that were not given.
+
+        Raises:
+            UsageError: a floor is not understood.
+        """
+        return {"alpha": self.alpha, "min_sessions": self.min_sessions, "floors": _parse_floors(self.floor)}
+
+    def compare_options(self) -> CompareOptions:
+        """The options of a comparison: defaults, then pyproject.toml, then the command line.
+
+        Raises:
+            UsageError: a value is wrong.
+        """
+        return layer_options("compare", CompareOptions, self.judging_values())
+
+    def read_values(self, sources: Sequence[str], groups: Sequence[str], inputs: Inputs) -> "SessionValues":
+        """Read one value per session, group and metric.
+
+        Raises:
+            UsageError: there is no such metric.
+            SourceError: there is no usable session.
+        """
+        metrics = checked_metrics(self.metric or None)
+        with open_sources(sources, self, inputs) as arguments:
+            from clamp_analytics.analysis.series import SessionFold, session_values
+            from clamp_analytics.reading import Reader
+
+            fold = SessionFold(checked_by(groups), metrics)
+            return session_values(Reader(**arguments, columns=fold.columns), by=fold.by, metrics=fold.metrics)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryOptions(JudgingOptions):
+    """Which sessions of a history are judged."""
+
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME", help="Only sessions from this day or time (UTC) on.")
+    ] = None
+    until: Annotated[
+        str | None,
+        typer.Option("--until", metavar="TIME", help="Only sessions up to this day, or before this time (UTC)."),
+    ] = None
+    last: Annotated[
+        int | None, typer.Option("--last", min=1, metavar="N", help="Only the last N sessions of those.")
+    ] = None
+
+    def drift_options(self, **more: object) -> DriftOptions:
+        """The options of a search for drift: defaults, then pyproject.toml, then the command line.
+
+        Args:
+            more: further fields from the command line; None for those that were not given.
+
+        Raises:
+            UsageError: a value is wrong.
+        """
+        given: Mapping[str, object] = {
+            "since": _parse_time("--since", self.since),
+            "until": _parse_time("--until", self.until, end_of_day=True),
+            "last": self.last,
+            **self.judging_values(),
+            **more,
+        }
+        return layer_options("drift", DriftOptions, given)
+
+
+def _parse_floors(given: Sequence[str] | None) -> dict[str, float] | None:
+    """Floors by metric; None where none is given."""
+    if not given:
+        return None
+    floors = {}
+    for text in given:
+        metric, equals, size = text.partition("=")
+        try:
+            floors[checked_metrics(metric)[0]] = float(size)
+        except ValueError as error:
+            hint = "for example --floor duration_p95_ms=0.1" if equals else "write it as METRIC=SIZE"
+            raise UsageError("the size is not a number", where=f"--floor {text}", hint=hint) from error
+    return floors
+
+
+def _parse_time(option: str, text: str | None, *, end_of_day: bool = False) -> datetime | None:
+    """A time in UTC; a day without a time is its beginning, or the beginning of the next day."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+        is_day = len(text) <= len("2026-10-01")
+        at += timedelta(days=end_of_day and is_day)
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        hint = "for example 2026-10-01, or 2026-10-01T06:00:00Z"
+        raise UsageError("it is not a day or time", where=f"{option} {text}", hint=hint) from error
+
+
+@contextmanager
+def require_drift_extra() -> Iterator[None]:
+    """Turn a missing library of the statistics into an error that says what to install.
+
+    Raises:
+        UsageError: a library is missing.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] not in {"scipy", "numpy"}:
+            raise
+        raise UsageError(f"{error.name} is not installed", hint="pip install 'clamp-analytics[drift]'") from error
+
+
+def any_fails(level: FailOnVerdict, verdicts: Any) -> bool:
+    """Whether a frame of verdicts has one with which the command fails."""
+    return bool(verdicts["verdict"].is_in([verdict.value for verdict in level.verdicts()]).any())

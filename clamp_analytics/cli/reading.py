@@ -1,0 +1,91 @@
+"""Open the sources of a command: list them, start workers where there is much to read, and show the progress."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+from clamp_analytics.cli.options import STDOUT, ReadingOptions
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from clamp_analytics.sources import ContainerLimits, Listing
+
+PROGRESS_FROM_FILES = 2000
+"""With fewer files, reading ends before a progress bar could be read."""
+
+
+class ReaderArguments(TypedDict):
+    """The arguments of ``reading.Reader`` that every reading command passes."""
+
+    sources: Listing
+    jobs: int | None
+    executor: Executor | None
+    progress: Callable[[int, int], None] | None
+    limits: ContainerLimits
+    salvage: bool
+
+
+@dataclass(slots=True)
+class Inputs:
+    """The sources that a command has read so far, which its output must not replace.
+
+    Attributes:
+        listed: per opening, the sources as they were named and the files found in them.
+    """
+
+    listed: list[tuple[Sequence[str], Sequence[str]]] = field(default_factory=list)
+
+    def check_not_among(self, output: str) -> None:
+        """Check that an output path is none of the inputs.
+
+        Raises:
+            UsageError: it is one of them.
+        """
+        from clamp_analytics.atomic_files import check_no_source
+
+        for named, files in self.listed:
+            check_no_source(Path(output), named, files)
+
+
+@contextmanager
+def open_sources(sources: Sequence[str], options: ReadingOptions, inputs: Inputs) -> Iterator[ReaderArguments]:
+    """List the sources and start workers; the arguments of a reader are valid within the ``with`` block.
+
+    Raises:
+        SourceError: a source does not exist, matches nothing, or cannot be listed.
+    """
+    from clamp_analytics.reading.executors import early_workers
+    from clamp_analytics.sources import list_sources
+
+    listing = list_sources(sources, recursive=not options.no_recursive)
+    inputs.listed.append(([source for source in sources if source != STDOUT], listing.files))
+    with early_workers(listing, options.jobs) as executor, progress_bar(len(listing.files)) as progress:
+        yield {
+            "sources": listing,
+            "jobs": options.jobs,
+            "executor": executor,
+            "progress": progress,
+            **options.container_settings(),
+        }
+
+
+@contextmanager
+def progress_bar(files: int) -> Iterator[Callable[[int, int], None] | None]:
+    """Show a bar on standard error while many files are read; yields None where it is not a terminal."""
+    if files < PROGRESS_FROM_FILES or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress
+
+    with Progress(
+        *Progress.get_default_columns(), MofNCompleteColumn(), console=Console(stderr=True), transient=True
+    ) as bar:
+        task = bar.add_task("reading", total=files)
+        yield lambda done, files: bar.update(task, completed=done, total=files)

@@ -1,0 +1,170 @@
+"""The rule for output files: which existing file a command may replace, and how it is written.
+
+- A device, a pipe or a socket is written to as a stream.
+- A symbolic link is followed.
+- A regular file is replaced if its content shows that the command wrote it, if it is empty, or if the caller forces it.
+- Sessions, archives, exports, and the files that hold compressed sessions are data, and are never replaced.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from clamp_analytics.atomic_files import check_absent, check_no_source, display_name, publish
+from clamp_analytics.errors import OutputError
+from clamp_analytics.sources import MANIFEST
+from clamp_analytics.wording import os_error_reason
+
+HEAD_BYTES = 16_000_000
+"""Bytes of an existing file that are examined."""
+
+EXPORT_DEPTH = 3
+"""Folders between a file of an export and the manifest, at most."""
+
+# The first bytes of the formats in which sessions are compressed: gzip, zip, zstd and xz.
+_COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ\x00")
+_TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
+_DUCKDB_MAGIC, _DUCKDB_MAGIC_AT = b"DUCK", 8
+_RECORDS = re.compile(rb'"records"\s*:\s*\[')
+_SESSION = "a session"
+_ELSEWHERE = "choose another file with output=PATH"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputKind:
+    """One kind of output, and how a file of it is recognized.
+
+    Attributes:
+        name: the kind with its article, such as ``a summary artifact``.
+        matches: whether a file with this content (its first ``HEAD_BYTES``) is of the kind.
+    """
+
+    name: str
+    matches: Callable[[bytes], bool]
+
+
+def write_output(path: str | Path, chunks: Iterable[bytes], kind: OutputKind, *, force: bool = False) -> None:
+    """Write an output file according to the rule of this module.
+
+    A regular file is complete or absent at every moment, and untouched if the write fails.
+
+    Args:
+        path: the file, device or pipe.
+        chunks: the content.
+        kind: what is written; an existing file of the same kind is replaced.
+        force: whether to replace any other file, except data.
+
+    Raises:
+        OutputError: the path may not be replaced, or cannot be written.
+    """
+    if _is_stream(path):
+        _write_stream(path, chunks)
+        return
+    check_replaceable(path, kind, force=force)
+    publish(Path(os.path.realpath(path)), chunks, overwrite=True)
+
+
+def check_replaceable(path: str | Path, kind: OutputKind, *, force: bool = False) -> None:
+    """Check that an output may be written to a path.
+
+    Raises:
+        OutputError: there is a file that may not be replaced.
+    """
+    if _is_stream(path) or not os.path.isfile(path):
+        return
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as error:
+        raise OutputError(f"cannot be read: {os_error_reason(error)}", where=display_name(path)) from error
+    data = _kind_of_data(Path(os.path.realpath(path)), head)
+    if data:
+        what = f"it is {data}, which is never replaced"
+        raise OutputError(what, where=display_name(path), hint=_ELSEWHERE)
+    if head and not force and not kind.matches(head):
+        raise OutputError(
+            f"it exists and is not {kind.name} of this tool",
+            where=display_name(path),
+            hint=f"{_ELSEWHERE}, or replace it with force=True",
+        )
+
+
+def _kind_of_data(path: Path, head: bytes) -> str:
+    """The name of the kind of data that a file holds; empty where it is none."""
+    if head[_DUCKDB_MAGIC_AT:].startswith(_DUCKDB_MAGIC):
+        return "a database"
+    if head.startswith(_COMPRESSED) or head[_TAR_MAGIC_AT:].startswith(_TAR_MAGIC):
+        return "a compressed file or a tar"
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and _RECORDS.search(head):
+        return _SESSION
+    if any((folder / MANIFEST).is_file() for folder in path.parents[:EXPORT_DEPTH]) and (
+        path.name == MANIFEST or path.suffix == ".parquet"
+    ):
+        return "part of an export"
+    return ""
+
+
+def _is_stream(path: str | Path) -> bool:
+    """Whether a path is a device, pipe or socket, or an open descriptor of a process such as ``/dev/stdout``."""
+    if os.path.abspath(path).startswith(("/dev/", "/proc/")):
+        return True
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        # Writing it will say what is wrong.
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def _write_stream(path: str | Path, chunks: Iterable[bytes]) -> None:
+    try:
+        with Path(path).open("wb") as file:
+            file.writelines(chunks)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        reason = os_error_reason(error)
+        raise OutputError(f"cannot be written: {reason}", where=display_name(path)) from error
+
+
+def check_session_target(path: Path, named: Iterable[str], files: Iterable[str], *, overwrite: bool) -> None:
+    """Check that a new session file may be written to a path.
+
+    Args:
+        path: the file.
+        named: the sources as the user named them.
+        files: the files that were found in them.
+        overwrite: whether an existing session may be replaced; it must not be one of the sources.
+
+    Raises:
+        OutputError: there is a file that may not be replaced.
+        UsageError: it is one of the sources.
+    """
+    if _is_stream(path):
+        return
+    if not overwrite:
+        check_absent(path, "name another file, or replace it with overwrite=True")
+        return
+    check_no_source(path, named, files)
+    if os.path.isfile(path):
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+        if head and _kind_of_data(Path(os.path.realpath(path)), head) != _SESSION:
+            raise OutputError("it is not a session", where=display_name(path), hint=_ELSEWHERE)
+
+
+def write_session(path: Path, data: bytes, *, overwrite: bool) -> None:
+    """Write a session file after ``check_session_target``.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    if _is_stream(path):
+        _write_stream(path, [data])
+    else:
+        publish(Path(os.path.realpath(path)), [data], overwrite=overwrite)
