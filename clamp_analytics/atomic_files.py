@@ -26,7 +26,7 @@ if sys.platform != "win32":
 # Errors of file systems without hard links.
 _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
 _EXISTS = "it exists already"
-_ELSEWHERE = "choose another path with -o"
+_ELSEWHERE = "choose another path"
 _PREFIX, _ENDING = ".clamp-", ".tmp"
 
 

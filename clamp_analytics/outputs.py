@@ -32,7 +32,7 @@ _TAR_MAGIC, _TAR_MAGIC_AT = b"ustar", 257
 _DUCKDB_MAGIC, _DUCKDB_MAGIC_AT = b"DUCK", 8
 _RECORDS = re.compile(rb'"records"\s*:\s*\[')
 _SESSION = "a session"
-_ELSEWHERE = "choose another file with output=PATH"
+_ELSEWHERE = "choose another path with output=PATH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def check_replaceable(path: str | Path, kind: OutputKind, *, force: bool = False
         raise OutputError(what, where=display_name(path), hint=_ELSEWHERE)
     if head and not force and not kind.matches(head):
         raise OutputError(
-            f"it exists and is not {kind.name} of this tool",
+            f"it exists and is not recognized as {kind.name}",
             where=display_name(path),
             hint=f"{_ELSEWHERE}, or replace it with force=True",
         )
@@ -139,7 +139,7 @@ def check_session_target(path: Path, named: Iterable[str], files: Iterable[str],
         path: the file.
         named: the sources as the user named them.
         files: the files that were found in them.
-        overwrite: whether an existing session may be replaced; it must not be one of the sources.
+        overwrite: whether an existing file may be replaced: a session too, but none of the sources and no other data.
 
     Raises:
         OutputError: there is a file that may not be replaced.
@@ -154,8 +154,9 @@ def check_session_target(path: Path, named: Iterable[str], files: Iterable[str],
     if os.path.isfile(path):
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
-        if head and _kind_of_data(Path(os.path.realpath(path)), head) != _SESSION:
-            raise OutputError("it is not a session", where=display_name(path), hint=_ELSEWHERE)
+        data = _kind_of_data(Path(os.path.realpath(path)), head)
+        if data not in ("", _SESSION):
+            raise OutputError(f"it is {data}, which is never replaced", where=display_name(path), hint=_ELSEWHERE)
 
 
 def write_session(path: Path, data: bytes, *, overwrite: bool) -> None:

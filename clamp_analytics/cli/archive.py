@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clamp_analytics.cli import options
-from clamp_analytics.cli.archive_options import Wait, views
+from clamp_analytics.cli.archive_options import Wait
 from clamp_analytics.cli.command import Command, add_command
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import tell
@@ -77,8 +77,9 @@ def _info_table(found: Info) -> str:
     span = "-"
     if found.first_acquired_at is not None and found.last_acquired_at is not None:
         span = f"{found.first_acquired_at:%Y-%m-%d %H:%M:%S} to {found.last_acquired_at:%Y-%m-%d %H:%M:%S} UTC"
+    rejected = plural(found.rejected, "rejected file")
     lines = {
-        "sessions": f"{found.sessions:,} (and {found.rejected:,} rejected files, {found.forgotten:,} forgotten)",
+        "sessions": f"{found.sessions:,} (and {rejected}, {found.forgotten:,} forgotten)",
         "records": f"{found.records:,}",
         "violations": f"{found.violations:,}",
         "files": f"{found.files:,}",
@@ -127,14 +128,14 @@ class ForgetCommand(Command):
         bool, typer.Option("--allow-return", help="Let a later ingest of the same bytes add them again.")
     ] = False
     limit: options.Limit = 50
-    wait: Wait = 10.0
+    wait_seconds: Wait = 10.0
 
     def run(self) -> ExitCode:
         """Remove the sessions."""
         from clamp_analytics.archive.forget import Forget, forget
 
         chosen = Forget(self.source, self.older_than, self.allow_return)
-        found = forget(self.archive, chosen, dry_run=self.dry_run, wait_seconds=self.wait)
+        found = forget(self.archive, chosen, dry_run=self.dry_run, wait_seconds=self.wait_seconds)
         if self.dry_run:
             print_data(as_table(found.drop("session_id"), self.limit))
         records = plural(int(found["record_count"].sum()), "record")
@@ -148,13 +149,14 @@ class CompactCommand(Command):
     """Rewrite an archive to reclaim free space."""
 
     archive: Archive
-    wait: Wait = 10.0
+    wait_seconds: Wait = 10.0
 
     def run(self) -> ExitCode:
         """Rewrite the archive."""
+        from clamp_analytics.api import library_views
         from clamp_analytics.archive.compact import compact
 
-        done = compact(self.archive, views(), wait_seconds=self.wait)
+        done = compact(self.archive, library_views(), wait_seconds=self.wait_seconds)
         tell(f"{self.archive}: {done.before / MEGABYTE:,.1f} MB before, {done.after / MEGABYTE:,.1f} MB now")
         return ExitCode.FINE
 
@@ -192,12 +194,13 @@ class UpgradeCommand(Command):
     """Bring an archive of an older version up to date, with its views."""
 
     archive: Archive
-    wait: Wait = 10.0
+    wait_seconds: Wait = 10.0
 
     def run(self) -> ExitCode:
         """Upgrade the archive."""
+        from clamp_analytics.api import library_views
         from clamp_analytics.archive.upgrade import upgrade
 
-        done = upgrade(self.archive, views(), wait_seconds=self.wait)
+        done = upgrade(self.archive, library_views(), wait_seconds=self.wait_seconds)
         tell(f"{self.archive}: version {done.before} before, version {done.after} now")
         return ExitCode.FINE

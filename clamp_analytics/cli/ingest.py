@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clamp_analytics.cli import options
-from clamp_analytics.cli.archive_options import Archive, Wait, views
+from clamp_analytics.cli.archive_options import Archive, Wait
 from clamp_analytics.cli.command import add_command
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import tell
@@ -52,7 +52,7 @@ class IngestCommand(ReadingOptions):
     rehash: Annotated[bool, typer.Option("--rehash", help="Also open files whose name, size and time are known.")] = (
         False
     )
-    wait: Wait = 10.0
+    wait_seconds: Wait = 10.0
     snapshot: options.Snapshot = None
 
     def run(self) -> ExitCode:
@@ -64,13 +64,14 @@ class IngestCommand(ReadingOptions):
         # An existing archive may know all files; workers would start for nothing.
         workers = nullcontext() if Path(self.archive).exists() else early_workers(listing, self.jobs)
         with workers as executor, progress_bar(len(listing.files)) as progress:
+            from clamp_analytics.api import library_views
             from clamp_analytics.archive.ingest.run import IngestOptions, ingest
 
             chosen = IngestOptions(
                 rehash=self.rehash,
                 dry_run=self.dry_run,
                 jobs=self.jobs,
-                wait_seconds=self.wait,
+                wait_seconds=self.wait_seconds,
                 build_info=snapshot_beside(self.snapshot, listing),
                 **self.container_settings(),
             )
@@ -78,7 +79,7 @@ class IngestCommand(ReadingOptions):
                 listing,
                 self.archive,
                 chosen,
-                views=views(),
+                views=library_views(),
                 executor=executor,
                 progress=progress,
                 added=_print_new if self.dry_run else None,

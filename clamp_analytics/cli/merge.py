@@ -41,7 +41,10 @@ class MergeCommand(ListingOptions):
         bool, typer.Option("--skip-rejected", help="Leave out files that are not sessions, and name them.")
     ] = False
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an existing session file.", rich_help_panel=OUTPUT_PANEL)
+        bool,
+        typer.Option(
+            "--overwrite", help="Replace an existing file, but none of the sources.", rich_help_panel=OUTPUT_PANEL
+        ),
     ] = False
 
     def run(self) -> ExitCode:

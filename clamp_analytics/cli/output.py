@@ -26,8 +26,9 @@ def write_result(
     *,
     force: bool = False,
     inputs: Inputs | None = None,
+    announce: bool = True,
 ) -> None:
-    """Write a result, and name the file on standard error.
+    """Write a result.
 
     Args:
         data: the content.
@@ -35,6 +36,7 @@ def write_result(
         kind: what is written; an existing file of this kind is replaced.
         force: whether to replace a file of any other kind.
         inputs: what the command has read.
+        announce: whether to name the file on standard error.
 
     Raises:
         OutputError: it cannot be written, or an existing file may not be replaced.
@@ -48,7 +50,8 @@ def write_result(
     if inputs is not None:
         inputs.check_not_among(output)
     write_output(output, _chunks(data), kind, force=force)
-    tell(f"wrote {output}")
+    if announce:
+        tell(f"wrote {output}")
 
 
 def print_data(data: str | bytes | Iterable[bytes]) -> None:

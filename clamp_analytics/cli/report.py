@@ -58,7 +58,6 @@ class ReportCommand(HistoryOptions):
         """Analyze the sources and write the report."""
         inputs = Inputs()
         kind = kind_of_text("a report", TITLE)
-        check_output(self.output, kind, force=self.force)
         with require_drift_extra():
             from clamp_analytics import html_report
             from clamp_analytics.reading import Reader

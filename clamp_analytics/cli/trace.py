@@ -60,10 +60,11 @@ class TraceCommand(ReadingOptions):
             telemetry = collect(reader)
         reader.require_sessions()
         trace = tracing.trace(telemetry)
-        write_result(trace.chunks(), self.output, kind, force=self.force, inputs=inputs)
+        write_result(trace.chunks(), self.output, kind, force=self.force, inputs=inputs, announce=False)
         _tell_rejected(telemetry)
         _tell_left_out(trace)
-        tell(f"{trace.events:,} events ({trace.in_flight:,} in flight); files: {reader.counts}")
+        figures = f"{trace.events:,} events ({trace.in_flight:,} in flight)"
+        tell(f"wrote {self.output}: {figures}; files: {reader.counts}")
         return ExitCode.FINE
 
 

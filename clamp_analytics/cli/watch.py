@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clamp_analytics.cli.archive_options import Archive, Wait, views
+from clamp_analytics.cli.archive_options import Archive, Wait
 from clamp_analytics.cli.command import add_command
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import tell
@@ -46,25 +46,28 @@ class WatchCommand(ReadingOptions):
             "--settle", min=0.01, metavar="SECONDS", help="How long a file must be unchanged before it is read."
         ),
     ] = 0.5
-    wait: Wait = 60.0
+    wait_seconds: Wait = 60.0
 
     def run(self) -> ExitCode:
         """Follow the folders until a signal arrives."""
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
+        from clamp_analytics.api import library_views
         from clamp_analytics.archive.ingest.run import IngestOptions
         from clamp_analytics.archive.watch import Events, follow
 
         chosen = IngestOptions(
-            recursive=not self.no_recursive, jobs=self.jobs, wait_seconds=self.wait, **self.container_settings()
+            recursive=not self.no_recursive, jobs=self.jobs, wait_seconds=self.wait_seconds, **self.container_settings()
         )
         events = Events(
             _print_sessions,
             lambda done: tell(str(done)),
             lambda: tell(f"watching {', '.join(self.folders)}; Ctrl-C ends"),
         )
-        follow(self.folders, self.archive, stop, chosen, views=views(), events=events, settle_seconds=self.settle)
+        follow(
+            self.folders, self.archive, stop, chosen, views=library_views(), events=events, settle_seconds=self.settle
+        )
         tell("ended")
         return ExitCode.FINE
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import duckdb
 
 ALLOWED = "SELECT, EXPLAIN, DESCRIBE, SHOW and SUMMARIZE are allowed"
-EXTERNAL = "the SQL sees the telemetry and nothing else; --allow-external (allow_external=True in Python) lifts that"
+EXTERNAL = "the SQL sees the telemetry and nothing else; allow_external=True lifts that"
 
 _PLACE = re.compile(r"\n+(?P<prefix>LINE (?P<line>\d+): )(?P<text>[^\n]*)\n(?P<blank> *)(?P<mark>\^+)\s*$")
 _KIND = re.compile(r"^[A-Za-z ]+ Error: ")

@@ -111,7 +111,7 @@ def check_target(target: Path, *, overwrite: bool) -> None:
         )
     if not overwrite:
         raise OutputError(
-            "an export exists already", where=str(target), hint="name another folder, or overwrite it (--overwrite)"
+            "an export exists already", where=str(target), hint="name another folder, or replace it with overwrite=True"
         )
     if strangers:
         raise OutputError(

@@ -63,9 +63,7 @@ def parse_timestamp(text: str) -> datetime:
     """
     found: datetime | None = timestamps.parse(pl.Series([text]), "at")["at"].item()
     if found is None:
-        raise UsageError(
-            f"{text!r} is not an ISO 8601 date and time", where="--to", hint="write it like 2026-01-01T00:00:00Z"
-        )
+        raise UsageError(f"{text!r} is not an ISO 8601 date and time", hint="write it like 2026-01-01T00:00:00Z")
     return found
 
 

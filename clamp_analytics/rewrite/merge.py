@@ -84,7 +84,7 @@ def merge(
                 raise SourceError(
                     f"it cannot be merged: {document.why}",
                     where=document.source,
-                    hint="repair or remove it, or leave it out with --skip-rejected",
+                    hint="repair or remove it, or leave it out with skip_rejected=True",
                 )
             rejected.append(document)
             continue

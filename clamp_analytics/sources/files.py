@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import select
 import stat
 import sys
 
@@ -13,6 +14,9 @@ REUSED_BYTES = 16_000_000
 
 STDIN = "-"
 """The name of standard input as a source."""
+
+STDIN_CHUNK_BYTES = 1 << 20
+"""Bytes that are read from standard input at once."""
 
 
 class UnreadableError(Exception):
@@ -66,7 +70,7 @@ def read_bytes(path: str) -> bytes:
         UnreadableError: it is no regular file, or the system refuses.
     """
     if path == STDIN:
-        return sys.stdin.buffer.read()
+        return _read_stdin()
     descriptor = _opened(path)
     try:
         return _read_all(descriptor, _regular_size(descriptor))
@@ -74,6 +78,26 @@ def read_bytes(path: str) -> bytes:
         raise UnreadableError(reason_of(error)) from error
     finally:
         os.close(descriptor)
+
+
+def _read_stdin() -> bytes:
+    """The bytes of standard input, waiting so that Ctrl-C ends it at once.
+
+    Polars installs a handler of Ctrl-C after which the system restarts a blocking read. It never restarts ``select``.
+    """
+    if sys.stdin is None:
+        return b""
+    try:
+        descriptor = sys.stdin.fileno()
+    except io.UnsupportedOperation:  # a stream in memory, as in a notebook
+        return sys.stdin.buffer.read()
+    chunks: list[bytes] = []
+    while True:
+        select.select([descriptor], [], [])
+        chunk = os.read(descriptor, STDIN_CHUNK_BYTES)
+        if not chunk:
+            return b"".join(chunks)
+        chunks.append(chunk)
 
 
 def open_regular(path: str) -> io.FileIO:

@@ -20,7 +20,7 @@ def test_info_shows_what_is_there(clamp, kept):
     done = clamp("archive", "info", "t.duckdb")
 
     lines = dict(line.split(maxsplit=1) for line in done.out.splitlines() if line.startswith(("sessions", "records")))
-    assert (done.code, lines) == (0, {"sessions": "2 (1 rejected beside them, 0 forgotten)", "records": "2"})
+    assert (done.code, lines) == (0, {"sessions": "2 (and 1 rejected file, 0 forgotten)", "records": "2"})
 
 
 def test_info_is_json_for_programs(clamp, kept):
@@ -42,8 +42,8 @@ def test_forget_lists_first_and_then_forgets(clamp, kept):
     again = clamp("ingest", "runs", "-a", "t.duckdb")
 
     assert "runs/a.json" in listed.out
-    assert "t.duckdb: 1 sessions with 1 records would go" in listed.err
-    assert "t.duckdb: 1 sessions with 1 records forgotten" in done.err
+    assert "t.duckdb: 1 session with 1 record would be removed" in listed.err
+    assert "t.duckdb: 1 session with 1 record removed" in done.err
     assert "3 seen = 0 new + 2 known + 1 rejected + 0 skipped; nothing was written" in again.err
 
 

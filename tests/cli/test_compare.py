@@ -115,10 +115,10 @@ def test_either_backend_can_be_named_as_the_baseline(clamp, heap):
 @pytest.mark.parametrize(
     "arguments, told",
     [
-        (["main"], "two sources are compared, not 1"),
+        (["main"], "two sources can be compared, not 1"),
         (["main", "change", "main"], "put a glob in quotes"),
         (["main", "change", "--baseline", "CPU"], "give --across COLUMN, too"),
-        (["main", "--across", "backend"], "two values of backend are compared, and there are 1: 'CPU'"),
+        (["main", "--across", "backend"], "two values of backend can be compared, and there are 1: 'CPU'"),
         (["main", "--across", "backned"], "did you mean backend?"),
         (["main", "--across", "backend", "--baseline", "CPI", "--candidate", "CPU"], "did you mean CPU?"),
     ],

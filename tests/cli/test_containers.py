@@ -112,7 +112,7 @@ def test_a_limit_is_an_option(clamp, build, option, value):
 
     assert done.code == 1
     assert json.loads(done.out)["rule"] == "container-limit"
-    assert option in json.loads(done.out)["message"]
+    assert option.removeprefix("--").replace("-", "_") in json.loads(done.out)["message"]
 
 
 def test_a_ratio_is_an_option(clamp, tmp_path):
@@ -125,7 +125,7 @@ def test_a_ratio_is_an_option(clamp, tmp_path):
     assert clamp("validate", "x.tar.gz", "--max-ratio", 2000).code == 0
     done = clamp("validate", "x.tar.gz", "--max-ratio", 100, "--format", "jsonl")
 
-    assert "--max-ratio" in json.loads(done.out)["message"]
+    assert "max_ratio" in json.loads(done.out)["message"]
 
 
 def test_a_limit_below_one_is_wrong_usage(clamp, build):

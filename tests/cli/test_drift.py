@@ -190,7 +190,7 @@ def test_options_come_from_the_nearest_pyproject(clamp, tmp_path):
     [
         (["--metric", "duration_p50"], "did you mean duration_p50_ms?"),
         (["--by", "contxt"], "did you mean context?"),
-        (["--by", "none", "--by", "context"], "none stands alone"),
+        (["--by", "none", "--by", "context"], "none cannot be combined with a column"),
         (["--since", "yesterday"], "for example 2026-10-01"),
         (["--floor", "duration_p50_ms"], "METRIC=SIZE"),
         (["--floor", "mean_stabilty=1"], "did you mean mean_stability?"),
@@ -226,4 +226,4 @@ def test_help_names_every_metric_and_column_and_the_defaults(clamp):
     text = " ".join(clamp("drift", "--help").out.split())
 
     assert [name for name in (*METRICS, *BY) if name not in text] == []
-    assert "False discoveries that are put up with, as a share. [default: 0.05]" in text
+    assert "False discovery rate over all series. [default: 0.05]" in text

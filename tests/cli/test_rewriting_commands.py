@@ -45,7 +45,7 @@ def test_align_never_replaces_a_file(clamp, tmp_path):
 
     assert (done.code, done.err) == (
         3,
-        "error: out/a.json: it exists already\n  hint: choose another path with -o\n",
+        "error: out/a.json: it exists already\n  hint: choose another path\n",
     )
     assert (tmp_path / "out" / "a.json").read_bytes() == b"mine"
 

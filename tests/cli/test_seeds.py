@@ -45,7 +45,7 @@ def test_the_table_has_a_row_a_context(clamp, runs):
         "same_score_share": "0.5",
         "same_order_share": "1.0",
     }
-    assert done.err.startswith("2 seeds came again in 2 sessions, 1 of them with another score or order; files: 2 seen")
+    assert done.err.startswith("2 seeds repeated in 2 sessions, 1 of them with another score or order; files: 2 seen")
 
 
 def test_details_are_a_row_a_seed_with_what_differs_first(clamp, runs):
@@ -79,4 +79,4 @@ def test_records_that_are_left_out_are_counted(clamp, tmp_path):
 
     done = clamp("seeds", "runs")
 
-    assert done.err.startswith("0 seeds came again in 1 session; left out: 1 zero seed, 1 unusable seed; files: ")
+    assert done.err.startswith("0 seeds repeated in 1 session; left out: 1 zero seed, 1 unusable seed; files: ")

@@ -343,7 +343,7 @@ def test_the_files_of_an_export_cannot_be_reached_by_their_paths(folder: Path, t
     exported = export(load(folder), tmp_path / "export")
     connection = connect(exported)
 
-    with pytest.raises(QueryError, match="allow-external"):
+    with pytest.raises(QueryError, match="allow_external"):
         run_query(connection, f"SELECT * FROM '{exported}/sessions.parquet'")
 
 
@@ -368,7 +368,7 @@ def test_a_refused_statement_says_what_is_allowed(connection: duckdb.DuckDBPyCon
 
     assert caught.value.what == "a statement of the kind COPY is refused"
     assert "SELECT, EXPLAIN" in caught.value.hint
-    assert "--allow-external" in caught.value.hint
+    assert "allow_external=True" in caught.value.hint
 
 
 def test_external_access_is_there_where_it_is_allowed(folder: Path, tmp_path: Path) -> None:

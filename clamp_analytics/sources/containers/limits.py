@@ -84,7 +84,7 @@ class Budget:
         """
         self._members += times
         if self._members > self.limits.max_members:
-            raise LimitError(f"it has more than {self.limits.max_members:,} entries (--max-members)")
+            raise LimitError(f"it has more than {self.limits.max_members:,} entries (max_members)")
 
     def check_member(self, name: str, size: int) -> None:
         """Check the size of a member before any of it is read.
@@ -93,7 +93,7 @@ class Budget:
             LimitError: it is too large.
         """
         if size > self.limits.max_member_bytes:
-            raise LimitError(f"{name} has more than {self.limits.max_member_bytes:,} bytes (--max-member-bytes)")
+            raise LimitError(f"{name} has more than {self.limits.max_member_bytes:,} bytes (max_member_bytes)")
 
     def check_ahead(self, size: int) -> None:
         """Check what is announced before any of it is read.
@@ -103,9 +103,9 @@ class Budget:
         """
         total = self._total + size
         if total > self.limits.max_total_bytes:
-            raise LimitError(f"it unpacks to more than {self.limits.max_total_bytes:,} bytes (--max-total-bytes)")
+            raise LimitError(f"it unpacks to more than {self.limits.max_total_bytes:,} bytes (max_total_bytes)")
         if total > self.limits.ratio_from_bytes and total > self.limits.max_ratio * self._packed_bytes:
-            raise LimitError(f"it unpacks to more than {self.limits.max_ratio:,} times its size (--max-ratio)")
+            raise LimitError(f"it unpacks to more than {self.limits.max_ratio:,} times its size (max_ratio)")
 
     def take(self, size: int) -> None:
         """Count bytes that were unpacked.
