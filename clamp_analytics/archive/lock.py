@@ -37,7 +37,7 @@ def writer_lock(archive: Path, task: str, wait_seconds: float) -> Iterator[None]
         OutputError: another writer still holds the lock at the end, or the file cannot be made.
     """
     path = lock_path(archive)
-    make_folder(path.parent, "choose another path with --archive")
+    make_folder(path.parent, "choose another path")
     try:
         descriptor = _acquire(path, wait_seconds)
     except OSError as error:
@@ -47,7 +47,7 @@ def writer_lock(archive: Path, task: str, wait_seconds: float) -> Iterator[None]
         raise OutputError(
             f"another writer holds the archive: {lock_holder(path)}",
             where=display_name(archive),
-            hint="try again when that is done, or wait for it with --wait SECONDS",
+            hint="try again when that is done, or wait for it with wait_seconds=SECONDS",
         )
     try:
         _write_holder(descriptor, task)

@@ -19,7 +19,7 @@ def existing_archive(archive: str | os.PathLike[str]) -> Path:
         SourceError: there is no such file.
     """
     path = Path(os.path.realpath(archive))
-    hint = "`clamp-analytics ingest SOURCE --archive PATH` makes one"
+    hint = "`ingest` creates one"
     try:
         path.stat()
     except FileNotFoundError as error:

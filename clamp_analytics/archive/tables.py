@@ -148,7 +148,7 @@ def create_archive(path: Path, views: Sequence[View]) -> None:
     Raises:
         OutputError: it cannot be created.
     """
-    make_folder(path.parent, "choose another path with --archive")
+    make_folder(path.parent, "choose another path")
     temporary = temporary_path(path)
     try:
         try:

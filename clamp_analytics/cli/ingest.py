@@ -65,7 +65,8 @@ class IngestCommand(ReadingOptions):
         workers = nullcontext() if Path(self.archive).exists() else early_workers(listing, self.jobs)
         with workers as executor, progress_bar(len(listing.files)) as progress:
             from clamp_analytics.api import library_views
-            from clamp_analytics.archive.ingest.run import IngestOptions, ingest
+            from clamp_analytics.archive.ingest.options import IngestOptions
+            from clamp_analytics.archive.ingest.run import ingest
 
             chosen = IngestOptions(
                 rehash=self.rehash,

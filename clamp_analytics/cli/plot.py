@@ -31,7 +31,7 @@ MARKS = {"png": "Software\0clamp-analytics", "svg": "<!-- clamp-analytics -->"}
 
 EXAMPLES = """
 clamp-analytics plot build/telemetry -o drift.png
-clamp-analytics plot build/telemetry --metric duration_p95_ms -o durations.svg
+clamp-analytics plot build/telemetry --metric duration_p95_ms -o p95.svg
 """
 
 

@@ -38,9 +38,9 @@ class SqlFormat(StrEnum):
 
 
 EXAMPLES = """
-clamp-analytics sql build/telemetry "FROM records SELECT context, count(*) GROUP BY ALL"
+clamp-analytics sql build/telemetry "FROM records WHERE duration_ms > 100"
 clamp-analytics sql build/telemetry --name lock_durations
-clamp-analytics sql telemetry.duckdb -n lock_duration_percentile -p percentile=0.999
+clamp-analytics sql runs -n lock_duration_percentile -p percentile=0.999
 clamp-analytics sql --list
 """
 

@@ -88,10 +88,10 @@ class SummarizeCommand(ReadingOptions):
         """Summarize the sources, show the statistics and write the artifact."""
         inputs = Inputs()
         with open_sources(self.sources, self, inputs) as arguments:
-            from clamp_analytics.analysis.summary import Fold, artifact, summarize
+            from clamp_analytics.analysis.summary import SummaryFold, artifact, summarize
             from clamp_analytics.reading import Reader
 
-            fold = Fold(self.by.value if self.by else None, self.released_only)
+            fold = SummaryFold(self.by.value if self.by else None, self.released_only)
             reader = Reader(**arguments, columns=fold.columns)
             build_info = provenance(self.snapshot, reader)
             summary = summarize(reader, by=fold.by, released_only=fold.released_only)

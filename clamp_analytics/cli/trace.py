@@ -53,11 +53,11 @@ class TraceCommand(ReadingOptions):
         kind = kind_of_beginning("a trace", BEGINNING)
         with open_sources(self.sources, self, inputs) as arguments:
             from clamp_analytics import trace as tracing
-            from clamp_analytics.reading import Reader, collect
+            from clamp_analytics.reading import Reader
 
             check_output(self.output, kind, force=self.force, inputs=inputs)
             reader = Reader(**arguments, columns=tracing.COLUMNS)
-            telemetry = collect(reader)
+            telemetry = reader.collect()
         reader.require_sessions()
         trace = tracing.trace(telemetry)
         write_result(trace.chunks(), self.output, kind, force=self.force, inputs=inputs, announce=False)

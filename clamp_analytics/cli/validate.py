@@ -47,7 +47,7 @@ KIND = "a file of violations"
 EXAMPLES = """
 clamp-analytics validate build/telemetry
 clamp-analytics validate build/telemetry --format github --fail-on warning
-clamp-analytics validate build/telemetry --select seed-zero --select seed-reused
+clamp-analytics validate telemetry --select seed-zero --select seed-reused
 clamp-analytics validate --rules
 """
 
@@ -91,6 +91,7 @@ class ValidateCommand(ReadingOptions, OutputOptions):
         inputs = Inputs()
         with open_sources(self.sources, self, inputs) as arguments:
             from clamp_analytics.reading import Reader
+            from clamp_analytics.rules import count_by_severity
 
             rules = _choose_rules(self.select or [], self.ignore or [])
             reader = Reader(**arguments, columns=())
@@ -100,7 +101,7 @@ class ValidateCommand(ReadingOptions, OutputOptions):
             raise SourceError("no session file was found", where=reader.directory, hint="session files end in .json")
         text, kind = self._render(violations, names, counts)
         write_result(text, self.output, kind, force=self.force, inputs=inputs)
-        severities = Counter(violations["severity"].to_list())
+        severities = count_by_severity(violations)
         tell(f"{_count_severities(severities)}; files: {counts}")
         return ExitCode.CHECK_FAILED if has_failed(self.fail_from, severities) else ExitCode.FINE
 

@@ -54,7 +54,7 @@ class WatchCommand(ReadingOptions):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
         from clamp_analytics.api import library_views
-        from clamp_analytics.archive.ingest.run import IngestOptions
+        from clamp_analytics.archive.ingest.options import IngestOptions
         from clamp_analytics.archive.watch import Events, follow
 
         chosen = IngestOptions(
@@ -66,7 +66,7 @@ class WatchCommand(ReadingOptions):
             lambda: tell(f"watching {', '.join(self.folders)}; Ctrl-C ends"),
         )
         follow(
-            self.folders, self.archive, stop, chosen, views=library_views(), events=events, settle_seconds=self.settle
+            self.folders, self.archive, stop, chosen, views=library_views(), events=events, quiet_seconds=self.settle
         )
         tell("ended")
         return ExitCode.FINE
