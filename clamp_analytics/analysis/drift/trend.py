@@ -45,7 +45,9 @@ def theil_sen(x: Floats, y: Floats, confidence: float) -> Slope:
     x, y = thinned(x, y)
     first, second = _pairs(x.size)
     run = x[second] - x[first]
-    slopes = (y[second] - y[first])[run > 0] / run[run > 0]
+    # The difference of two extreme values may be infinite, which the result then shows as no slope.
+    with np.errstate(over="ignore"):
+        slopes = (y[second] - y[first])[run > 0] / run[run > 0]
     if slopes.size == 0:
         return NO_SLOPE
     n = x.size
@@ -56,7 +58,8 @@ def theil_sen(x: Floats, y: Floats, confidence: float) -> Slope:
     high = min(round((slopes.size + reach) / 2), slopes.size - 1)
     places = sorted({low, high, (slopes.size - 1) // 2, slopes.size // 2})
     ordered = np.partition(slopes, places)
-    middle = (ordered[(slopes.size - 1) // 2] + ordered[slopes.size // 2]) / 2
+    with np.errstate(over="ignore", invalid="ignore"):
+        middle = (ordered[(slopes.size - 1) // 2] + ordered[slopes.size // 2]) / 2
     return Slope(float(middle), float(ordered[low]), float(ordered[high]))
 
 

@@ -1,6 +1,7 @@
 """Slopes and tau, against scipy and by hand."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -100,3 +101,11 @@ def test_tau_by_hand():
 @pytest.mark.parametrize("values", [[], [1.0], [2.0, 2.0, 2.0]])
 def test_tau_of_nothing_that_differs_cannot_be_said(values):
     assert math.isnan(kendall_tau(np.array(values)))
+
+
+def test_differences_beyond_the_largest_float_give_no_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        slope = theil_sen(np.arange(4.0), np.array([1e308, -1e308, 1e308, -1e308]), 0.95)
+
+    assert not math.isfinite(slope.low)
