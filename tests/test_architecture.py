@@ -16,7 +16,7 @@ HOME = Path(clamp_analytics.__file__).parent
 
 LAYERS: list[set[str]] = [
     {"errors", "wording"},
-    {"schema", "atomic_files", "moments"},
+    {"schema", "atomic_files", "extras", "moments"},
     {"rules"},
     {"batch"},
     {"recorder", "sources", "decode"},

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from clamp_analytics.cli import options
-from clamp_analytics.cli.analysis_options import HistoryOptions, require_drift_extra
+from clamp_analytics.cli.analysis_options import HistoryOptions
 from clamp_analytics.cli.command import add_command
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import tell
@@ -16,6 +16,7 @@ from clamp_analytics.cli.options import output_option
 from clamp_analytics.cli.output import check_output, kind_of_text, write_result
 from clamp_analytics.cli.provenance import provenance
 from clamp_analytics.cli.reading import Inputs, open_sources
+from clamp_analytics.extras import require_extras
 
 TITLE = "<title>Clamp telemetry report</title>"
 """The line by which an earlier report is recognized."""
@@ -36,8 +37,8 @@ def register(app: typer.Typer) -> None:
 class ReportCommand(HistoryOptions):
     """Write an HTML report.
 
-    One file that opens without a server or a network: figures, what changed and when, charts over time, durations by
-    context, the latest session by thread, violations, and the provenance.
+    One file that opens from disk and loads nothing. It says whether the sessions are stable, and shows what changed and
+    since when, all series over time, durations by context, the latest session by thread, and violations.
 
     --since, --until and --last choose the sessions that are searched for changes and drawn over time.
 
@@ -58,22 +59,22 @@ class ReportCommand(HistoryOptions):
         """Analyze the sources and write the report."""
         inputs = Inputs()
         kind = kind_of_text("a report", TITLE)
-        with require_drift_extra():
-            from clamp_analytics import html_report
-            from clamp_analytics.reading import Reader
+        require_extras("charts", "drift")
+        from clamp_analytics import html_report
+        from clamp_analytics.reading import Reader
 
-            chosen = html_report.ReportOptions(
-                by=self.groups(),
-                metrics=self.metrics(),
-                drift=self.drift_options(),
-                compare=self.compare_options(),
-            )
-            baseline = self.read_values(self.baseline, chosen.by, inputs) if self.baseline else None
-            with open_sources(self.sources, self, inputs) as arguments:
-                reader = Reader(**arguments, columns=html_report.columns(chosen))
-                build_info = provenance(self.snapshot, reader)
-                check_output(self.output, kind, force=self.force, inputs=inputs)
-                report = html_report.report(reader, options=chosen, baseline=baseline, build_info=build_info)
+        chosen = html_report.ReportOptions(
+            by=self.groups(),
+            metrics=self.metrics(),
+            drift=self.drift_options(),
+            compare=self.compare_options(),
+        )
+        baseline = self.read_values(self.baseline, chosen.by, inputs) if self.baseline else None
+        with open_sources(self.sources, self, inputs) as arguments:
+            reader = Reader(**arguments, columns=html_report.columns(chosen))
+            build_info = provenance(self.snapshot, reader)
+            check_output(self.output, kind, force=self.force, inputs=inputs)
+            report = html_report.report(reader, options=chosen, baseline=baseline, build_info=build_info)
         write_result(report.html, self.output, kind, force=self.force, inputs=inputs)
         tell(f"files: {reader.counts}")
         return ExitCode.FINE

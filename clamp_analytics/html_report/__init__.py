@@ -1,13 +1,13 @@
-"""The report: one self-contained HTML file on the whole history of some sources.
+"""The HTML report: one self-contained file on the whole history of some sources.
 
-It is made in one pass over the sources. Nothing in it depends on the clock or on the machine, so the same sources give
+It is built in one pass over the sources. Nothing in it depends on the clock or the machine, so the same sources give
 the same bytes.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -21,26 +21,31 @@ from clamp_analytics.analysis.drift.result import change_frame, series_frame, ve
 from clamp_analytics.analysis.result import Result
 from clamp_analytics.analysis.series import SessionFold, SessionValues, session_values
 from clamp_analytics.atomic_files import publish
-from clamp_analytics.html_report import outcome, sections
-from clamp_analytics.html_report.evidence import COLUMNS, Evidence, EvidenceReader
+from clamp_analytics.extras import require_extras
+from clamp_analytics.html_report import sections, verdict_tables
+from clamp_analytics.html_report.conclusion import conclude
 from clamp_analytics.html_report.figures import Figures
-from clamp_analytics.html_report.markup import paragraph
+from clamp_analytics.html_report.links import SeriesLinks
+from clamp_analytics.html_report.markup import details, paragraph
+from clamp_analytics.html_report.matrix import matrix
 from clamp_analytics.html_report.page import Section, page
+from clamp_analytics.html_report.report_data import COLUMNS, ReportReader
 from clamp_analytics.reading import Counts
 from clamp_analytics.reading.open_source import Source, open_source
+from clamp_analytics.wording import plural
 
 __all__ = ["Report", "ReportOptions", "columns", "report"]
 
 
 @dataclass(frozen=True, slots=True)
 class ReportOptions:
-    """What a report tells apart and looks at.
+    """Options of a report.
 
     Attributes:
-        by: the columns that tell series apart.
-        metrics: the metrics that are judged and drawn; None judges all, and draws the usual ones and what changed.
-        drift: how changes are looked for.
-        compare: how the baseline is compared with.
+        by: the columns that define the groups.
+        metrics: the metrics to analyse and draw; None analyses all, and draws the default ones and those that changed.
+        drift: options of the search for changes.
+        compare: options of the comparison with the baseline.
     """
 
     by: tuple[str, ...] = ("context",)
@@ -50,12 +55,9 @@ class ReportOptions:
 
 
 def columns(options: ReportOptions) -> frozenset[str]:
-    """The columns of ``records`` that a report's reader needs."""
-    return _fold(options).columns | frozenset(COLUMNS)
-
-
-def _fold(options: ReportOptions) -> SessionFold:
-    return SessionFold(options.by) if options.metrics is None else SessionFold(options.by, options.metrics)
+    """The columns of ``records`` that the reader of a report needs."""
+    fold = SessionFold(options.by) if options.metrics is None else SessionFold(options.by, options.metrics)
+    return fold.columns | frozenset(COLUMNS)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -83,7 +85,7 @@ class Report(Result):
         return self.drift.verdicts
 
     def write(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the page to a file, whole or not at all.
+        """Write the page to a file, complete or not at all.
 
         Args:
             path: the file.
@@ -113,21 +115,21 @@ def report(
 
     Args:
         source: paths, loaded telemetry, or a DuckDB connection; see ``open_source``.
-        options: what is told apart, and how changes are found.
+        options: what is analysed, and how.
         baseline: the sessions to compare with, likewise; or values of sessions by the same columns.
         build_info: JSON text of the provenance snapshot.
-        jobs: how many batches of files are read at once; the usable cores by default.
-        recursive: whether folders are searched recursively.
+        jobs: number of batches of files that are read at once; by default the usable cores.
+        recursive: whether to search subfolders.
 
     Raises:
         SourceError: there is no usable session.
-        UsageError: a package is missing, or there is no such column or metric.
+        UsageError: a package is missing, or a column or metric is unknown.
     """
-    plots.require_charts()
+    require_extras("charts", "drift")
     chosen = options or ReportOptions()
-    reader = EvidenceReader(open_source(source, columns=columns(chosen), jobs=jobs, recursive=recursive))
+    reader = ReportReader(open_source(source, columns=columns(chosen), jobs=jobs, recursive=recursive))
     values = session_values(reader, by=chosen.by, metrics=chosen.metrics)
-    found = drift(values, options=chosen.drift) if values.sessions else _without_series(values, chosen.drift)
+    changes = drift(values, options=chosen.drift) if values.sessions else _without_series(values, chosen.drift)
     compared = None
     if baseline is not None:
         compared = compare(
@@ -140,12 +142,13 @@ def report(
             recursive=recursive,
         )
     figures = Figures()
-    made = list(_sections(found, reader, chosen, compared, build_info, figures))
-    return Report(page(made, figures.specifications), found, compared, reader.counts)
+    parts = list(_sections(changes, reader, chosen, compared, build_info, figures))
+    html = page(sections.conclusion(conclude(changes, compared)), parts, figures.specifications)
+    return Report(html, changes, compared, reader.counts)
 
 
 def _without_series(values: SessionValues, options: DriftOptions) -> Drift:
-    """What is known of sessions that have no place in time: their other figures are worth a report all the same."""
+    """An empty result, for sessions without a usable timestamp; the rest of the report is still useful."""
     table, by = values.values, values.by
     return Drift(
         verdicts=verdict_frame([], table, by, options.confidence),
@@ -160,35 +163,41 @@ def _without_series(values: SessionValues, options: DriftOptions) -> Drift:
 
 
 def _sections(
-    found: Drift,
-    reader: EvidenceReader,
+    changes: Drift,
+    reader: ReportReader,
     options: ReportOptions,
     compared: Comparison | None,
     build_info: str | None,
     figures: Figures,
-) -> Sequence[Section]:
-    evidence = reader.evidence
-    made: list[Section] = [
-        ("figures", "Figures", sections.headline(found, evidence, reader.counts)),
-        ("verdicts", "Verdicts", outcome.verdicts(found, options.by)),
-    ]
+) -> Iterator[Section]:
+    data, by = reader.report_data, options.by
+    metrics = plots.select_panels(changes, by, options.metrics)
+    links = SeriesLinks(changes.verdicts, by, metrics, verdict_tables.MOST_VERDICTS)
+    yield "figures", "Figures", sections.figures(changes, data, reader.counts)
     if compared is not None:
-        made.append(("baseline", "Against the baseline", outcome.comparison(compared)))
-    shelves = plots.shelves(found, options.by, options.metrics)
-    drawn = "".join(figures.over_time(shelf) for shelf in shelves)
-    made += [
-        ("over-time", "Over time", drawn or paragraph("No session has a usable timestamp, so there is no series.")),
-        ("durations", "Durations by context", figures.durations(evidence)),
-        ("timeline", "The latest session by thread", figures.timeline(evidence)),
-        ("violations", "Violations", _violations(evidence, figures)),
-        ("rejected", "Rejected files", sections.rejected(evidence)),
-        ("provenance", "Provenance", sections.provenance(reader.directory, build_info, __version__)),
-        ("reading", "How to read it", sections.reading(found.options)),
-    ]
-    return made
+        yield "baseline", "Against the baseline", verdict_tables.comparison(compared)
+    yield "changes", "Changes", verdict_tables.changes(changes, by, links)
+    if changes.verdicts.height:
+        yield "overview", "Overview", matrix(changes.verdicts, by, links)
+    yield "over-time", "Over time", _over_time(changes, metrics, links, figures)
+    yield "durations", "Durations by context", figures.durations(data)
+    yield "timeline", "The latest session by thread", figures.timeline(data)
+    yield "violations", "Violations", sections.violations(data)
+    if data.summary.rejected:
+        yield "rejected", "Rejected files", sections.rejected(data)
+    yield "provenance", "Provenance", sections.provenance(reader.directory, build_info, __version__)
+    yield "glossary", "How to read it", sections.glossary(changes.options)
 
 
-def _violations(evidence: Evidence, figures: Figures) -> str:
-    if evidence.rules.is_empty():
-        return paragraph("None: every rule holds in every session.")
-    return figures.violations(evidence) + sections.violations(evidence)
+def _over_time(changes: Drift, metrics: list[plots.MetricPanels], links: SeriesLinks, figures: Figures) -> str:
+    if not metrics:
+        return paragraph("No session has a usable timestamp, so there is no series.")
+    strip = figures.strip(changes.series)
+    changed, unchanged = figures.changed_series(metrics, links), figures.unchanged_series(metrics, links)
+    if not unchanged:
+        return strip + changed
+    count = sum(not panel.is_changed for one in metrics for panel in one.panels)
+    title = f"Charts of {plural(count, 'series', 'series')} without a change"
+    if changed:
+        return strip + changed + details(title, unchanged, kind="unchanged-charts")
+    return details(title, strip + unchanged, kind="unchanged-charts")

@@ -1,4 +1,4 @@
-"""The charts of a page: each one with a caption, a description, and a table of what it shows."""
+"""Figures of the page: each chart with a caption, a description, and a table of its data."""
 
 from __future__ import annotations
 
@@ -10,27 +10,33 @@ from typing import Any
 import polars as pl
 
 from clamp_analytics import plots
-from clamp_analytics.html_report.evidence import Anchors, Evidence
+from clamp_analytics.analysis.verdicts import RANK
+from clamp_analytics.html_report.links import SeriesLinks
 from clamp_analytics.html_report.markup import (
     Column,
-    changed_by,
     details,
-    measured,
-    moment,
-    number,
+    format_change,
+    format_number,
+    format_time,
+    format_value,
+    group_attribute,
     paragraph,
     table,
-    verdict,
+    verdict_badge,
 )
-from clamp_analytics.plots import Panel, Shelf
+from clamp_analytics.html_report.report_data import ReportData
+from clamp_analytics.html_report.timeline import Timeline
+from clamp_analytics.plots import MetricPanels, Panel
+from clamp_analytics.wording import plural
 
-MOST_CONTEXTS = 30
-"""Contexts whose durations are drawn."""
+MOST_CONTEXTS = 15
+"""Maximal number of contexts in the chart of durations."""
 
-MOST_LANES = 24
-"""Lanes of the timeline."""
+FEWEST_SESSIONS = 12
+"""Number of sessions below which selecting a time span makes no sense."""
 
-_UNITS = (("milliseconds", 1e3), ("seconds", 1e6), ("minutes", 6e7), ("hours", 3.6e9))
+STRIP_BINS = 60
+"""Maximal number of bars in the strip of sessions; each stands for a few sessions at least."""
 
 
 @dataclass(slots=True)
@@ -38,213 +44,165 @@ class Figures:
     """The figures of one page.
 
     Attributes:
-        specifications: the charts' Vega-Lite specifications by the id of the element that they are drawn in.
+        specifications: the Vega-Lite specifications by the id of the element in which they are drawn.
     """
 
     specifications: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def figure(self, chart: Any, title: str, description: str, data: str, *, heading: str = "", note: str = "") -> str:
-        """A chart with its caption.
+    def _chart(self, chart: Any, description: str, kind: str = "") -> str:
+        """The element in which a chart is drawn."""
+        identifier = f"chart-{len(self.specifications) + 1}"
+        self.specifications[identifier] = plots.vega_lite_spec(chart)
+        attribute = f' data-kind="{kind}"' if kind else ""
+        # The description is on an outer element, because Vega gives the element of the chart a description of its own.
+        return (
+            f'<div role="img" aria-label="{html.escape(description)}">'
+            f'<div class="chart" id="{identifier}"{attribute}></div></div>'
+        )
+
+    def figure(self, chart: Any, caption: str, description: str, data: str, note: str = "") -> str:
+        """A chart with a caption.
 
         Args:
             chart: the chart.
-            title: what it shows, as text.
-            description: the same in a sentence or two, for whoever does not see it.
+            caption: the caption, as plain text.
+            description: a sentence for readers who do not see the chart.
             data: the table of its data, as markup.
-            heading: what stands for the title in the caption, as markup.
-            note: what stands below the chart, as markup.
+            note: the text below the chart, as markup.
         """
-        identifier = f"chart-{len(self.specifications) + 1}"
-        self.specifications[identifier] = plots.specification(chart)
         return (
-            f"<figure><figcaption>{heading or html.escape(title)}</figcaption>"
-            # The description stands around the place that is drawn in, because drawing gives that one its own.
-            f'<div role="img" aria-label="{html.escape(description)}"><div class="chart" id="{identifier}"></div></div>'
+            f"<figure><figcaption>{html.escape(caption)}</figcaption>{self._chart(chart, description)}"
             f"{note}{details('Data of this chart', data)}</figure>"
         )
 
-    def over_time(self, shelf: Shelf) -> str:
-        """The series of one metric."""
-        metric = shelf.metric
-        better = {True: "Higher is better.", False: "Lower is better.", None: ""}[metric.higher_is_better]
-        drawn = "".join(self._panel(panel) for panel in shelf.panels)
-        rest = f"… and {shelf.left_out:,} more series, which are in the table of verdicts" if shelf.left_out else ""
-        more = f'<p class="more">{rest}</p>' if rest else ""
-        title = html.escape(plots.metric_title(metric))
-        about = paragraph(f"{metric.name}, {_unit(metric.unit)}. {better}")
-        return f'<h3>{title}</h3>{about}<div class="panels">{drawn}</div>{more}'
+    def strip(self, series: pl.DataFrame) -> str:
+        """The strip of sessions over time, on which the reader selects the time span of all series."""
+        times = series.select("source", "started_at").unique().sort("started_at")["started_at"].to_list()
+        if len(times) < FEWEST_SESSIONS or times[0] == times[-1]:
+            return ""
+        chart = self._chart(
+            plots.sessions(times, plots.PAGE, min(STRIP_BINS, len(times) // 4)),
+            f"Number of sessions over time, from {format_time(times[0])} to {format_time(times[-1])} UTC.",
+            kind="sessions",
+        )
+        return (
+            '<div class="strip needs-script"><p>Sessions over time. Drag across them to zoom all charts. '
+            "In a chart, drag to move, zoom with Ctrl and the mouse wheel, and double-click to reset. "
+            f'<button type="button" id="reset" disabled>Show all</button></p>{chart}</div>'
+        )
 
-    def _panel(self, panel: Panel) -> str:
+    def changed_series(self, metrics: Sequence[MetricPanels], links: SeriesLinks) -> str:
+        """The charts of the series that changed, group by group."""
+        panels = [panel for one in metrics for panel in one.panels if panel.is_changed]
+        groups = dict.fromkeys(panel.key for panel in sorted(panels, key=lambda panel: RANK[panel.verdict]))
+        order = {key: number for number, key in enumerate(groups)}
+        drawn = (self._panel(panel, links) for panel in sorted(panels, key=lambda panel: order[panel.key]))
+        return f'<div class="panels">{"".join(drawn)}</div>' if panels else ""
+
+    def unchanged_series(self, metrics: Sequence[MetricPanels], links: SeriesLinks) -> str:
+        """The charts of the series that did not change, metric by metric."""
+        parts = []
+        for one in metrics:
+            panels = [panel for panel in one.panels if not panel.is_changed]
+            if not panels:
+                continue
+            drawn = "".join(self._panel(panel, links) for panel in panels)
+            parts.append(f'<h3>{plots.metric_title(one.metric)}</h3><div class="panels">{drawn}</div>')
+            if one.left_out:
+                more = plural(one.left_out, "more series", "more series")
+                parts.append(f'<p class="more">… and {more}, listed under Changes</p>')
+        return "".join(parts)
+
+    def _panel(self, panel: Panel, links: SeriesLinks) -> str:
         metric, points = panel.metric, panel.points
-        sessions = int(points["sessions"].sum())
-        span = f"{moment(points['at'].item(0))} to {moment(points['at'].item(-1))} UTC"
-        said = f"{metric.name} of {panel.group} over {sessions:,} sessions, {span}: {panel.verdict}. {panel.reason}."
-        columns = [Column("time (UTC)"), Column(panel.value_name, is_number=True)]
-        if panel.is_binned:
-            columns += [Column(name, is_number=True) for name in ("5th percentile", "95th percentile", "sessions")]
-        rows = [
-            [
-                moment(at),
-                *(measured(metric.name, value) for value in values[: 3 if panel.is_binned else 1]),
-                *([count] if panel.is_binned else []),
-            ]
-            for at, *values, count in points.select("at", "value", "low", "high", "sessions").iter_rows()
-        ]
-        heading = f"<strong>{html.escape(panel.group)}</strong> {verdict(panel.verdict)}"
-        chart = plots.over_time(panel, plots.PAGE)
-        data = table(f"{metric.name} of {panel.group}", columns, rows)
-        return self.figure(chart, panel.group, said, data, heading=heading, note=_changes(panel))
+        count = plural(int(points["sessions"].sum()), "session")
+        span = f"{format_time(points['at'].item(0))} to {format_time(points['at'].item(-1))} UTC"
+        description = f"{metric.name} of {panel.group} in {count}, {span}: {panel.verdict}. {panel.reason}."
+        chart = self._chart(plots.series(panel, plots.PAGE, interactive=True), description, kind="series")
+        group = html.escape(panel.group)
+        better = {True: ", higher is better", False: ", lower is better", None: ""}[metric.higher_is_better]
+        title = f"{plots.metric_title(metric)} <small>{metric.name}, {_unit(metric.unit)}{better}</small>"
+        return (
+            f'<figure id="{links.chart(metric.name, panel.key)}"{group_attribute(panel.group)}>'
+            f"<figcaption><strong><bdi>{group}</bdi></strong> {verdict_badge(panel.verdict)}<br>{title}</figcaption>"
+            f"{chart}"
+            f"{_changes(panel)}{_outliers(panel)}{details('Data of this chart', _points(panel))}</figure>"
+        )
 
-    def durations(self, evidence: Evidence) -> str:
+    def durations(self, data: ReportData) -> str:
         """Durations by context."""
-        boxes = evidence.boxes
+        boxes = data.boxes
         if boxes.is_empty():
             return paragraph("No anchor was released, so there is no duration.")
-        drawn = boxes.head(MOST_CONTEXTS)
-        names = [plots.shown(name) for name in drawn["key"]]
-        chart = plots.durations(drawn.select(pl.Series("name", names), pl.all().exclude("key")), plots.PAGE)
+        shown = boxes.head(MOST_CONTEXTS)
+        names = [plots.label(name) for name in boxes["key"]]
+        chart = plots.durations(
+            shown.select(pl.Series("name", names[: shown.height]), pl.all().exclude("key")), plots.PAGE
+        )
         columns = [Column("context"), Column("released anchors", is_number=True)]
         columns += [Column(f"{name[1:]}th percentile, ms", is_number=True) for name in plots.DURATIONS]
         rows = [
             [name, *values]
-            for name, values in zip(names, drawn.select("anchors", *plots.DURATIONS).iter_rows(), strict=True)
+            for name, values in zip(names, boxes.select("anchors", *plots.DURATIONS).iter_rows(), strict=True)
         ]
-        left_out = boxes.height - drawn.height
-        data = table("Durations of released anchors by context", columns, rows, left_out)
-        longest = f"{names[0]} with {number(drawn['p50'][0])} ms"
-        said = f"Durations of released anchors by context, longest median first: {longest}."
-        note = f'<p class="more">… and {left_out:,} contexts with shorter medians</p>' if left_out else ""
+        left_out = boxes.height - shown.height
+        longest = f"{names[0]} with {format_number(shown['p50'][0])} ms"
         return self.figure(
             chart,
-            "A bar reaches from the 25th to the 75th percentile, a line from the 5th to the 95th; "
-            "the upright stroke is the median.",
-            said,
-            data,
-            note=note,
+            "A bar reaches from the 25th to the 75th percentile, the line from the 5th to the 95th; the vertical "
+            "stroke is the median.",
+            f"Durations of released anchors by context, longest median first: {longest}.",
+            table("Durations of released anchors by context", columns, rows),
+            note=f'<p class="more">… and {left_out:,} more contexts, in the table</p>' if left_out else "",
         )
 
-    def timeline(self, evidence: Evidence) -> str:
+    def timeline(self, data: ReportData) -> str:
         """The anchors of the latest session, by thread."""
-        if not evidence.anchors:
+        if not data.anchors:
             return paragraph("No anchor has a usable time of acquisition.")
-        (anchors,) = evidence.anchors
-        bars, unit, threads = _bars(anchors)
-        lanes = bars["lane"].unique(maintain_order=True)
-        kept = bars.filter(pl.col("lane").is_in(lanes.head(MOST_LANES).to_list()))
-        chart = plots.timeline(kept, plots.PAGE, unit)
-        columns = [
-            Column("anchor"),
-            Column("thread"),
-            Column("context"),
-            Column(f"acquired, {unit}", is_number=True),
-            Column(f"held, {unit}", is_number=True),
-        ]
-        rows = [
-            [str(place), thread, context, number(start, 7), "in flight" if held else number(end - start, 7)]
-            for place, thread, context, start, end, held in kept.select(
-                "anchor", "thread", "context", "start", "end", "in_flight"
-            ).iter_rows()
-        ]
-        left_out = anchors.count - kept.height
-        flying = int(kept["in_flight"].sum())
-        source = plots.end_of(anchors.source, 120)
-        said = f"{kept.height:,} anchors of session {source} on {len(threads):,} threads, {flying:,} of them in flight."
-        legend = ", ".join(
-            f"T{place} is thread {plots.shown(name, 40)}" for place, name in enumerate(threads[:MOST_LANES], 1)
-        )
-        note = paragraph(legend + "." + (" A hollow arrow is an anchor that was still in flight." if flying else ""))
-        if left_out:
-            note += f'<p class="more">… and {left_out:,} more anchors of this session</p>'
-        if _is_coarse(anchors):
-            note += paragraph(
-                "The timestamps of this session are whole seconds: bars that share one stand on top of each other, "
-                "and the order within it is unknown."
-            )
-        title = f"Session {source}, from {moment(bars['acquired_at'].item(0))} UTC"
-        return self.figure(chart, title, said, table(f"Anchors of {source}", columns, rows, left_out), note=note)
-
-    def violations(self, evidence: Evidence) -> str:
-        """Violations by rule."""
-        rules = evidence.rules.select("rule", "severity", count="rows")
-        said = (
-            "Violations by rule: "
-            + ", ".join(f"{rule} ({severity}) {count:,}" for rule, severity, count in rules.iter_rows())
-            + "."
-        )
-        columns = [
-            Column("rule"),
-            Column("severity"),
-            Column("violations", is_number=True),
-            Column("occurrences", is_number=True),
-        ]
-        data = table(
-            "Violations by rule", columns, evidence.rules.select("rule", "severity", "rows", "occurrences").rows()
-        )
-        return self.figure(
-            plots.violations(rules, plots.PAGE), "Violations by rule, the worst severity first", said, data
-        )
+        timeline = Timeline(data.anchors[0])
+        return self.figure(timeline.chart, timeline.title, timeline.description, timeline.data, note=timeline.note)
 
 
 def _unit(unit: str) -> str:
-    return {
-        "share": "in percent of the scores",
-        "ms": "in milliseconds",
-        "count": "a number",
-        "0 to 1": "from 0 to 1",
-    }.get(unit, unit)
+    texts = {"share": "in percent of the scores", "ms": "in milliseconds", "count": "a count", "0 to 1": "from 0 to 1"}
+    return texts.get(unit, unit)
+
+
+def _points(panel: Panel) -> str:
+    """The table of the points of a panel."""
+    metric = panel.metric
+    columns = [Column("time (UTC)"), Column(panel.value_name, is_number=True)]
+    if panel.is_binned:
+        columns += [Column(name, is_number=True) for name in ("5th percentile", "95th percentile", "sessions")]
+    else:
+        columns.append(Column("session"))
+    rows: list[list[object]] = []
+    for at, value, low, high, count, source in panel.points.iter_rows():
+        row: list[object] = [format_time(at), format_value(metric.name, value)]
+        if panel.is_binned:
+            row += [format_value(metric.name, low), format_value(metric.name, high), count]
+        else:
+            row.append(plots.shorten_path(source))
+        rows.append(row)
+    return table(f"{metric.name} of {panel.group}", columns, rows)
 
 
 def _changes(panel: Panel) -> str:
-    """The change points of a panel, by their numbers in the chart."""
+    """The change points of a panel, numbered as in the chart."""
     items = []
     for at, source, before, after in panel.changes.select("change_at", "change_source", "before", "after").iter_rows():
         name = panel.metric.name
-        values = f"{measured(name, before)} to {measured(name, after)} ({changed_by(panel.metric, before, after)})"
-        items.append(f"<li>{html.escape(f'{values}, from {moment(at)} UTC')}, {html.escape(plots.end_of(source))}</li>")
+        values = f"{format_value(name, before)} to {format_value(name, after)}"
+        text = f"{format_change(panel.metric, before, after)} ({values}) since {plots.shorten_path(source, 28)}"
+        items.append(f"<li>{html.escape(f'{text}, {format_time(at)} UTC')}</li>")
     return f"<ol class=changes>{''.join(items)}</ol>" if items else ""
 
 
-def _is_coarse(anchors: Anchors) -> bool:
-    stamps = anchors.shown["acquired_at"].dt.epoch("us")
-    return stamps.len() > stamps.n_unique() and bool((stamps % 1_000_000 == 0).all())
-
-
-def _bars(anchors: Anchors) -> tuple[pl.DataFrame, str, Sequence[str | None]]:
-    """What the timeline draws: its bars, the unit of time, and the threads in the order of their numbers."""
-    at, released = pl.col("acquired_at").dt.epoch("us"), pl.col("released_at").dt.epoch("us")
-    # A measured duration is finer than the difference of two timestamps, which may have no more than seconds.
-    length = (pl.col("duration_ms") * 1000).fill_null(released - at).clip(0)
-    frame = anchors.shown.with_columns(
-        start=(at - anchors.first).cast(pl.Float64),
-        length=length.cast(pl.Float64),
-        in_flight=pl.col("released_at").is_null(),
-    )
-    longest = max(frame.select((pl.col("start") + pl.col("length")).max()).item() or 0.0, 0.0)
-    unit, size = next(((name, size) for name, size in reversed(_UNITS) if longest >= 2 * size), _UNITS[0])
-    threads = frame["thread_id"].unique(maintain_order=True).to_list()
-    contexts = frame["context"].unique(maintain_order=True).to_list()
-    # One lane for each thread and context, or where these are too many, one for each thread.
-    is_fine = frame.select(pl.struct("thread_id", "context").n_unique()).item() <= MOST_LANES
-    short = dict(zip(contexts, plots.distinct([plots.shown(name, 40) for name in contexts]), strict=True))
-    places = {name: place for place, name in enumerate(threads, 1)}
-    rows = [
-        {
-            "lane": f"T{places[thread]} {short[context]}" if is_fine else f"T{places[thread]}",
-            "thread_place": places[thread],
-            "thread": plots.shown(thread),
-            "context": plots.shown(context),
-            "start": start / size,
-            "end": (start + length) / size,
-            "in_flight": held,
-            "acquired_at": when,
-        }
-        for thread, context, start, length, held, when in frame.select(
-            "thread_id", "context", "start", "length", "in_flight", "acquired_at"
-        ).iter_rows()
+def _outliers(panel: Panel) -> str:
+    """The outliers of a panel, with the letters of the chart."""
+    items = [
+        f"<li>{html.escape(f'{format_value(panel.metric.name, value)} in {plots.shorten_path(source, 28)}')}</li>"
+        for value, source in panel.outliers.select("value", "source").iter_rows()
     ]
-    made = pl.DataFrame(rows, infer_schema_length=None).with_row_index("anchor", 1)
-    return (
-        made.with_columns(pl.col("anchor").cast(pl.String)).sort("thread_place", "start", maintain_order=True),
-        unit,
-        threads,
-    )
+    return f'<ol class=outliers aria-label="Outliers">{"".join(items)}</ol>' if items else ""

@@ -1,4 +1,4 @@
-"""HTML out of plain text: what comes from telemetry is escaped here, and nowhere else is markup made of it."""
+"""HTML built from plain text. All text from telemetry is escaped here."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from clamp_analytics.analysis.series import METRICS, Metric, Scale
-from clamp_analytics.plots import shown
+from clamp_analytics.analysis.metrics import METRICS, Metric, Scale
+from clamp_analytics.plots import label
 from clamp_analytics.render.escape import for_terminal
 
 LONGEST = 200
-"""Characters that a cell shows of a text."""
+"""Maximal length of a text in a cell, in characters."""
 
 NOTHING = "-"
-"""Stands for a value that is not there."""
+"""Text of a missing value."""
 
 DIGITS = 4
 """Significant digits of a measured value."""
 
 MARKS = {"regressed": "✗", "warning": "!", "improved": "✓", "not enough data": "?", "unchanged": "="}
-"""A sign for each verdict, beside its word; neither needs a colour."""
+"""The sign of each verdict, so that no verdict is shown by its colour alone."""
 
 
 class Html(str):
-    """Markup that is ready to stand in the page; any other text is escaped before it does."""
+    """Text that is HTML already; all other text is escaped."""
 
     __slots__ = ()
 
 
 def escaped(text: str) -> str:
-    """A text that shows as it is, with what would not be seen made visible."""
+    """Text as HTML, with invisible characters shown as escapes."""
     return html.escape(for_terminal(text))
 
 
 def cell(value: object) -> str:
-    """A value as the content of an element: markup as it is, everything else as text of bounded length."""
+    """A value as HTML; text has a bounded length."""
     if isinstance(value, Html):
         return value
     if value is None:
@@ -47,14 +47,14 @@ def cell(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return number(value)
+        return format_number(value)
     if isinstance(value, datetime):
-        return moment(value)
-    return html.escape(shown(str(value), LONGEST))
+        return format_time(value)
+    return html.escape(label(str(value), LONGEST))
 
 
-def number(value: float | None, digits: int = DIGITS) -> str:
-    """A number with so many significant digits, all of those before the point, without an exponent where it can be."""
+def format_number(value: float | None, digits: int = DIGITS) -> str:
+    """A number with a number of significant digits, all digits of the integer part, and no exponent where possible."""
     if value is None or not math.isfinite(value):
         return NOTHING
     size = abs(value)
@@ -66,40 +66,37 @@ def number(value: float | None, digits: int = DIGITS) -> str:
     return f"{rounded:.{digits + 3}f}".rstrip("0").rstrip(".")
 
 
-def measured(metric: str, value: float | None) -> str:
+def format_value(metric: str, value: float | None) -> str:
     """A value of a metric with its unit."""
     if value is None or not math.isfinite(value):
         return NOTHING
     unit = METRICS[metric].unit
     if unit == "share":
-        return f"{number(value * 100)} %"
-    return f"{number(value)} ms" if unit == "ms" else number(value)
+        return f"{format_number(value * 100)} %"
+    return f"{format_number(value)} ms" if unit == "ms" else format_number(value)
 
 
-def changed_by(metric: Metric, before: float | None, after: float | None) -> str:
-    """A difference: in percent of the value before for durations, else in the metric's unit."""
+def format_change(metric: Metric, before: float | None, after: float | None) -> str:
+    """A change: in percent of the value before for durations, else as a difference in the unit of the metric."""
     if before is None or after is None or not math.isfinite(before) or not math.isfinite(after):
         return NOTHING
     if metric.scale is Scale.LOG and before > 0:
-        return f"{(after / before - 1) * 100:+,.3g} %" if after < 100 * before else f"{number(after / before, 3)} times"
+        return (
+            f"{(after / before - 1) * 100:+,.3g} %"
+            if after < 100 * before
+            else f"{format_number(after / before, 3)} times"
+        )
     if metric.unit == "share":
         return f"{(after - before) * 100:+.3g} points"
     return f"{after - before:+.3g}"
 
 
-def p_value(value: float | None) -> str:
-    """A p-value, bounded where its digits say nothing."""
-    if value is None or not math.isfinite(value):
-        return NOTHING
-    return "< 0.0001" if value < 0.0001 else f"{value:.2g}"
-
-
-def moment(value: datetime | None) -> str:
-    """A point in time, to the second, in UTC."""
+def format_time(value: datetime | None) -> str:
+    """A time in UTC, to the second."""
     return NOTHING if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
-def verdict(name: str) -> Html:
+def verdict_badge(name: str) -> Html:
     """A verdict as its sign and its word."""
     kind = html.escape(name.replace(" ", "-"))
     sign = html.escape(MARKS.get(name, ""))
@@ -114,26 +111,44 @@ class Column:
     is_number: bool = False
 
 
-def table(caption: str, columns: Sequence[Column], rows: Iterable[Sequence[object]], left_out: int = 0) -> str:
-    """A table in a box of its own, which scrolls where it is wider than the page.
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table that can be linked and filtered.
+
+    Attributes:
+        values: its cells.
+        identifier: the target of links to the row.
+        group: the label of the group that the row is about.
+    """
+
+    values: Sequence[object]
+    identifier: str
+    group: str
+
+
+def table(caption: str, columns: Sequence[Column], rows: Iterable[Sequence[object] | Row], left_out: int = 0) -> str:
+    """A table in a box that scrolls if the table is wider than the page.
 
     Args:
-        caption: what it shows, as text.
-        columns: its columns; the first names each row.
+        caption: its title, as plain text.
+        columns: its columns; the first one has the row headings.
         rows: the values.
-        left_out: how many more rows there are, which a line below then says.
+        left_out: number of rows that are not shown, for a line below the table.
     """
     title = html.escape(caption)
     head = "".join(f"<th scope=col{' class=n' * one.is_number}>{html.escape(one.name)}</th>" for one in columns)
     body = []
     for row in rows:
-        first, *others = row
+        attributes = ""
+        if isinstance(row, Row):
+            attributes = f' id="{row.identifier}"{group_attribute(row.group)}'
+        first, *others = row.values if isinstance(row, Row) else row
         parts = [f"<th scope=row>{cell(first)}</th>"]
         parts += [
             f"<td{' class=n' * one.is_number}>{cell(value)}</td>"
             for one, value in zip(columns[1:], others, strict=True)
         ]
-        body.append("<tr>" + "".join(parts) + "</tr>")
+        body.append(f"<tr{attributes}>{''.join(parts)}</tr>")
     more = f'<p class="more">… and {left_out:,} more</p>' if left_out else ""
     return (
         f'<div class="scroll" role="region" tabindex="0" aria-label="{title}"><table><caption>{title}</caption>'
@@ -141,14 +156,20 @@ def table(caption: str, columns: Sequence[Column], rows: Iterable[Sequence[objec
     )
 
 
-def details(summary: str, content: str) -> str:
-    """Content that is folded away until it is asked for."""
-    return f"<details><summary>{html.escape(summary)}</summary>{content}</details>"
+def group_attribute(group: str) -> str:
+    """The attribute by which the page filters elements."""
+    return f' data-group="{html.escape(group)}"'
 
 
-def plural(count: int, noun: str) -> str:
-    """A number of things."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+def details(summary: str, content: str, *, kind: str = "") -> str:
+    """Content that is folded until the reader opens it."""
+    attribute = f' class="{kind}"' if kind else ""
+    return f"<details{attribute}><summary>{html.escape(summary)}</summary>{content}</details>"
+
+
+def link(target: str, content: str) -> Html:
+    """A link to an element of the page, around markup."""
+    return Html(f'<a href="#{target}">{content}</a>')
 
 
 def paragraph(text: str) -> str:

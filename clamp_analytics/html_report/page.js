@@ -1,36 +1,163 @@
 "use strict";
-// Draws the charts whose specifications stand in #charts, one after the other, so that the page can be read meanwhile.
-(async () => {
+// Draws the charts, connects their time axes, and filters the page by name. Specifications are in #charts.
+(() => {
   const root = document.documentElement;
   const specifications = JSON.parse(document.getElementById("charts").textContent);
+  const tooltip = document.getElementById("tooltip");
+  const reset = document.getElementById("reset");
   const refuse = () => Promise.reject(new Error("a chart must not load anything"));
-  const options = {
-    mode: "vega-lite",
-    renderer: "svg",
-    // Expressions are interpreted, so that the page needs no right to evaluate code.
-    ast: true,
-    actions: false,
-    defaultStyle: false,
-    loader: { load: refuse, sanitize: refuse, http: refuse, file: refuse },
-  };
-  const told = (value) =>
-    value === null || value === undefined
-      ? ""
-      : typeof value === "object"
-        ? Object.entries(value).map(([name, text]) => `${name}: ${text}`).join("\n")
-        : String(value);
+  // The signals in which Vega-Lite keeps the zoomed span of a series, and the brushed span of the strip.
+  const ZOOM = "zoom_t";
+  const BRUSH = "brush_t";
+  const started = new Set();
+  const series = new Map();
+  let strip = null;
+  let span = null;
+  let pending = 0;
   let failed = 0;
-  for (const [id, specification] of Object.entries(specifications)) {
-    const place = document.getElementById(id);
-    const tooltip = (handler, event, item, value) => { place.title = told(value); };
+  root.classList.add("scripted");
+
+  const showTooltip = (handler, event, item, value) => {
+    if (value === null || value === undefined || value === "") {
+      tooltip.hidden = true;
+      return;
+    }
+    const lines = typeof value === "object" ? Object.entries(value) : [["", value]];
+    tooltip.replaceChildren(
+      ...lines.flatMap(([name, text]) => {
+        const key = document.createElement("span");
+        const content = document.createElement("span");
+        key.textContent = name;
+        content.textContent = String(text);
+        return [key, content];
+      }),
+    );
+    tooltip.hidden = false;
+    const box = tooltip.getBoundingClientRect();
+    const left = Math.min(event.clientX + 14, root.clientWidth - box.width - 4);
+    const top = event.clientY + 18 + box.height > root.clientHeight ? event.clientY - box.height - 10 : event.clientY + 18;
+    tooltip.style.left = `${Math.max(left, 4)}px`;
+    tooltip.style.top = `${Math.max(top, 4)}px`;
+  };
+
+  const equal = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+
+  const applySpan = () => {
+    pending = 0;
+    for (const view of series.values()) {
+      if (!equal(view.signal(ZOOM) ?? null, span)) {
+        view.signal(ZOOM, span).runAsync();
+      }
+    }
+  };
+
+  const setSpan = (value) => {
+    const wanted = value && value.length ? value.map(Number) : null;
+    if (equal(wanted, span)) {
+      return;
+    }
+    span = wanted;
+    if (reset) {
+      reset.disabled = span === null;
+    }
+    pending ||= requestAnimationFrame(applySpan);
+  };
+
+  const draw = async (element) => {
+    started.add(element.id);
     try {
-      await vegaEmbed(place, specification, { ...options, tooltip });
+      const { view } = await vegaEmbed(element, specifications[element.id], {
+        mode: "vega-lite",
+        renderer: "svg",
+        // Expressions are interpreted, so that the page does not need the right to evaluate code.
+        ast: true,
+        actions: false,
+        defaultStyle: false,
+        tooltip: showTooltip,
+        loader: { load: refuse, sanitize: refuse, http: refuse, file: refuse },
+      });
+      if (element.dataset.kind === "series") {
+        series.set(element.id, view);
+        view.addSignalListener(ZOOM, (name, value) => setSpan(value));
+        if (span) {
+          applySpan();
+        }
+      } else if (element.dataset.kind === "sessions") {
+        strip = view;
+        view.addSignalListener(BRUSH, (name, value) => setSpan(value));
+      }
     } catch (error) {
       failed += 1;
-      place.textContent = `The chart could not be drawn: ${error.message}. Its data are in the table below.`;
+      element.textContent = `The chart could not be drawn: ${error.message}. The table below has its data.`;
       console.error(error);
     }
-    await new Promise((next) => setTimeout(next));
+  };
+
+  // A chart takes the width of its element, so one in a closed part of the page is drawn when that is opened.
+  const drawVisible = async () => {
+    root.dataset.charts = "drawing";
+    for (const element of document.querySelectorAll(".chart")) {
+      if (!started.has(element.id) && element.checkVisibility()) {
+        await draw(element);
+        await new Promise((next) => setTimeout(next));
+      }
+    }
+    root.dataset.charts = failed ? "failed" : "drawn";
+  };
+  let drawing = Promise.resolve();
+  const update = () => {
+    drawing = drawing.then(drawVisible);
+  };
+
+  const reveal = () => {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    for (let part = target?.parentElement; part; part = part.parentElement) {
+      if (part.tagName === "DETAILS") {
+        part.open = true;
+      }
+    }
+    target?.scrollIntoView({ block: "nearest" });
+  };
+
+  const filter = document.getElementById("filter");
+  const matches = document.getElementById("matches");
+  const applyFilter = () => {
+    const text = filter.value.trim().toLowerCase();
+    const names = new Set();
+    const matching = new Set();
+    for (const element of document.querySelectorAll("[data-group]")) {
+      const name = element.dataset.group;
+      const matched = name.toLowerCase().includes(text);
+      element.hidden = !matched;
+      names.add(name);
+      if (matched) {
+        matching.add(name);
+      }
+    }
+    matches.textContent = text ? `${matching.size} of ${names.size}` : "";
+    if (text) {
+      for (const part of document.querySelectorAll("details.groups, details.unchanged-charts")) {
+        part.open = true;
+      }
+    }
+    update();
+  };
+
+  filter.addEventListener("input", applyFilter);
+  reset?.addEventListener("click", () => {
+    setSpan(null);
+    strip?.signal("brush_tuple", null).runAsync();
+  });
+  for (const part of document.querySelectorAll("details")) {
+    part.addEventListener("toggle", update);
   }
-  root.dataset.charts = failed ? "failed" : "drawn";
+  addEventListener("hashchange", reveal);
+  addEventListener("scroll", () => { tooltip.hidden = true; }, { passive: true });
+  if (filter.value) {
+    applyFilter();
+  }
+  if (location.hash) {
+    reveal();
+  }
+  update();
 })();

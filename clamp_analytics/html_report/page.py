@@ -1,4 +1,4 @@
-"""The page: one HTML file that holds all it needs, and may load and run nothing else."""
+"""The page: one HTML file that contains all it needs, and that cannot load or run anything else."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ from clamp_analytics.html_report.markup import section
 
 HERE = Path(__file__).parent
 
-# What a parser of HTML or of JavaScript could take for the end of the element or of a line.
+# Characters that could end the script element or a line of JavaScript.
 _UNSAFE_IN_JSON = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 _END_OF_SCRIPT = re.compile(r"<(?=/script|!--)", re.IGNORECASE)
 
 Section = tuple[str, str, str]
-"""The id, the title and the content of a section."""
+"""The id, the title and the markup of a section."""
 
 
-def page(sections: Sequence[Section], charts: Mapping[str, Mapping[str, Any]]) -> bytes:
+def page(conclusion: str, sections: Sequence[Section], charts: Mapping[str, Mapping[str, Any]]) -> bytes:
     """The whole file.
 
-    Its policy lets it run the two scripts and use the style sheet that it holds, by their hashes, and nothing else:
-    no request, no evaluation of text, no form.
+    Its content security policy allows the two scripts and the style sheet that it contains, by their hashes, and
+    nothing else: no request, no evaluation of text, no form.
 
     Args:
-        sections: what it shows, in order; the contents are markup.
-        charts: Vega-Lite specifications by the id of the element that they are drawn in.
+        conclusion: the markup of the opening sentence.
+        sections: the sections in order.
+        charts: Vega-Lite specifications by the id of the element in which they are drawn.
     """
     style, script, runtime = (_own("page.css"), _own("page.js"), _runtime())
     policy = (
@@ -44,18 +45,19 @@ def page(sections: Sequence[Section], charts: Mapping[str, Mapping[str, Any]]) -
     text = Template(_own("page.html")).substitute(
         policy=policy,
         style=style,
+        conclusion=conclusion,
         links=links,
         sections="\n".join(section(*one) for one in sections),
         charts=in_script(charts),
         runtime=runtime,
         script=script,
     )
-    # Half of a surrogate pair is made visible where text is escaped; none can be left here.
+    # Escaping has replaced lone surrogates, so encoding cannot fail.
     return text.encode()
 
 
 def in_script(data: object) -> str:
-    """Data as JSON that cannot end the script element that holds it."""
+    """Data as JSON that cannot end the script element that contains it."""
     return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).translate(_UNSAFE_IN_JSON)
 
 
@@ -65,7 +67,7 @@ def _own(name: str) -> str:
 
 @lru_cache(maxsize=1)
 def _runtime() -> str:
-    """The charting library for the page; a script of its own, whose names stay its own."""
+    """The chart library as a script, in a block so that its names are not global."""
     import vl_convert
 
     bundle: str = vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;")

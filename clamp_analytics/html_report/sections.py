@@ -1,4 +1,4 @@
-"""The sections of a page that are words and tables."""
+"""Sections of the page that consist of text and tables."""
 
 from __future__ import annotations
 
@@ -8,60 +8,87 @@ import msgspec
 import polars as pl
 
 from clamp_analytics.analysis.drift import Drift, DriftOptions
-from clamp_analytics.analysis.series import METRICS
+from clamp_analytics.analysis.metrics import METRICS
 from clamp_analytics.analysis.summary import Group
-from clamp_analytics.analysis.verdicts import floor_text
-from clamp_analytics.html_report.evidence import Evidence
+from clamp_analytics.analysis.verdicts import Verdict, floor_text
+from clamp_analytics.html_report.conclusion import Conclusion
 from clamp_analytics.html_report.markup import (
+    MARKS,
     NOTHING,
     Column,
+    Html,
     details,
     escaped,
-    moment,
-    number,
+    format_number,
+    format_time,
+    link,
     paragraph,
-    plural,
     table,
 )
+from clamp_analytics.html_report.report_data import ReportData
 from clamp_analytics.reading import Counts
-from clamp_analytics.rules import Severity
+from clamp_analytics.rules import BY_ID, Severity
+from clamp_analytics.wording import plural
 
 MOST_REJECTED = 50
-"""Rejected files that are named."""
+"""Maximal number of rejected files that are named."""
 
 MOST_SNAPSHOT = 20_000
-"""Characters of the provenance snapshot that are shown."""
+"""Maximal number of characters of the provenance snapshot."""
 
 DECIMALS = 6
 """Decimals of the mean and the sample variance, as in the summary."""
 
 
-def headline(found: Drift, evidence: Evidence, counts: Counts) -> str:
-    """The figures that come first."""
-    total = sum(evidence.summary.groups.values(), start=Group())
-    severities = evidence.summary.severities
-    figures = [
+def conclusion(sentence: Conclusion) -> str:
+    """The opening sentence."""
+    kind = sentence.verdict.value.replace(" ", "-")
+    sign = "✓" if sentence.verdict is Verdict.UNCHANGED else MARKS[sentence.verdict.value]
+    return (
+        f'<p class="conclusion {kind}"><strong><span aria-hidden="true">{sign}</span> {sentence.lead}:</strong> '
+        f"{escaped(sentence.text)}</p>"
+    )
+
+
+def figures(drift: Drift, data: ReportData, counts: Counts) -> str:
+    """The key figures of the sources."""
+    total = sum(data.summary.groups.values(), start=Group())
+    severities = data.summary.severities
+    items = [
         ("sessions", f"{counts.loaded:,}"),
         ("records", f"{total.records:,}"),
         ("in flight", f"{total.in_flight:,}"),
-        ("contexts", f"{evidence.contexts:,}"),
+        ("contexts", f"{data.contexts:,}"),
         ("mean stability", _fixed(total.scores.mean)),
         ("sample variance", _fixed(total.scores.sample_variance)),
         ("drift index", _span(total.drift_index_ms)),
-        *((_named(kind), f"{severities[kind.value]:,}") for kind in Severity),
+        *((_severity_name(kind), f"{severities[kind.value]:,}") for kind in Severity),
     ]
-    items = "".join(f"<div><dt>{escaped(name)}</dt><dd>{escaped(value)}</dd></div>" for name, value in figures)
-    span = _acquired(total.first, total.last)
-    files = f"Files: {counts}."
-    untimed = ""
-    if found.untimed:
-        untimed = f" {plural(found.untimed, 'session')} without a usable timestamp, so without a place in time."
-    return f'<dl class="figures">{items}</dl>{paragraph(files + untimed)}{paragraph(span) if span else ""}'
+    kinds = {_severity_name(kind): kind.value for kind in (Severity.ERROR, Severity.WARNING) if severities[kind.value]}
+    listed = "".join(
+        f"<div class={kinds[name]}><dt>{name}</dt><dd>{link('violations', value)}</dd></div>"
+        if name in kinds
+        else f"<div><dt>{name}</dt><dd>{value}</dd></div>"
+        for name, value in items
+    )
+    sentences = [f"Files: {counts}."]
+    if drift.untimed:
+        sentences.append(f"{plural(drift.untimed, 'session')} without a usable timestamp, and so without a series.")
+    if span := _acquired(total.first, total.last):
+        sentences.append(span)
+    return f'<dl class="figures">{listed}</dl>{paragraph(" ".join(sentences))}'
 
 
-def violations(evidence: Evidence) -> str:
-    """The first violations, worst first."""
-    found = evidence.violations
+def violations(data: ReportData) -> str:
+    """The violations by rule, errors first, and the first ones of the files."""
+    if data.rules.is_empty():
+        return paragraph("None: all sessions keep all rules.")
+    info = pl.col("severity") == Severity.INFO.value
+    serious, notices = data.rules.filter(~info), data.rules.filter(info)
+    parts = [_rules("Errors and warnings by rule", serious) if serious.height else paragraph("No errors, no warnings.")]
+    if notices.height:
+        count = int(notices["rows"].sum())
+        parts.append(details(plural(count, "notice"), _rules("Notices by rule", notices)))
     columns = [
         Column("severity"),
         Column("rule"),
@@ -70,75 +97,94 @@ def violations(evidence: Evidence) -> str:
         Column("field"),
         Column("value"),
         Column("count", is_number=True),
-        Column("what is wrong"),
+        Column("message"),
     ]
+    first = data.violations
     names = ("severity", "rule", "source", "record_index", "field", "value", "count", "message")
-    left_out = int(evidence.rules["rows"].sum()) - found.height
-    listed = table("Violations, worst first", columns, found.select(names).iter_rows(), left_out)
-    return details(f"The first {found.height:,} violations, worst first", listed)
-
-
-def rejected(evidence: Evidence) -> str:
-    """The files that are no session."""
-    files = evidence.summary.rejected
-    if not files:
-        return paragraph("None: every file that was read is a session.")
-    columns = [Column("file"), Column("why")]
-    return table(
-        "Files that could not be read as a session", columns, files[:MOST_REJECTED], max(len(files) - MOST_REJECTED, 0)
-    )
-
-
-def provenance(directory: str, build_info: str | None, version: str) -> str:
-    """Where the figures come from."""
-    parts = [paragraph(f"Sources below {directory}. Made by clamp-analytics {version}.")]
-    if build_info is None:
-        parts.append(paragraph("There is no provenance snapshot (build_info)."))
-        return "".join(parts)
-    # The snapshot's own numbers, digit by digit: parsing them would round.
-    text = msgspec.json.format(build_info.encode(), indent=2).decode()
-    lines = "\n".join(escaped(line) for line in text[:MOST_SNAPSHOT].split("\n"))
-    box = '<div class="scroll" role="region" tabindex="0" aria-label="build_info">'
-    parts.append(f"<h3>build_info</h3>{box}<pre>{lines}</pre></div>")
-    if len(text) > MOST_SNAPSHOT:
-        parts.append(f'<p class="more">… and {len(text) - MOST_SNAPSHOT:,} more characters</p>')
+    left_out = int(data.rules["rows"].sum()) - first.height
+    listed = table("Violations by severity", columns, first.select(names).iter_rows(), left_out)
+    parts.append(details(f"The first {plural(first.height, 'violation')}, errors first", listed))
     return "".join(parts)
 
 
-WORDS = (
-    ("session", "One file. It is the unit of statistics, because its records are not independent of each other."),
-    ("record", "One anchor event: a lock that was taken and, unless it is in flight, released."),
-    (
-        "drift index",
-        "The time from the earliest to the latest acquisition. It is a span, and says nothing of a change.",
-    ),
-    ("sample variance", "Of all usable stability scores, with n - 1."),
+def _rules(caption: str, rules: pl.DataFrame) -> str:
+    columns = [
+        Column("severity"),
+        Column("rule"),
+        Column("violations", is_number=True),
+        Column("occurrences", is_number=True),
+        Column("meaning"),
+    ]
+    rows = [
+        [Html(f'<span class="{severity}">{severity}</span>'), rule, count, occurrences, BY_ID[rule].sentence]
+        for severity, rule, count, occurrences in rules.select("severity", "rule", "rows", "occurrences").iter_rows()
+    ]
+    return table(caption, columns, rows)
+
+
+def rejected(data: ReportData) -> str:
+    """The files that are not sessions."""
+    files = data.summary.rejected
+    if not files:
+        return paragraph("None: every file that was read is a session.")
+    columns = [Column("file"), Column("why")]
+    left_out = max(len(files) - MOST_REJECTED, 0)
+    return table("Files that could not be read as a session", columns, files[:MOST_REJECTED], left_out)
+
+
+def provenance(directory: str, build_info: str | None, version: str) -> str:
+    """The sources, the version, and the provenance snapshot."""
+    parts = [paragraph(f"Sources below {directory}. Created by clamp-analytics {version}.")]
+    if build_info is None:
+        parts.append(paragraph("There is no provenance snapshot (build_info)."))
+        return "".join(parts)
+    # Formatted without parsing, because parsing could round numbers.
+    text = msgspec.json.format(build_info.encode(), indent=2).decode()
+    lines = "\n".join(escaped(line) for line in text[:MOST_SNAPSHOT].split("\n"))
+    box = f'<div class="scroll" role="region" tabindex="0" aria-label="build_info"><pre>{lines}</pre></div>'
+    if len(text) > MOST_SNAPSHOT:
+        box += f'<p class="more">… and {len(text) - MOST_SNAPSHOT:,} more characters</p>'
+    parts.append(details("Provenance snapshot (build_info)", box))
+    return "".join(parts)
+
+
+TERMS = (
+    ("session", "One file. Statistics count sessions, because the records of a session are not independent."),
+    ("record", "One anchor event: a lock that was acquired and, unless it is in flight, released."),
+    ("drift index", "The time from the earliest to the latest acquisition. It is a time span and not a change."),
+    ("sample variance", "The variance of all usable stability scores, with n - 1."),
     (
         "change point",
-        "The first session after a shift: a dashed line with a number in a chart, explained below it. "
-        "Dotted lines are the levels before and after.",
+        "The first session after a shift: a dashed line with a number in the chart, and a sentence below. Dotted lines "
+        "are the levels before and after.",
+    ),
+    (
+        "outlier",
+        "A session far from the level of its series: a diamond with a letter in the chart, and its file below. A "
+        "single outlier is not a change.",
     ),
     (
         "band",
-        "Where there are many sessions, a point stands for those in a span of time: their median for durations, else "
-        "their mean. The band reaches from their 5th to their 95th percentile.",
+        "A series of many sessions is binned. A point is then the median of a bin for durations and the mean for other "
+        "metrics, and the band reaches from the 5th to the 95th percentile.",
     ),
     (
         "corrected p",
-        "How likely noise alone would show as much, corrected for everything that was tested (Benjamini-Hochberg).",
+        "The probability that noise alone shows a shift this large, corrected for the number of tests "
+        "(Benjamini-Hochberg).",
     ),
     (
         "verdict",
-        "A change takes enough sessions on both sides, a small corrected p, and an effect above the metric's floor. "
-        "A warning is a shift that neighbouring sessions' likeness may explain, or that is neither good nor bad.",
+        "A change needs enough sessions on both sides, a small corrected p, and an effect above the floor of the "
+        "metric. A warning is a shift that correlated sessions may explain, or that is neither better nor worse.",
     ),
-    ("not enough data", "Too few sessions to say anything; it is no sign that all is well."),
+    ("not enough data", "Too few sessions for a verdict. The series may or may not have changed."),
 )
 
 
-def reading(options: DriftOptions) -> str:
-    """How to read the page."""
-    words = "".join(f"<dt>{html.escape(word)}</dt><dd>{html.escape(meaning)}</dd>" for word, meaning in WORDS)
+def glossary(options: DriftOptions) -> str:
+    """The terms and metrics of the page."""
+    terms = "".join(f"<dt>{html.escape(term)}</dt><dd>{html.escape(meaning)}</dd>" for term, meaning in TERMS)
     columns = [
         Column("metric"),
         Column("meaning"),
@@ -157,10 +203,11 @@ def reading(options: DriftOptions) -> str:
         ]
         for metric in METRICS.values()
     ]
-    return f'<dl class="words">{words}</dl>' + table("Metrics of a session", columns, rows)
+    content = f'<dl class="terms">{terms}</dl>' + table("Metrics of a session", columns, rows)
+    return details("Terms and metrics", content)
 
 
-def _named(kind: Severity) -> str:
+def _severity_name(kind: Severity) -> str:
     return kind.value if kind is Severity.INFO else f"{kind.value}s"
 
 
@@ -169,16 +216,16 @@ def _fixed(value: float | None) -> str:
 
 
 def _span(milliseconds: float) -> str:
-    """A span of time in a unit that suits it."""
+    """A time span in a suitable unit."""
     for size, unit in ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")):
         if milliseconds >= 2 * size:
-            return f"{number(milliseconds / size)} {unit}"
-    return f"{number(milliseconds)} ms"
+            return f"{format_number(milliseconds / size)} {unit}"
+    return f"{format_number(milliseconds)} ms"
 
 
 def _acquired(first: int | None, last: int | None) -> str:
     if first is None or last is None:
         return ""
     ends = pl.Series([first, last], dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))
-    span = f"Acquired from {moment(ends.item(0))} to {moment(ends.item(1))} UTC"
+    span = f"Acquired from {format_time(ends.item(0))} to {format_time(ends.item(1))} UTC"
     return f"{span}; drift index {(last - first) / 1000:,.3f} ms."

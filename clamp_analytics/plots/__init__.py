@@ -1,38 +1,61 @@
-"""Charts of series, durations, anchors and violations, by Altair. What is drawn is aggregated before it is drawn."""
+"""Charts of series, durations and anchors, drawn by Altair. Data are aggregated before they are drawn."""
 
-from clamp_analytics.plots.charts import DURATIONS, durations, metric_title, over_time, timeline, violations
-from clamp_analytics.plots.image import KINDS, overview, picture, require_charts, specification
-from clamp_analytics.plots.names import distinct, end_of, group_name, shown
-from clamp_analytics.plots.panels import CHANGED, MOST_PANELS, Panel, Shelf, binned, shelves
+from clamp_analytics.plots.charts import (
+    BRUSH,
+    DURATIONS,
+    ZOOM,
+    durations,
+    metric_title,
+    series,
+    sessions,
+    timeline,
+)
+from clamp_analytics.plots.images import (
+    IMAGE_FORMATS,
+    LARGEST_PICTURE,
+    MOST_IN_PICTURE,
+    SCALE,
+    Grid,
+    panel_grid,
+    render_image,
+    vega_lite_spec,
+)
+from clamp_analytics.plots.labels import group_label, label, make_unique, shorten_path
+from clamp_analytics.plots.panels import CHANGED, MOST_PANELS, MetricPanels, Panel, bin_series, select_panels
 from clamp_analytics.plots.series_plot import Plot, plot
-from clamp_analytics.plots.theme import PAGE, PICTURE, Look, config
+from clamp_analytics.plots.theme import PAGE, PICTURE, Theme, vega_config
 
 __all__ = [
+    "BRUSH",
     "CHANGED",
     "DURATIONS",
-    "KINDS",
+    "IMAGE_FORMATS",
+    "LARGEST_PICTURE",
+    "MOST_IN_PICTURE",
     "MOST_PANELS",
     "PAGE",
     "PICTURE",
-    "Look",
+    "SCALE",
+    "ZOOM",
+    "Grid",
+    "MetricPanels",
     "Panel",
     "Plot",
-    "Shelf",
-    "binned",
-    "config",
-    "distinct",
+    "Theme",
+    "bin_series",
     "durations",
-    "end_of",
-    "group_name",
+    "group_label",
+    "label",
+    "make_unique",
     "metric_title",
-    "over_time",
-    "overview",
-    "picture",
+    "panel_grid",
     "plot",
-    "require_charts",
-    "shelves",
-    "shown",
-    "specification",
+    "render_image",
+    "select_panels",
+    "series",
+    "sessions",
+    "shorten_path",
     "timeline",
-    "violations",
+    "vega_config",
+    "vega_lite_spec",
 ]

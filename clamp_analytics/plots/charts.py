@@ -1,144 +1,206 @@
-"""The charts. Frames go in with fields of our own names, so that no name of telemetry is ever read as an expression."""
+"""Altair charts. Frames have field names of our own, so a name from telemetry is data and never an expression.
+
+Names are also the explicit domain of their axis. Without it, Vega would aggregate them in an object whose keys are the
+names, and a context such as ``constructor`` or ``__proto__`` would break the chart.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import polars as pl
 
-from clamp_analytics.analysis.series import Metric, Scale
-from clamp_analytics.plots.names import distinct, shown
+from clamp_analytics.analysis.metrics import Metric, Scale
+from clamp_analytics.plots.labels import make_unique, shorten_path
 from clamp_analytics.plots.panels import Panel
-from clamp_analytics.plots.theme import Look
-from clamp_analytics.rules import Severity
+from clamp_analytics.plots.theme import Theme
 
 DIGITS = 6
-"""Significant digits of a number in a chart: more than a screen has pixels."""
+"""Significant digits of a number in a chart, which is more than a screen can show."""
 
 PANEL_HEIGHT = 130
+STRIP_HEIGHT = 36
 BAR_STEP = 22
 LANE_STEP = 18
-NAME_PIXELS = 150
-"""Pixels that names beside bars may take; longer ones are cut there, and stand whole in the table."""
 
-RULE_PIXELS = 190
-"""The same for names of rules, which are ours."""
+LABEL_PIXELS = 150
+"""Maximal width of a label beside a bar; the table of the chart has the longer text."""
 
-DECADES = 2.0
-"""Durations that span at least so many powers of ten are drawn on a logarithmic axis."""
+LOG_DECADES = 2.0
+"""Durations that span at least this many powers of ten get a logarithmic axis."""
 
-LONGEST_AXIS = 1e307
-"""An axis ends here at most; hostile durations reach to the largest number, and an axis beyond it is none."""
+LARGEST = 1e307
+"""Largest absolute value of an axis, so that the margin beyond it is still a finite number."""
 
 PAUSE = 2.5
-"""A pause between bins that is so many times as long as usual interrupts the line."""
+"""A gap between bins that is this many times longer than usual interrupts the line."""
 
 TIME_FORMATS = ((300, "%b %Y"), (2.5, "%b %d"), (0.15, "%b %d %H:%M"), (0.005, "%H:%M"), (0, "%H:%M:%S"))
-"""How times are written on an axis that spans at least so many days."""
+"""Time formats of an axis, by the least number of days that it spans."""
 
-Data = list[dict[str, Any]]
+DURATIONS = ("p5", "p25", "p50", "p75", "p95")
+"""Percentiles that a bar of durations shows, in milliseconds."""
+
+ZOOM, BRUSH = "zoom", "brush"
+"""Names of the selections that the page connects: the visible time span of a series, and the brush of the strip."""
+
+Rows = list[dict[str, Any]]
 
 
-def library() -> Any:
-    """Altair, which takes a second to import and whose types say little of what it is given."""
+def import_altair() -> Any:
+    """Altair, which takes a second to import."""
     import altair as alt
 
     return alt
 
 
-def over_time(panel: Panel, look: Look, width: int | str = "container") -> Any:
+def series(panel: Panel, theme: Theme, width: int | str = "container", *, interactive: bool = False) -> Any:
     """One metric of one group over time.
 
-    A point is a session or, with a band from the 5th to the 95th percentile, the median of several. A change point is
-    a dashed line with its number above; dotted lines are the levels before and after it.
+    A point is a session or, with a band from the 5th to the 95th percentile, a bin of sessions. A dashed line with a
+    number is a change point, dotted lines are the levels between change points, and a diamond with a letter is an
+    outlier.
+
+    Args:
+        panel: the series.
+        theme: the colours.
+        width: width in pixels, or ``container``.
+        interactive: whether the time axis can be moved by dragging, and zoomed with Ctrl and the mouse wheel.
     """
-    alt = library()
-    rows = _rows(panel.points.select(t=pl.col("at").dt.epoch("ms"), v="value", lo="low", hi="high", n="sessions"))
+    alt = import_altair()
+    # Marks are clipped only where they can be moved: the renderer numbers clip paths across pictures, so that the
+    # bytes of a second picture would differ.
+    rows = _rows(
+        panel.points.select(t=_milliseconds("at"), v="value", lo="low", hi="high", n="sessions", s=_file("source"))
+    )
     if panel.is_binned:
         rows = _with_gaps(rows)
-    unit = panel.metric.unit
     low, high = _domain(panel)
-    shares = {"format": "~%"} if unit == "share" else {}
-    x = alt.X("t:T", scale=alt.Scale(type="utc"), axis=_time_axis(alt, panel))
+    shares = {"format": "~%"} if panel.metric.unit == "share" else {}
+    span = (panel.points["at"].item(0), panel.points["at"].item(-1))
+    x = alt.X("t:T", scale=alt.Scale(type="utc"), axis=_time_axis(alt, *span))
     y = alt.Y(
         "v:Q",
-        title=unit,
+        title=panel.metric.unit,
         scale=alt.Scale(domain=[low, high], nice=False),
         axis=alt.Axis(tickCount=4, minExtent=42, **shares),
     )
-    said = [
-        alt.Tooltip("t:T", title="UTC", timeUnit="utcyearmonthdatehoursminutes"),
-        alt.Tooltip("v:Q", title=panel.value_name, format=".4~g"),
-    ]
-    if panel.is_binned:
-        said += [
-            alt.Tooltip("lo:Q", title="5th percentile", format=".4~g"),
-            alt.Tooltip("hi:Q", title="95th percentile", format=".4~g"),
-            alt.Tooltip("n:Q", title="sessions"),
-        ]
     base = alt.Chart(alt.Data(values=rows)).encode(x=x)
     layers = []
     if panel.is_binned:
-        layers.append(base.mark_area(color=look.data, opacity=0.2).encode(y=alt.Y("lo:Q"), y2=alt.Y2("hi:Q")))
+        layers.append(
+            base.mark_area(color=theme.data, opacity=0.2, clip=interactive).encode(y=alt.Y("lo:Q"), y2=alt.Y2("hi:Q"))
+        )
     if panel.metric.scale is not Scale.IDENTITY:
-        layers.append(base.mark_line(color=look.data, strokeWidth=1, opacity=0.7).encode(y=y))
-    layers.append(base.mark_point(color=look.data, filled=True, size=14, opacity=1).encode(y=y, tooltip=said))
-    layers += _change_layers(alt, panel, look)
+        layers.append(base.mark_line(color=theme.data, strokeWidth=1, opacity=0.7, clip=interactive).encode(y=y))
+    points = base.mark_point(color=theme.data, filled=True, size=18, opacity=1, clip=interactive)
+    points = points.encode(y=y, tooltip=_series_tooltip(alt, panel))
+    if interactive:
+        zoom = "wheel![event.ctrlKey]"
+        points = points.add_params(
+            alt.selection_interval(name=ZOOM, bind="scales", encodings=["x"], zoom=zoom, clear="dblclick")
+        )
+    layers.append(points)
+    layers += _change_layers(alt, panel, theme, interactive=interactive)
+    layers += _outlier_layers(alt, panel, theme, interactive=interactive)
     return alt.layer(*layers).properties(width=width, height=PANEL_HEIGHT)
 
 
-def _with_gaps(rows: Data) -> Data:
-    """Rows with one without a value in each long pause, so that nothing is drawn across it."""
+def _series_tooltip(alt: Any, panel: Panel) -> list[Any]:
+    time = alt.Tooltip("t:T", title="UTC", timeUnit="utcyearmonthdatehoursminutes")
+    value = alt.Tooltip("v:Q", title=panel.value_name, format=".4~g")
+    if not panel.is_binned:
+        return [alt.Tooltip("s:N", title="session"), time, value]
+    return [
+        time,
+        value,
+        alt.Tooltip("lo:Q", title="5th percentile", format=".4~g"),
+        alt.Tooltip("hi:Q", title="95th percentile", format=".4~g"),
+        alt.Tooltip("n:Q", title="sessions"),
+    ]
+
+
+def _with_gaps(rows: Rows) -> Rows:
+    """The rows, with one without a value in each long pause, so that the line is interrupted there."""
     times = [row["t"] for row in rows]
     steps = sorted(after - before for before, after in pairwise(times))
     usual = steps[len(steps) // 2] if steps else 0
-    made = rows[:1]
+    result = rows[:1]
     for row in rows[1:]:
-        if row["t"] - made[-1]["t"] > PAUSE * usual:
-            made.append({"t": (row["t"] + made[-1]["t"]) // 2})
-        made.append(row)
-    return made
+        if row["t"] - result[-1]["t"] > PAUSE * usual:
+            result.append({"t": (row["t"] + result[-1]["t"]) // 2})
+        result.append(row)
+    return result
 
 
-def _time_axis(alt: Any, panel: Panel) -> Any:
-    """Times in one format, as fine as the span asks for; the title says what the labels leave out."""
-    first, last = (panel.points["at"].item(at) for at in (0, -1))
+def _time_axis(alt: Any, first: datetime, last: datetime) -> Any:
+    """An axis with one time format that suits the span; its title has what the labels leave out."""
     span = last - first
     pattern = next(pattern for days, pattern in TIME_FORMATS if span >= timedelta(days=days))
     title = "UTC" if "%Y" in pattern else f"{first:%Y}, UTC" if "%b" in pattern else f"{first:%Y-%m-%d}, UTC"
     return alt.Axis(format=pattern, title=title, tickCount=5, grid=False, labelFlush=True)
 
 
-def _change_layers(alt: Any, panel: Panel, look: Look) -> list[Any]:
-    changes = panel.changes.select(t=pl.col("change_at").dt.epoch("ms"), before="before", after="after")
+def _change_layers(alt: Any, panel: Panel, theme: Theme, *, interactive: bool) -> list[Any]:
+    changes = panel.changes.select(t=_milliseconds("change_at"), before="before", after="after")
     if changes.is_empty() or panel.points.is_empty():
         return []
     times = changes["t"].to_list()
-    start, end = (panel.points["at"].dt.epoch("ms").item(at) for at in (0, -1))
+    start, end = (panel.points["at"].dt.epoch("ms").item(row) for row in (0, -1))
     edges = [min(start, times[0]), *times, max(end, times[-1])]
     levels = [changes["before"][0], *changes["after"]]
     steps = [
-        {"t": left, "u": right, "v": _number(level)}
+        {"t": left, "u": right, "v": _json_number(level)}
         for left, right, level in zip(edges[:-1], edges[1:], levels, strict=True)
-        if _number(level) is not None
+        if _json_number(level) is not None
     ]
     marks = [{"t": at, "k": str(number)} for number, at in enumerate(times, 1)]
     rules = alt.Chart(alt.Data(values=marks)).encode(x=alt.X("t:T"))
     segments = alt.Chart(alt.Data(values=steps))
     return [
-        segments.mark_rule(color=look.ink, strokeDash=[2, 2], strokeWidth=1.5).encode(x="t:T", x2="u:T", y="v:Q"),
-        rules.mark_rule(color=look.change, strokeDash=[6, 3], strokeWidth=2),
-        rules.mark_text(color=look.change, fontWeight="bold", baseline="bottom", y=-3, fontSize=12).encode(text="k:N"),
+        segments.mark_rule(color=theme.ink, strokeDash=[2, 2], strokeWidth=1.5, clip=interactive).encode(
+            x="t:T", x2="u:T", y="v:Q"
+        ),
+        rules.mark_rule(color=theme.change, strokeDash=[6, 3], strokeWidth=2, clip=interactive),
+        rules.mark_text(
+            color=theme.change,
+            fontWeight="bold",
+            align="left",
+            baseline="top",
+            dx=4,
+            y=0,
+            fontSize=12,
+            clip=interactive,
+        ).encode(text="k:N"),
     ]
 
 
+def _outlier_layers(alt: Any, panel: Panel, theme: Theme, *, interactive: bool) -> list[Any]:
+    if panel.outliers.is_empty():
+        return []
+    frame = panel.outliers.select(t=_milliseconds("at"), v=pl.col("value").clip(*_domain(panel)), s=_file("source"))
+    rows = [{**row, "k": letter} for row, letter in zip(_rows(frame), "abcdefgh", strict=False)]
+    base = alt.Chart(alt.Data(values=rows)).encode(x=alt.X("t:T"), y=alt.Y("v:Q"))
+    tooltip = [
+        alt.Tooltip("s:N", title="outlier"),
+        alt.Tooltip("t:T", title="UTC", timeUnit="utcyearmonthdatehoursminutes"),
+        alt.Tooltip("v:Q", title="value", format=".4~g"),
+    ]
+    diamond = base.mark_point(
+        color=theme.outlier, shape="diamond", filled=False, size=60, strokeWidth=1.5, clip=interactive
+    )
+    text = base.mark_text(color=theme.outlier, fontWeight="bold", dx=9, fontSize=11, clip=interactive)
+    return [diamond.encode(tooltip=tooltip), text.encode(text="k:N")]
+
+
 def _domain(panel: Panel) -> tuple[float, float]:
-    """The values that the axis shows: a little more than there are, and nothing that the metric cannot be."""
+    """The range of the value axis: that of the points, levels and outliers with a margin, within the metric's range."""
     columns = [panel.points[name] for name in ("value", "low", "high")]
-    values = pl.concat([*columns, panel.changes["before"], panel.changes["after"]]).drop_nulls().drop_nans()
+    columns += [panel.changes["before"], panel.changes["after"], panel.outliers["value"]]
+    values = pl.concat(columns).drop_nulls().drop_nans()
     if values.is_empty():
         return 0.0, 1.0
     low, high = (_drawable(float(end)) for end in (values.min(), values.max()))  # type: ignore[arg-type]
@@ -152,27 +214,49 @@ def _domain(panel: Panel) -> tuple[float, float]:
 
 
 def _drawable(value: float) -> float:
-    """A value as the end of an axis, so far from the largest number that the space beside it is a number, too."""
-    return max(-LONGEST_AXIS, min(value, LONGEST_AXIS))
+    return max(-LARGEST, min(value, LARGEST))
 
 
-DURATIONS = ("p5", "p25", "p50", "p75", "p95")
-"""The percentiles that a bar of durations is made of, in milliseconds."""
+def sessions(times: Sequence[datetime], theme: Theme, bins: int, width: int | str = "container") -> Any:
+    """Number of sessions over time, with a brush that selects a time span.
+
+    Args:
+        times: the starts of the sessions in ascending order, at least one.
+        theme: the colours.
+        bins: number of bars.
+        width: width in pixels, or ``container``.
+    """
+    alt = import_altair()
+    stamps = pl.Series(times, dtype=pl.Datetime("us", "UTC")).dt.epoch("ms")
+    first, last = stamps.item(0), stamps.item(-1)
+    step = max((last - first) / bins, 1.0)
+    index = ((stamps - first) / step).floor().clip(0, bins - 1).cast(pl.Int64)
+    counts = index.value_counts(name="n").sort(index.name)
+    rows = [{"t": round(first + bar * step), "u": round(first + (bar + 1) * step), "n": n} for bar, n in counts.rows()]
+    brush = alt.selection_interval(name=BRUSH, encodings=["x"], clear="dblclick")
+    x = alt.X("t:T", scale=alt.Scale(type="utc"), axis=_time_axis(alt, times[0], times[-1]))
+    y = alt.Y("n:Q", title=None, axis=None, scale=alt.Scale(domain=[0, max(row["n"] for row in rows)]))
+    chart = alt.Chart(alt.Data(values=rows)).mark_rect(color=theme.data, opacity=0.55)
+    return (
+        chart.encode(x=x, x2="u:T", y=y, y2=alt.Y2Datum(0))
+        .add_params(brush)
+        .properties(width=width, height=STRIP_HEIGHT)
+    )
 
 
-def durations(boxes: pl.DataFrame, look: Look, width: int | str = "container") -> Any:
+def durations(boxes: pl.DataFrame, theme: Theme, width: int | str = "container") -> Any:
     """Durations by context: a bar from the 25th to the 75th percentile, a line from the 5th to the 95th, the median.
 
     Args:
         boxes: ``name``, the columns ``DURATIONS``, ``anchors``; in the order in which they are drawn.
-        look: the colours.
-        width: in pixels.
+        theme: the colours.
+        width: width in pixels, or ``container``.
     """
-    alt = library()
-    names = distinct(boxes["name"].to_list())
+    alt = import_altair()
+    names = make_unique(boxes["name"].to_list())
     rows = _rows(boxes.select(pl.Series("c", names), *DURATIONS, n="anchors"))
     least, most = boxes["p5"].to_list(), boxes["p95"].to_list()
-    is_wide = min(least) > 0 and max(most) / min(least) >= 10**DECADES
+    is_wide = min(least) > 0 and max(most) / min(least) >= 10**LOG_DECADES
     edges = [min(least) / 1.2, max(most) * 1.2] if is_wide else [min(0.0, *least), max(most)]
     edges = list(map(_drawable, edges))
     scale = alt.Scale(type="log" if is_wide else "linear", domain=edges, nice=not is_wide)
@@ -182,102 +266,85 @@ def durations(boxes: pl.DataFrame, look: Look, width: int | str = "container") -
         scale=scale,
         axis=alt.Axis(format=",~r", tickCount=6),
     )
-    base = alt.Chart(alt.Data(values=rows)).encode(y=_names(alt, "c", names))
-    said = [
+    base = alt.Chart(alt.Data(values=rows)).encode(y=_name_axis(alt, "c", names))
+    tooltip = [
+        alt.Tooltip("c:N", title="context"),
         *(alt.Tooltip(f"{name}:Q", title=f"{name[1:]}th percentile, ms", format=".4~g") for name in DURATIONS),
         alt.Tooltip("n:Q", title="released anchors"),
     ]
     return alt.layer(
-        base.mark_rule(color=look.data, strokeWidth=1.5).encode(x=x, x2="p95:Q", tooltip=said),
-        base.mark_bar(color=look.data, height=9, opacity=0.55).encode(x="p25:Q", x2="p75:Q", tooltip=said),
-        base.mark_tick(color=look.ink, thickness=3, height=15).encode(x="p50:Q", tooltip=said),
+        base.mark_rule(color=theme.data, strokeWidth=1.5).encode(x=x, x2="p95:Q", tooltip=tooltip),
+        base.mark_bar(color=theme.data, height=9, opacity=0.55).encode(x="p25:Q", x2="p75:Q", tooltip=tooltip),
+        base.mark_tick(color=theme.ink, thickness=3, height=15).encode(x="p50:Q", tooltip=tooltip),
     ).properties(width=width, height=BAR_STEP * len(names))
 
 
-def timeline(bars: pl.DataFrame, look: Look, unit: str, width: int | str = "container") -> Any:
+def timeline(bars: pl.DataFrame, theme: Theme, unit: str, width: int | str = "container") -> Any:
     """The anchors of one session by thread and context.
 
     Args:
         bars: ``lane``, ``start`` and ``end`` in the unit since the first acquisition, ``in_flight``, ``anchor``;
             lanes in the order in which they are drawn. An anchor in flight is a hollow arrow at its start.
-        look: the colours.
+        theme: the colours.
         unit: the unit of time.
-        width: in pixels.
+        width: width in pixels, or ``container``.
     """
-    alt = library()
+    alt = import_altair()
     lanes = bars["lane"].unique(maintain_order=True).to_list()
     frame = bars.select(l="lane", s="start", e="end", a="anchor", f="in_flight")
     released, held = frame.filter(~pl.col("f")).drop("f"), frame.filter("f").drop("f", "e")
     x = alt.X("s:Q", title=f"{unit} since the first acquisition", axis=alt.Axis(format=",~r", tickCount=6))
-    y = _names(alt, "l", lanes)
+    y = _name_axis(alt, "l", lanes)
     layers = []
     if not released.is_empty():
-        said = [
+        tooltip = [
+            alt.Tooltip("l:N", title="lane"),
             alt.Tooltip("a:N", title="anchor"),
             alt.Tooltip("s:Q", title=f"acquired, {unit}"),
             alt.Tooltip("e:Q", title=f"released, {unit}"),
         ]
         bar = alt.Chart(alt.Data(values=_rows(released))).mark_bar(
-            color=look.data, stroke=look.data, strokeWidth=1, height=9, fillOpacity=0.45
+            color=theme.data, stroke=theme.data, strokeWidth=1, height=9, fillOpacity=0.45
         )
-        layers.append(bar.encode(x=x, x2="e:Q", y=y, tooltip=said))
+        layers.append(bar.encode(x=x, x2="e:Q", y=y, tooltip=tooltip))
     if not held.is_empty():
-        said = [alt.Tooltip("a:N", title="in flight"), alt.Tooltip("s:Q", title=f"acquired, {unit}")]
+        tooltip = [
+            alt.Tooltip("l:N", title="lane"),
+            alt.Tooltip("a:N", title="anchor in flight"),
+            alt.Tooltip("s:Q", title=f"acquired, {unit}"),
+        ]
         arrow = alt.Chart(alt.Data(values=_rows(held))).mark_point(
-            color=look.change, shape="triangle-right", size=90, filled=False, strokeWidth=2
+            color=theme.change, shape="triangle-right", size=90, filled=False, strokeWidth=2
         )
-        layers.append(arrow.encode(x=x, y=y, tooltip=said))
+        layers.append(arrow.encode(x=x, y=y, tooltip=tooltip))
     return alt.layer(*layers).properties(width=width, height=LANE_STEP * len(lanes))
 
 
-def violations(counts: pl.DataFrame, look: Look, width: int | str = "container") -> Any:
-    """Violations by rule, each with its severity in words and its number.
-
-    Args:
-        counts: ``rule``, ``severity`` and ``count``, in the order in which they are drawn.
-        look: the colours.
-        width: in pixels.
-    """
-    alt = library()
-    names = distinct([shown(rule) for rule in counts["rule"]])
-    said = [f"{count:,} {severity}" for count, severity in counts.select("count", "severity").iter_rows()]
-    rows = _rows(counts.select(pl.Series("r", names), s="severity", n="count", k=pl.Series(said)))
-    most = max(counts["count"].to_list(), default=1)
-    x = alt.X(
-        "n:Q",
-        title="violations",
-        axis=alt.Axis(format=",d", tickMinStep=1, tickCount=5),
-        scale=alt.Scale(domain=[0, most * 1.25], nice=False),
-    )
-    hue = alt.Color(
-        "s:N",
-        legend=None,
-        scale=alt.Scale(domain=[kind.value for kind in Severity], range=[look.error, look.warning, look.info]),
-    )
-    base = alt.Chart(alt.Data(values=rows)).encode(x=x, y=_names(alt, "r", names, RULE_PIXELS))
-    return alt.layer(
-        base.mark_bar(height=12).encode(color=hue),
-        base.mark_text(color=look.ink, align="left", dx=4, fontSize=11).encode(text="k:N"),
-    ).properties(width=width, height=BAR_STEP * len(names))
+def _name_axis(alt: Any, field: str, names: Sequence[str]) -> Any:
+    axis = alt.Axis(labelLimit=LABEL_PIXELS, domain=False, ticks=False, labelPadding=6, grid=False, labelOverlap=False)
+    return alt.Y(f"{field}:N", title=None, sort=None, scale=alt.Scale(domain=list(names)), axis=axis)
 
 
-def _names(alt: Any, field: str, names: Sequence[str], pixels: int = NAME_PIXELS) -> Any:
-    axis = alt.Axis(labelLimit=pixels, domain=False, ticks=False, labelPadding=6, grid=False, labelOverlap=False)
-    return alt.Y(f"{field}:N", title=None, sort=list(names), axis=axis)
+def _milliseconds(column: str) -> pl.Expr:
+    return pl.col(column).dt.epoch("ms")
 
 
-def _rows(frame: pl.DataFrame) -> Data:
-    """Rows as JSON can hold them, without what is null, floats with no more digits than can be seen."""
+def _file(column: str) -> pl.Expr:
+    return pl.col(column).map_elements(shorten_path, return_dtype=pl.String)
+
+
+def _rows(frame: pl.DataFrame) -> Rows:
+    """The rows as JSON values: without nulls, and floats with few digits."""
     return [
-        {name: kept for name, value in row.items() if (kept := _number(value)) is not None}
+        {name: number for name, value in row.items() if (number := _json_number(value)) is not None}
         for row in frame.iter_rows(named=True)
     ]
 
 
-def _number(value: Any) -> Any:
+def _json_number(value: Any) -> Any:
     if not isinstance(value, float):
         return value
-    # JSON knows neither NaN nor the infinities.
+    # JSON has neither NaN nor infinity.
     return float(f"{value:.{DIGITS}g}") if -1e308 < value < 1e308 else None
 
 

@@ -1,4 +1,4 @@
-"""Which series are drawn, and what of each: points or bins of them, never more than a chart can show."""
+"""Panels: which series are drawn, and the points of each, of which there are never more than a chart can show."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from dataclasses import dataclass
 import polars as pl
 
 from clamp_analytics.analysis.drift import Drift
-from clamp_analytics.analysis.series import METRICS, Metric, Scale
+from clamp_analytics.analysis.metrics import METRICS, Metric, Scale
 from clamp_analytics.analysis.verdicts import RANK, Verdict
-from clamp_analytics.plots.names import group_name
+from clamp_analytics.plots.labels import group_label
+from clamp_analytics.plots.outliers import find_outliers
 
 MOST_POINTS = 120
-"""Up to this many sessions each one is a point."""
+"""A series of up to this many sessions is drawn with one point per session."""
 
 BINS = 60
-"""Spans of equal time that more sessions are put together in."""
+"""Number of time spans of equal length into which longer series are binned."""
 
 MOST_PANELS = 12
-"""Series of one metric that are drawn."""
+"""Maximal number of series that are drawn per metric."""
 
-USUAL_METRICS = ("mean_stability", "duration_p95_ms")
-"""Metrics that are drawn whether they changed or not."""
+DEFAULT_METRICS = ("mean_stability", "duration_p95_ms")
+"""Metrics that are drawn even if they did not change."""
 
 CHANGED = (Verdict.REGRESSED.value, Verdict.WARNING.value, Verdict.IMPROVED.value)
-"""The verdicts of series that changed."""
+"""The verdicts on series that changed."""
 
 POINTS = {
     "at": pl.Datetime("us", "UTC"),
@@ -33,8 +34,9 @@ POINTS = {
     "low": pl.Float64,
     "high": pl.Float64,
     "sessions": pl.UInt32,
+    "source": pl.String,
 }
-"""The columns of what is drawn of a series."""
+"""The columns of the points of a panel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +44,33 @@ class Panel:
     """One metric of one group over time.
 
     Attributes:
-        metric: what was measured.
-        group: the name of the group, fit to be shown.
-        verdict: what the metric did.
-        reason: the sentence that says why.
-        points: by time ``at``, ``value``, and of sessions that were put together the 5th and 95th percentile ``low``
-            and ``high`` (null where a point is one session) and how many ``sessions``.
-        changes: by time ``change_at``, ``change_source``, and the levels ``before`` and ``after``.
+        metric: the metric.
+        key: the values of the columns that define the group.
+        verdict: the verdict on the series.
+        reason: the sentence that explains the verdict.
+        points: the columns of ``POINTS``, by time. For a bin, ``low`` and ``high`` are the 5th and 95th percentile of
+            its ``sessions``; for a single session they are null, and ``source`` is its file.
+        changes: ``change_at``, ``change_source``, and the levels ``before`` and ``after``, by time.
+        outliers: ``at``, ``value`` and ``source`` of the most extreme outliers, by time.
     """
 
     metric: Metric
-    group: str
+    key: tuple[str | None, ...]
     verdict: str
     reason: str
     points: pl.DataFrame
     changes: pl.DataFrame
+    outliers: pl.DataFrame
+
+    @property
+    def group(self) -> str:
+        """The label of the group."""
+        return group_label(self.key)
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the series changed."""
+        return self.verdict in CHANGED
 
     @property
     def value_name(self) -> str:
@@ -67,18 +81,18 @@ class Panel:
 
     @property
     def is_binned(self) -> bool:
-        """Whether points stand for several sessions."""
+        """Whether a point stands for several sessions."""
         return self.points["low"].null_count() < self.points.height
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
-    """The panels of one metric, changes first.
+class MetricPanels:
+    """The panels of one metric, changed series first.
 
     Attributes:
-        metric: what was measured.
-        panels: what is drawn.
-        left_out: how many series are not.
+        metric: the metric.
+        panels: the series that are drawn.
+        left_out: number of series that are not drawn.
     """
 
     metric: Metric
@@ -86,89 +100,96 @@ class Shelf:
     left_out: int
 
 
-def shelves(
-    found: Drift, by: Sequence[str], metrics: Iterable[str] | None = None, *, at_most: int = MOST_PANELS
-) -> list[Shelf]:
-    """What is drawn of series over time.
+def select_panels(
+    drift: Drift, by: Sequence[str], metrics: Iterable[str] | None = None, *, at_most: int = MOST_PANELS
+) -> list[MetricPanels]:
+    """Choose the series to draw.
 
     Args:
-        found: the series with their changes and verdicts.
-        by: the columns that tell series apart.
-        metrics: the metrics to draw; by default the usual ones, and of all others the series that changed.
-        at_most: how many series of a metric are drawn.
+        drift: the series with their changes and verdicts.
+        by: the columns that define the groups.
+        metrics: the metrics to draw; by default those of ``DEFAULT_METRICS``, and the changed series of all others.
+        at_most: maximal number of series per metric.
 
     Returns:
-        One shelf for each metric that has a series, in the order of ``METRICS``.
+        The panels of each metric that has a series, in the order of ``METRICS``.
     """
     keys = ["metric", *by]
     rank = pl.col("verdict").replace_strict(RANK, return_dtype=pl.UInt8)
     effect = pl.col("effect_sd").abs().fill_nan(None)
-    ordered = found.verdicts.sort(
+    ordered = drift.verdicts.sort(
         rank, effect, "sessions", *keys, descending=[False, True, True, *[False] * len(keys)], nulls_last=True
     )
-    wanted = set(USUAL_METRICS if metrics is None else metrics)
+    wanted = set(DEFAULT_METRICS if metrics is None else metrics)
     others = pl.col("verdict").is_in(CHANGED) if metrics is None else pl.lit(value=False)
     ordered = ordered.filter(pl.col("metric").is_in(sorted(wanted)) | others, pl.col("sessions") > 0)
-    made = []
+    result = []
     for name, metric in METRICS.items():
         rows = ordered.filter(pl.col("metric") == name)
         if rows.is_empty():
             continue
         chosen = rows.head(at_most)
-        points = _by_key(found.series.join(chosen, on=keys, how="semi", nulls_equal=True), keys)
-        changes = _by_key(found.changes.join(chosen, on=keys, how="semi", nulls_equal=True), keys)
+        series = _by_key(drift.series.join(chosen, on=keys, how="semi", nulls_equal=True), keys)
+        changes = _by_key(drift.changes.join(chosen, on=keys, how="semi", nulls_equal=True), keys)
         panels = [
-            Panel(
-                metric,
-                group_name(key[1:]),
-                verdict,
-                reason,
-                binned(points[key], metric),
-                changes.get(key, found.changes.clear()).sort("change_at"),
-            )
-            for *key_list, verdict, reason in chosen.select(*keys, "verdict", "reason").iter_rows()
-            if (key := tuple(key_list)) in points
+            _panel(metric, key, verdict, reason, series[key], changes.get(key, drift.changes.clear()))
+            for *values, verdict, reason in chosen.select(*keys, "verdict", "reason").iter_rows()
+            if (key := tuple(values)) in series
         ]
-        made.append(Shelf(metric, panels, rows.height - len(panels)))
-    return made
+        result.append(MetricPanels(metric, panels, rows.height - len(panels)))
+    return result
+
+
+def _panel(
+    metric: Metric,
+    key: tuple[str | None, ...],
+    verdict: str,
+    reason: str,
+    series: pl.DataFrame,
+    changes: pl.DataFrame,
+) -> Panel:
+    ordered = changes.sort("change_at")
+    outliers = find_outliers(series, metric, ordered["change_at"].to_list())
+    return Panel(metric, key[1:], verdict, reason, bin_series(series, metric), ordered, outliers)
 
 
 def _by_key(frame: pl.DataFrame, keys: Sequence[str]) -> dict[tuple[str | None, ...], pl.DataFrame]:
     return frame.partition_by(keys, as_dict=True, maintain_order=True)
 
 
-def binned(series: pl.DataFrame, metric: Metric, *, most: int = MOST_POINTS, bins: int = BINS) -> pl.DataFrame:
-    """A series as at most so many points.
+def bin_series(series: pl.DataFrame, metric: Metric, *, most: int = MOST_POINTS, bins: int = BINS) -> pl.DataFrame:
+    """Reduce a series to a bounded number of points.
 
     Args:
-        series: ``started_at`` and ``value``, one row a session.
-        metric: what was measured.
-        most: up to how many sessions each one is a point of its own.
-        bins: spans of equal time; a span without a session gives no row.
+        series: ``started_at``, ``value`` and ``source``, one row per session.
+        metric: the metric.
+        most: the number of sessions up to which each one is a point.
+        bins: number of time spans of equal length; a span without a session gives no point.
 
     Returns:
-        The columns of ``POINTS``, by time. The value of a bin is the median of its sessions for durations, and else
-        their mean, because most scores and counts are equal and their median hides the others. Its time is the
-        middle between the first and the last of them.
+        The columns of ``POINTS``, by time. The value of a bin is the median of its sessions for durations. For scores
+        and counts it is their mean: most of these are equal, and a median would hide the others. The time of a bin is
+        the middle between its first and its last session.
     """
     at, value = pl.col("started_at"), pl.col("value")
     rows = series.drop_nulls(["started_at", "value"]).sort("started_at", maintain_order=True)
     if rows.height <= most:
-        alone = pl.lit(None, pl.Float64)
-        drawn = rows.select(at=at, value=value, low=alone, high=alone, sessions=pl.lit(1, pl.UInt32))
+        null = pl.lit(None, pl.Float64)
+        points = rows.select(at=at, value=value, low=null, high=null, sessions=pl.lit(1, pl.UInt32), source="source")
     else:
         since = at.to_physical() - at.to_physical().min()
-        # In whole numbers, because a quotient of floats could put a session on either side of an edge.
-        place = since * bins // (since.max() + 1)
-        drawn = (
-            rows.group_by(place.alias("place"), maintain_order=True)
+        # Integers, because a quotient of floats could put a session on either side of an edge.
+        index = since * bins // (since.max() + 1)
+        points = (
+            rows.group_by(index.alias("bin"), maintain_order=True)
             .agg(
                 at=at.min() + (at.max() - at.min()) / 2,
                 value=value.median() if metric.scale is Scale.LOG else value.mean(),
                 low=value.quantile(0.05, "linear"),
                 high=value.quantile(0.95, "linear"),
                 sessions=pl.len().cast(pl.UInt32),
+                source=pl.lit(None, pl.String),
             )
-            .drop("place")
+            .drop("bin")
         )
-    return drawn.cast(POINTS)  # type: ignore[arg-type]
+    return points.cast(POINTS)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Plot the series of any source over time."""
+"""Plot series over time, from any source."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from clamp_analytics.analysis.result import Result
 from clamp_analytics.analysis.series import SessionValues, session_values
 from clamp_analytics.atomic_files import publish
 from clamp_analytics.errors import SourceError, UsageError
-from clamp_analytics.plots.image import KINDS, overview, picture, require_charts, specification
-from clamp_analytics.plots.panels import MOST_PANELS, shelves
+from clamp_analytics.extras import require_extras
+from clamp_analytics.plots.images import IMAGE_FORMATS, MOST_IN_PICTURE, panel_grid, render_image, vega_lite_spec
+from clamp_analytics.plots.panels import MOST_PANELS, select_panels
 from clamp_analytics.plots.theme import PICTURE
 from clamp_analytics.reading import Counts
 from clamp_analytics.reading.open_source import Source
@@ -51,13 +52,13 @@ class Plot(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """The Vega-Lite specification of the chart."""
-        return specification(self.chart, PICTURE)
+        return vega_lite_spec(self.chart, PICTURE)
 
     def write(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the picture to a file, whole or not at all.
+        """Write the picture to a file, complete or not at all.
 
         Args:
-            path: the file; its name ends in ``.png`` or ``.svg``.
+            path: the file; its name ends in ``.png``, ``.svg`` or ``.pdf``.
             overwrite: whether to replace a file that exists.
 
         Raises:
@@ -65,13 +66,13 @@ class Plot(Result):
             OutputError: the file exists, or cannot be written.
         """
         kind = Path(path).suffix.lower().removeprefix(".")
-        if kind not in KINDS:
-            raise UsageError("the name of a picture ends in .png or .svg", where=str(path))
-        publish(Path(path), [picture(self.chart, kind)], overwrite=overwrite)
+        if kind not in IMAGE_FORMATS:
+            raise UsageError("the name of a picture must end in .png, .svg or .pdf", where=str(path))
+        publish(Path(path), [render_image(self.chart, kind)], overwrite=overwrite)
 
     def _repr_html_(self) -> str:
         """The picture as SVG, for a notebook."""
-        return picture(self.chart, "svg").decode()
+        return render_image(self.chart, "svg").decode()
 
 
 def plot(
@@ -80,7 +81,7 @@ def plot(
     by: Iterable[str] | str | None = ("context",),
     metrics: Iterable[str] | str | None = None,
     options: DriftOptions | None = None,
-    limit: int = MOST_PANELS,
+    limit: int | None = None,
     jobs: int | None = None,
     recursive: bool = True,
 ) -> Plot:
@@ -91,7 +92,8 @@ def plot(
         by: the columns of ``BY`` that series are grouped by; none for one series of all records.
         metrics: names of ``METRICS``; by default stability, the 95th percentile of durations, and what changed.
         options: which sessions are examined, and when a change counts.
-        limit: how many series of each metric are drawn.
+        limit: maximal number of series per metric, in a picture of any size. By default the picture has at most 1,600 x
+            1,200 points.
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
 
@@ -99,17 +101,18 @@ def plot(
         UsageError: a package is missing, or there is no such column or metric.
         SourceError: there is no session with a value to draw.
     """
-    require_charts()
+    require_extras("charts", "drift")
     if isinstance(source, SessionValues):
         values = source
     else:
         values = session_values(source, by=by, metrics=metrics, jobs=jobs, recursive=recursive)
     found = drift(values, options=options)
-    made = shelves(found, values.by, None if metrics is None else values.metrics, at_most=limit)
-    if not made:
+    wanted = None if metrics is None else values.metrics
+    panels = select_panels(found, values.by, wanted, at_most=MOST_PANELS if limit is None else limit)
+    if not panels:
         raise SourceError(
             f"no session has a value to draw among {values.counts}",
             hint="name other metrics; an anchor without a release has no duration",
         )
-    drawn = sum(len(shelf.panels) for shelf in made)
-    return Plot(overview(made), found, drawn, sum(shelf.left_out for shelf in made), values.counts)
+    grid = panel_grid(panels, at_most=MOST_IN_PICTURE if limit is None else None)
+    return Plot(grid.chart, found, grid.drawn, grid.left_out, values.counts)

@@ -1,4 +1,4 @@
-"""How charts look: colours by what they are for, one set for pictures and one that a page's style sheet decides."""
+"""Themes: the colours and the font of charts, in pictures and in the HTML report."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """The colours and the letters of a chart.
+class Theme:
+    """The colours and the font of a chart.
 
     Attributes:
-        ink: titles and marks that must stand out.
+        ink: titles and marks of high contrast.
         muted: the text of axes.
         line: grid and axis lines.
-        data: what was measured.
-        change: change points, and what came before and after.
-        error: violations that are errors.
-        warning: violations that are warnings.
-        info: violations that are neither.
-        background: what the chart stands on.
-        font: the family of its letters.
+        data: measured values.
+        change: change points.
+        outlier: outliers.
+        background: the background of the chart.
+        font: the font family.
     """
 
     ink: str
@@ -28,64 +26,64 @@ class Look:
     line: str
     data: str
     change: str
-    error: str
-    warning: str
-    info: str
+    outlier: str
     background: str
     font: str
 
 
-PICTURE = Look(
+PICTURE = Theme(
     ink="#1b1f24",
     muted="#57606a",
     line="#d8dee4",
     data="#0a5fb4",
     change="#b3261e",
-    error="#b3261e",
-    warning="#8a5a00",
-    info="#57606a",
+    outlier="#8a5a00",
     background="#ffffff",
     font="Liberation Sans",
 )
-"""For pictures, which are read on white. The renderer brings these letters with it, so the system's do not matter."""
+"""The theme of picture files. The renderer includes this font, so pictures do not depend on installed fonts."""
 
-PAGE = Look(
+PAGE = Theme(
     ink="var(--ink)",
     muted="var(--muted)",
     line="var(--line)",
     data="var(--data)",
     change="var(--change)",
-    error="var(--error)",
-    warning="var(--warning)",
-    info="var(--muted)",
+    outlier="var(--warning)",
     background="transparent",
     font="system-ui, sans-serif",
 )
-"""For a page that defines these colours; it can change them, for the dark or for paper, without drawing anew."""
+"""The theme of the HTML report, whose style sheet defines these colours for light, dark and paper."""
 
 
-def config(look: Look) -> dict[str, Any]:
-    """The Vega-Lite configuration that gives charts a look."""
-    letters = {"labelFont": look.font, "titleFont": look.font}
+def vega_config(theme: Theme) -> dict[str, Any]:
+    """The Vega-Lite configuration for a theme."""
+    fonts = {"labelFont": theme.font, "titleFont": theme.font}
     return {
-        "background": look.background,
-        "font": look.font,
-        # A chart is described as one picture with a table; its marks one by one would only be noise to a listener.
+        "background": theme.background,
+        "font": theme.font,
+        # The page describes each chart as one picture with a table. Roles for single marks would only be noise.
         "aria": False,
         "view": {"stroke": None},
         "axis": {
-            **letters,
-            "labelColor": look.muted,
-            "titleColor": look.muted,
+            **fonts,
+            "labelColor": theme.muted,
+            "titleColor": theme.muted,
             "titleFontWeight": "normal",
-            "gridColor": look.line,
-            "domainColor": look.line,
-            "tickColor": look.line,
+            "gridColor": theme.line,
+            "domainColor": theme.line,
+            "tickColor": theme.line,
             "labelFontSize": 11,
             "titleFontSize": 11,
             "labelOverlap": "greedy",
             "labelSeparation": 8,
         },
-        "title": {"font": look.font, "color": look.ink, "anchor": "start", "fontSize": 13, "subtitleColor": look.muted},
+        "title": {
+            "font": theme.font,
+            "color": theme.ink,
+            "anchor": "start",
+            "fontSize": 13,
+            "subtitleColor": theme.muted,
+        },
         "concat": {"spacing": 24},
     }

@@ -13,7 +13,7 @@ from tests.cli.conftest import SAMPLES
 DRIFTING = SAMPLES / "drifting"
 
 
-@pytest.mark.parametrize("name, start", [("a.png", b"\x89PNG"), ("b.SVG", b"<svg")])
+@pytest.mark.parametrize("name, start", [("a.png", b"\x89PNG"), ("b.SVG", b"<svg"), ("c.pdf", b"%PDF-")])
 def test_plot_writes_the_kind_of_picture_that_its_name_says(clamp, tmp_path, name, start):
     done = clamp("plot", DRIFTING, "-o", name)
 
@@ -26,7 +26,7 @@ def test_plot_refuses_every_other_ending(clamp, tmp_path, name):
     done = clamp("plot", DRIFTING, "-o", name)
 
     assert done.code == 2
-    assert "ends in .png or .svg" in done.err
+    assert "must end in .png, .svg or .pdf" in done.err
     assert list(tmp_path.iterdir()) == []
 
 

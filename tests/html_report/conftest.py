@@ -1,4 +1,4 @@
-"""Histories to report on, and a browser to look at the reports with."""
+"""Histories of sessions, reports on them, and a browser that opens the reports."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def history(folder: Path, contexts: Mapping[str, float], sessions: int = 30, shi
     for number in range(sessions):
         at = START + timedelta(days=number)
         records = []
-        for place, (context, share) in enumerate(contexts.items()):
+        for index, (context, share) in enumerate(contexts.items()):
             slower = 1 + (shift - 1) * share if number >= sessions // 2 else 1
             for cycle in range(6):
                 ms = math.exp(rng.gauss(0, 0.1)) * slower
-                begin = at + timedelta(milliseconds=20 * (6 * place + cycle))
-                records.append(anchor(begin, ms, context=context, thread_id=str(place), seed=rng.getrandbits(64) | 1))
+                begin = at + timedelta(milliseconds=20 * (6 * index + cycle))
+                records.append(anchor(begin, ms, context=context, thread_id=str(index), seed=rng.getrandbits(64) | 1))
         (folder / f"run_{number:03d}.json").write_bytes(session(*records))
     return folder
 
@@ -62,8 +62,19 @@ HOSTILE = (
     "\u202eover\u202cturned",
     "nul\x00 escape\x1b[31m line\u2028end",
     "x" * 10_000,
+    "constructor",
+    "toString",
+    "__proto__",
+    "valueOf",
+    "a.b",
+    "a[0]",
+    "'",
+    '"',
+    "${x}",
+    "{{x}}",
+    "\u05e9\u05dc\u05d5\u05dd (1)",
 )
-"""Contexts that would do harm where they are taken for more than text."""
+"""Contexts that would do harm if they were code, markup or keys of an object: names are data."""
 
 
 @pytest.fixture(scope="module")
@@ -84,9 +95,19 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     held = anchor(at + timedelta(milliseconds=5), 0, context="reduce", thread_id="2", released_at=None, seed=0)
     (runs / "run_last.json").write_bytes(session(anchor(at, 3.0, context="upload"), held, stability_score=Raw("1")))
     (runs / "broken.json").write_bytes(b'{"records": [')
-    place = folder / "report.html"
-    place.write_bytes(report_on(runs))
-    return place
+    path = folder / "report.html"
+    path.write_bytes(report_on(runs))
+    return path
+
+
+@pytest.fixture(scope="module")
+def stable_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report on twelve contexts of which none changes."""
+    folder = tmp_path_factory.mktemp("stable")
+    runs = history(folder / "runs", {f"context/{number:02}": 0.0 for number in range(12)})
+    path = folder / "report.html"
+    path.write_bytes(report_on(runs))
+    return path
 
 
 @pytest.fixture(scope="module")

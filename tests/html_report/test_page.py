@@ -21,13 +21,14 @@ pytest.importorskip("scipy", reason="the drift extra is not installed")
 
 from clamp_analytics import plots
 from clamp_analytics.analysis.compare import CompareOptions
-from clamp_analytics.analysis.series import METRICS, SessionValues
+from clamp_analytics.analysis.metrics import METRICS
+from clamp_analytics.analysis.series import SessionValues
 from clamp_analytics.errors import SourceError
 from clamp_analytics.html_report import ReportOptions, report
-from clamp_analytics.html_report.evidence import EvidenceFold, added
 from clamp_analytics.html_report.figures import Figures
-from clamp_analytics.html_report.markup import Column, Html, changed_by, measured, number, table
+from clamp_analytics.html_report.markup import Column, Html, format_change, format_number, format_value, table
 from clamp_analytics.html_report.page import in_script, page
+from clamp_analytics.html_report.report_data import ReportDataFold, merge_report_data
 from tests.conftest import Raw, decode, record, session, write
 from tests.html_report.conftest import HOSTILE, SAMPLES, START, anchor, history, report_on
 
@@ -110,7 +111,7 @@ def test_hostile_names_never_become_markup(hostile_page):
     assert "\x00" not in markup
 
 
-def test_the_headline_figures_are_those_of_the_sources(tmp_path):
+def test_the_figures_are_those_of_the_sources(tmp_path):
     runs = tmp_path / "runs"
     start, end = START, START + timedelta(hours=3)
     write(
@@ -139,10 +140,10 @@ def test_the_headline_figures_are_those_of_the_sources(tmp_path):
         assert figure in shown
 
 
-def test_what_changed_comes_first_with_its_levels(tmp_path):
+def test_series_that_changed_come_first(tmp_path):
     runs = history(tmp_path / "runs", {"quiet": 0.0, "slower": 1.0}, sessions=40, shift=2.0)
 
-    shown = section_of(report_on(runs, ReportOptions(metrics=("duration_p50_ms",))), "verdicts")
+    shown = section_of(report_on(runs, ReportOptions(metrics=("duration_p50_ms",))), "changes")
 
     assert shown.index("✗ regressed slower duration_p50_ms") < shown.index("= unchanged quiet duration_p50_ms")
     assert "2026-03-21 06:00:00" in shown
@@ -250,15 +251,15 @@ def test_the_timeline_says_how_many_anchors_it_leaves_out(tmp_path):
 def test_a_timeline_of_whole_seconds_says_that_their_order_is_unknown(tmp_path):
     runs = write(tmp_path, {"a.json": session(record(), record(seed=8))})
 
-    assert "the order within it is unknown" in section_of(report_on(runs), "timeline")
+    assert "their order is unknown" in section_of(report_on(runs), "timeline")
 
 
-def test_batches_add_up_to_the_evidence_of_all_files():
+def test_batches_add_up_to_the_data_of_all_files():
     files = [session(*(anchor(START, ms, seed=ms, context=name) for ms in (1, 2, 4))) for name in ("a", "b", "a")]
-    fold = EvidenceFold()
+    fold = ReportDataFold()
 
-    together = added([fold(decode(*files))])
-    apart = added([fold(decode(one)) for one in files])
+    together = merge_report_data([fold(decode(*files))])
+    apart = merge_report_data([fold(decode(one)) for one in files])
 
     for name in ("durations", "rules"):
         one, other = getattr(together, name), getattr(apart, name)
@@ -270,7 +271,7 @@ def test_batches_add_up_to_the_evidence_of_all_files():
 def test_percentiles_of_durations_leave_out_anchors_in_flight():
     given = decode(session(*(anchor(START, ms, seed=ms) for ms in (1, 2, 3, 4, 5)), anchor(START, 0, released_at=None)))
 
-    boxes = added([EvidenceFold()(given)]).boxes
+    boxes = merge_report_data([ReportDataFold()(given)]).boxes
 
     assert boxes.select("p25", "p50", "p75", "anchors").rows() == [(2.0, 3.0, 4.0, 5)]
 
@@ -291,17 +292,23 @@ def test_a_page_on_5000_sessions_of_50_contexts_stays_below_3_mb():
         schema_overrides={"started_at": pl.Datetime("us", "UTC")},
     )
     from clamp_analytics.analysis.drift import drift
-    from clamp_analytics.html_report import outcome
+    from clamp_analytics.html_report import verdict_tables
+    from clamp_analytics.html_report.links import SeriesLinks
+    from clamp_analytics.html_report.matrix import matrix
     from clamp_analytics.reading import Counts
 
     given = SessionValues(values, ("context",), tuple(METRICS), sessions, 0, Counts(sessions, 0, 0))
     found = drift(given)
     figures = Figures()
-    drawn = "".join(figures.over_time(shelf) for shelf in plots.shelves(found, ("context",), METRICS))
+    metrics = plots.select_panels(found, ("context",), METRICS)
+    links = SeriesLinks(found.verdicts, ("context",), metrics, verdict_tables.MOST_VERDICTS)
+    drawn = figures.strip(found.series) + figures.changed_series(metrics, links)
+    drawn += figures.unchanged_series(metrics, links)
+    tables = verdict_tables.changes(found, ("context",), links) + matrix(found.verdicts, ("context",), links)
 
-    made = page([("a", "A", outcome.verdicts(found, ("context",))), ("b", "B", drawn)], figures.specifications)
+    made = page("", [("a", "A", tables), ("b", "B", drawn)], figures.specifications)
 
-    assert len(figures.specifications) == len(METRICS) * plots.MOST_PANELS
+    assert len(figures.specifications) == len(METRICS) * plots.MOST_PANELS + 1
     assert len(made) < MOST_BYTES
 
 
@@ -320,14 +327,14 @@ def test_a_page_on_5000_sessions_of_50_contexts_stays_below_3_mb():
     ],
 )
 def test_a_number_has_four_significant_digits(value, shown):
-    assert number(value) == shown
+    assert format_number(value) == shown
 
 
 def test_a_measured_value_has_its_unit():
-    assert measured("duration_p95_ms", 1.5) == "1.5 ms"
-    assert measured("unstable_share", 0.125) == "12.5 %"
-    assert measured("mean_stability", 0.75) == "0.75"
-    assert measured("violations", None) == "-"
+    assert format_value("duration_p95_ms", 1.5) == "1.5 ms"
+    assert format_value("unstable_share", 0.125) == "12.5 %"
+    assert format_value("mean_stability", 0.75) == "0.75"
+    assert format_value("violations", None) == "-"
 
 
 @pytest.mark.parametrize(
@@ -341,8 +348,8 @@ def test_a_measured_value_has_its_unit():
         ("in_flight", None, 1.0, "-"),
     ],
 )
-def test_a_change_is_told_in_the_terms_of_its_metric(metric, before, after, shown):
-    assert changed_by(METRICS[metric], before, after) == shown
+def test_a_change_is_given_in_the_terms_of_its_metric(metric, before, after, shown):
+    assert format_change(METRICS[metric], before, after) == shown
 
 
 def test_text_in_a_table_is_escaped_and_markup_is_not():

@@ -1,4 +1,4 @@
-"""What a report shows beside the series: gathered in the same pass over the sources, a bounded share of each batch."""
+"""Data of a report besides the series: collected in the same pass over the sources, a bounded amount per batch."""
 
 from __future__ import annotations
 
@@ -19,56 +19,56 @@ from clamp_analytics.rules import Severity
 Result = TypeVar("Result")
 
 DIGITS = 3
-"""Significant digits of the durations that percentiles are taken of; so few that their number is bounded."""
+"""Significant digits of durations before percentiles are computed, so that the number of distinct values is bounded."""
 
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
-"""The percentiles that are shown of durations."""
+"""The percentiles of durations that are shown."""
 
 MOST_ANCHORS = 300
-"""Anchors of the session that the timeline shows."""
+"""Maximal number of anchors in the timeline."""
 
 MOST_VIOLATIONS = 50
-"""Violations that are listed one by one."""
+"""Maximal number of violations that are listed."""
 
-COMPACT_ABOVE_PARTS = 64
-"""Shares of so many batches are put together before more are taken."""
+MERGE_AFTER = 64
+"""Number of partial results that are kept before they are merged into one."""
 
 COLUMNS = ("source", "context", "thread_id", "acquired_at", "released_at", "duration_ms", "stability_score")
-"""The columns of ``records`` that are looked at."""
+"""The columns of ``records`` that a report needs."""
 
 _ANCHOR = ("source", "context", "thread_id", "acquired_at", "released_at", "duration_ms")
 _RANKS = {severity.value: rank for rank, severity in enumerate(Severity)}
 
 
 @dataclass(frozen=True, slots=True)
-class Anchors:
-    """Anchors of one session.
+class SessionAnchors:
+    """The anchors of one session.
 
     Attributes:
-        source: the session; null where no anchor has a usable acquisition.
-        shown: the first of its anchors by acquisition.
-        count: all its anchors with a usable acquisition.
-        first: its earliest acquisition in microseconds since the epoch.
+        source: the session.
+        first_anchors: its first anchors by acquisition.
+        count: number of its anchors with a usable acquisition.
+        start: its earliest acquisition in microseconds since the epoch.
     """
 
     source: str
-    shown: pl.DataFrame
+    first_anchors: pl.DataFrame
     count: int
-    first: int
+    start: int
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """What one batch adds to a report, or all of them.
+class ReportData:
+    """The data of one batch, or of all batches.
 
     Attributes:
         summary: the statistics of all records.
-        context_names: the contexts of records, each once.
-        durations: how often (``times``) each ``duration_ms`` stands among the released anchors of each context
-            (``key``), to three significant digits.
+        context_names: the distinct contexts of the records.
+        durations: how many (``times``) released anchors of each context (``key``) have each ``duration_ms``, rounded to
+            three significant digits.
         rules: ``rows`` and ``occurrences`` of violations by ``rule`` and ``severity``.
-        violations: the first violations, worst first.
-        anchors: the latest session's anchors, of each batch; of all batches one or none.
+        violations: the first violations, worst severity first.
+        anchors: the anchors of the latest session of each batch; after a merge one session, or none.
     """
 
     summary: SummaryPart
@@ -76,19 +76,19 @@ class Evidence:
     durations: pl.DataFrame
     rules: pl.DataFrame
     violations: pl.DataFrame
-    anchors: list[Anchors]
+    anchors: list[SessionAnchors]
 
     @property
     def contexts(self) -> int:
-        """How many contexts there are; records without one count as one more."""
+        """Number of contexts; records without a context count as one more."""
         return self.context_names.len()
 
     @property
     def boxes(self) -> pl.DataFrame:
-        """By context ``key``: percentiles of durations in milliseconds (``p5`` and so on), and ``anchors``."""
+        """Percentiles of durations in milliseconds (``p5`` etc.) and number of ``anchors`` by context ``key``."""
         if self.durations.is_empty():
             return pl.DataFrame(
-                schema={"key": pl.String, **dict.fromkeys(_box_names(), pl.Float64), "anchors": pl.Int64}
+                schema={"key": pl.String, **dict.fromkeys(_percentile_names(), pl.Float64), "anchors": pl.Int64}
             )
         found = percentiles(self.durations, SHARES)
         counts = self.durations.group_by("key").agg(anchors=pl.col("times").cast(pl.Int64).sum())
@@ -96,16 +96,16 @@ class Evidence:
         return joined.sort("p50", "key", descending=[True, False], nulls_last=True)
 
 
-def _box_names() -> list[str]:
+def _percentile_names() -> list[str]:
     return [f"p{share * 100:g}" for share in SHARES]
 
 
 @dataclass(frozen=True, slots=True)
-class EvidenceFold:
-    """Reduces a batch to its share of a report; it can be sent to another process."""
+class ReportDataFold:
+    """Reduces a batch to its report data; it can be sent to a worker process."""
 
-    def __call__(self, batch: Batch) -> Evidence:
-        """The batch's share."""
+    def __call__(self, batch: Batch) -> ReportData:
+        """The report data of the batch."""
         released = batch.records.filter(pl.col("released_at").is_not_null()).drop_nulls("duration_ms")
         durations = released.group_by(key="context", duration_ms=pl.col("duration_ms").round_sig_figs(DIGITS)).agg(
             times=pl.len()
@@ -115,50 +115,52 @@ class EvidenceFold:
             rows=pl.len().cast(pl.Int64), occurrences=pl.col("count").cast(pl.Int64).sum()
         )
         contexts = batch.records["context"].unique()
-        return Evidence(SummaryFold()(batch), contexts, durations, rules, _worst(found), list(_anchors(batch.records)))
+        return ReportData(
+            SummaryFold()(batch), contexts, durations, rules, _worst(found), list(_anchors(batch.records))
+        )
 
 
 def _worst(violations: pl.DataFrame) -> pl.DataFrame:
-    """The first violations, errors before warnings before the rest."""
+    """The first violations by severity: errors, then warnings, then the rest."""
     rank = pl.col("severity").replace_strict(_RANKS, return_dtype=pl.UInt8)
     return in_order(violations).sort(rank, maintain_order=True).head(MOST_VIOLATIONS)
 
 
-def _anchors(records: pl.DataFrame) -> Iterator[Anchors]:
-    """The anchors of the latest session in a batch that has two of them with a usable acquisition, else one."""
+def _anchors(records: pl.DataFrame) -> Iterator[SessionAnchors]:
+    """The anchors of the latest session of a batch, preferably of one with more than one usable acquisition."""
     timed = records.select(_ANCHOR).drop_nulls("acquired_at")
     if timed.is_empty():
         return
-    sessions = timed.group_by("source").agg(count=pl.len(), first=pl.col("acquired_at").min().dt.epoch("us"))
-    source, count, first = sessions.sort(pl.col("count") > 1, "first", "source").row(-1)
+    sessions = timed.group_by("source").agg(count=pl.len(), start=pl.col("acquired_at").min().dt.epoch("us"))
+    source, count, start = sessions.sort(pl.col("count") > 1, "start", "source").row(-1)
     own = timed.filter(pl.col("source") == source).sort("acquired_at", maintain_order=True)
-    yield Anchors(source, own.head(MOST_ANCHORS), count, first)
+    yield SessionAnchors(source, own.head(MOST_ANCHORS), count, start)
 
 
-def _latest(parts: list[Anchors]) -> list[Anchors]:
-    """The parts of the latest session, put together as one."""
-    by_source: dict[str, list[Anchors]] = {}
+def _latest(parts: list[SessionAnchors]) -> list[SessionAnchors]:
+    """The latest session, merged from its parts."""
+    by_source: dict[str, list[SessionAnchors]] = {}
     for part in parts:
         by_source.setdefault(part.source, []).append(part)
     whole = [
-        Anchors(
+        SessionAnchors(
             source,
-            pl.concat([part.shown for part in own]).sort("acquired_at", maintain_order=True).head(MOST_ANCHORS),
+            pl.concat([part.first_anchors for part in own]).sort("acquired_at", maintain_order=True).head(MOST_ANCHORS),
             sum(part.count for part in own),
-            min(part.first for part in own),
+            min(part.start for part in own),
         )
         for source, own in by_source.items()
     ]
-    return [max(whole, key=lambda one: (one.count > 1, one.first, one.source))] if whole else []
+    return [max(whole, key=lambda one: (one.count > 1, one.start, one.source))] if whole else []
 
 
-def added(parts: Sequence[Evidence]) -> Evidence:
-    """The shares of several batches as one."""
+def merge_report_data(parts: Sequence[ReportData]) -> ReportData:
+    """The report data of several batches as one."""
     durations = pl.concat([part.durations for part in parts])
     rules = pl.concat([part.rules for part in parts])
     by_rule = rules.group_by("rule", "severity").agg(pl.col("rows", "occurrences").sum())
     rank = pl.col("severity").replace_strict(_RANKS, return_dtype=pl.UInt8)
-    return Evidence(
+    return ReportData(
         merge(part.summary for part in parts),
         pl.concat([part.context_names for part in parts]).unique(),
         durations.group_by("key", "duration_ms").agg(pl.col("times").sum()),
@@ -169,19 +171,19 @@ def added(parts: Sequence[Evidence]) -> Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Together(Generic[Result]):
-    """Two reductions of one batch, so that the sources are read once."""
+class FoldPair(Generic[Result]):
+    """Two folds over one batch, so that the sources are read once."""
 
-    other: Callable[[Batch], Result]
-    own: EvidenceFold
+    first: Callable[[Batch], Result]
+    second: ReportDataFold
 
-    def __call__(self, batch: Batch) -> tuple[Result, Evidence]:
+    def __call__(self, batch: Batch) -> tuple[Result, ReportData]:
         """Both results."""
-        return self.other(batch), self.own(batch)
+        return self.first(batch), self.second(batch)
 
 
-class EvidenceReader:
-    """Wraps a reader and gathers a report's evidence while something else folds over its batches.
+class ReportReader:
+    """Wraps a reader, and collects the data of a report while an analysis folds over its batches.
 
     Args:
         reader: the reader; its columns must include ``COLUMNS``.
@@ -190,10 +192,10 @@ class EvidenceReader:
         directory: see ``BatchReader``.
         skipped: see ``BatchReader``.
         build_info: see ``BatchReader``.
-        evidence: what was gathered, complete when the fold has ended.
+        report_data: the collected data, which are complete when the fold has ended.
     """
 
-    evidence: Evidence
+    report_data: ReportData
 
     def __init__(self, reader: BatchReader) -> None:
         self._reader = reader
@@ -212,20 +214,20 @@ class EvidenceReader:
         return self._reader.counts
 
     def require_sessions(self) -> None:
-        """Raise a ``SourceError`` where no usable session was read."""
+        """Raise a ``SourceError`` if no usable session was read."""
         self._reader.require_sessions()
 
     def fold(self, reduce: Callable[[Batch], Result], *, needs_record_index: bool = True) -> Iterator[Result]:
-        """Apply a function to every batch and yield its results in a fixed order.
+        """Apply a function to every batch, and yield its results in a fixed order.
 
-        The evidence names records by their index, so the index is always needed.
+        The report names records by their index, so the index is always read.
         """
         del needs_record_index
-        own = EvidenceFold()
-        parts = [own(Batch.empty(COLUMNS))]
-        for result, part in self._reader.fold(Together(reduce, own)):
+        collect = ReportDataFold()
+        parts = [collect(Batch.empty(COLUMNS))]
+        for result, part in self._reader.fold(FoldPair(reduce, collect)):
             parts.append(part)
-            if len(parts) > COMPACT_ABOVE_PARTS:
-                parts = [added(parts)]
+            if len(parts) > MERGE_AFTER:
+                parts = [merge_report_data(parts)]
             yield result
-        self.evidence = added(parts)
+        self.report_data = merge_report_data(parts)
