@@ -99,9 +99,7 @@ class SqlCommand(ReadingOptions, OutputOptions):
     ] = None
     timeout: Annotated[
         float,
-        typer.Option(
-            "--timeout", min=0.001, max=1e9, metavar="SECONDS", help="Time after which the query is stopped."
-        ),
+        typer.Option("--timeout", min=0.001, max=1e9, metavar="SECONDS", help="Time after which the query is stopped."),
     ] = 600.0
 
     def run(self) -> ExitCode:
