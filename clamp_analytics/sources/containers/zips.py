@@ -11,6 +11,7 @@ import stat
 import struct
 import zlib
 from array import array
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
@@ -106,6 +107,8 @@ def directory(place: Place, member_filter: MemberFilter, budget: Budget) -> list
     if at.left:
         raise DamagedError("its directory has more entries than it says")
     bounds = _bounds(starts, ends, start)
+    for member in found:
+        _check_local_header(place, member, bounds[member.offset])
     asked = [
         member._replace(end=bounds[member.offset])
         for member in found
@@ -263,6 +266,43 @@ def _bounds(starts: array[int], ends: array[int], directory_start: int) -> dict[
             raise RefusedError("its members overlap")
         bounds[starts[place]] = end
     return bounds
+
+
+def _check_local_header(place: Place, member: Member, end: int) -> None:
+    """Check that a program that reads local headers one after another finds the next member at ``end`` as well.
+
+    A header that is missing or reaches too far is a fault of its member alone, which reading it reports.
+
+    Raises:
+        RefusedError: the header gives another size, or other data follows the member.
+    """
+    header = place.at(member.offset, LOCAL.size)
+    if len(header) < LOCAL.size or not header.startswith(b"PK\x03\x04"):
+        return
+    _, _, flags, _, _, _, _, packed, size, name_length, extra_length = LOCAL.unpack(header)
+    data_start = member.offset + LOCAL.size + name_length + extra_length
+    if data_start + member.packed > end:
+        if member.kind in (Kind.OTHER, Kind.NOT_ASKED) or member.refused:
+            raise RefusedError("its members overlap")
+        return
+    if 0xFFFFFFFF in (packed, size):
+        extra = place.at(data_start - extra_length, extra_length)
+        size, packed, _ = large_sizes(extra, size, packed, 0)
+    sizes_follow = bool(flags & SIZES_FOLLOW)
+    if (packed, size) != (member.packed, member.size) and not (sizes_follow and packed == 0):
+        raise RefusedError("the header of a member contradicts the size in the directory")
+    rest = place.at(data_start + member.packed, end - data_start - member.packed)
+    if rest and not (sizes_follow and rest in _data_descriptors(member)):
+        raise RefusedError("other data stands between its members")
+
+
+def _data_descriptors(member: Member) -> Iterator[bytes]:
+    """The forms in which the sizes of a member may follow its data."""
+    for form in ("<L2L", "<L2Q"):
+        if max(member.packed, member.size) > 0xFFFFFFFF and form == "<L2L":
+            continue
+        descriptor = struct.pack(form, member.crc, member.packed, member.size)
+        yield from (descriptor, b"PK\x07\x08" + descriptor)
 
 
 def read_member(place: Place, member: Member) -> bytes:
