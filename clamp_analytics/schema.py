@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from clamp_analytics.wording import sql_string
+
 if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
@@ -247,10 +249,6 @@ def arrow_schema(table: Table) -> pa.Schema:
     return pa.schema([field(column) for column in table.columns], metadata={"meaning": table.meaning})
 
 
-def _sql_text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 def ddl() -> str:
     """DuckDB statements that create the three tables, with their meaning as comments."""
     statements = []
@@ -259,9 +257,9 @@ def ddl() -> str:
             f'  "{column.name}" {_DDL[column.type]}{"" if column.nullable else " NOT NULL"}' for column in table.columns
         ]
         statements.append(f"CREATE TABLE {table.name} (\n" + ",\n".join(lines) + "\n);")
-        statements.append(f"COMMENT ON TABLE {table.name} IS {_sql_text(table.meaning)};")
+        statements.append(f"COMMENT ON TABLE {table.name} IS {sql_string(table.meaning)};")
         statements += [
-            f'COMMENT ON COLUMN {table.name}."{column.name}" IS {_sql_text(meaning(column))};'
+            f'COMMENT ON COLUMN {table.name}."{column.name}" IS {sql_string(meaning(column))};'
             for column in table.columns
         ]
     return "\n".join(statements) + "\n"

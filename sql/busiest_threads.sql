@@ -1,13 +1,13 @@
--- Threads of each session by the time that they held locks, the busiest first.
+-- One row per thread of a session: its anchors and the time that it held locks, the busiest thread first.
 --
 -- kind: view
 -- columns:
 --   source: Path of the session file; a thread is known within its session only.
---   thread_id: Host thread; null where it was not usable.
+--   thread_id: Host thread; null where it was missing or invalid.
 --   record_count: Anchors that the thread acquired.
 --   in_flight_count: Of those, anchors without a usable release.
 --   context_count: Usable contexts among them.
---   held_ms: Sum of the released anchors' durations in milliseconds; negative ones count as none.
+--   held_ms: Sum of the released anchors' durations in milliseconds; negative durations count as 0.
 --   first_acquired_at: Earliest usable acquisition (UTC).
 --   last_acquired_at: Latest usable acquisition (UTC).
 

@@ -1,4 +1,4 @@
--- How many anchors were held at once, over time.
+-- One row per time bucket: how many anchors were held at once.
 --
 -- kind: query
 -- columns:
@@ -6,12 +6,12 @@
 --   begun_count: Anchors that began in the bucket.
 --   ended_count: Anchors that ended in the bucket.
 --   max_held: The most anchors, of all sessions and threads, that were held at one instant of the bucket.
---   whole_second_count: Anchors that began in the bucket and whose acquisition is stamped to a whole second.
+--   whole_second_count: Anchors that began in the bucket and whose acquisition time is a whole second.
 -- params:
 --   bucket (interval, default 1 second): Width of a bucket.
 -- notes:
---   A bucket in which nothing began or ended has no row: the level of the row before goes on through it.
---   An anchor is held during [acquired_at, acquired_at + duration_ms), half-open, as in overlap. Stamps of whole
+--   A bucket in which nothing began or ended has no row: the level of the previous row still applies to it.
+--   An anchor is held during [acquired_at, acquired_at + duration_ms), half-open, as in overlap. Timestamps of whole
 --   seconds make the anchors of one second begin together: where whole_second_count is near begun_count, max_held
 --   is an upper bound.
 --   Anchors in flight are left out because their end is unknown. A duration counts up to 10^12 ms.

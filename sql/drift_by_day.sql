@@ -1,4 +1,4 @@
--- Stability and lock durations of each day, and how they changed against the previous day.
+-- One row per day: stability and lock durations, and their change from the previous day.
 --
 -- kind: view
 -- columns:
@@ -6,7 +6,7 @@
 --   session_count: Sessions that have a record of the day.
 --   record_count: Records of the day.
 --   mean_stability: Mean of the usable scores.
---   sample_variance: Sample variance (n-1) of the usable scores; null of fewer than two.
+--   sample_variance: Sample variance (n-1) of the usable scores; null for fewer than two.
 --   duration_p50_ms: Median duration of the released anchors in milliseconds.
 --   duration_p95_ms: Their 95th percentile in milliseconds.
 --   duration_p99_ms: Their 99th percentile in milliseconds.
@@ -18,7 +18,7 @@
 -- notes:
 --   The previous day is the one before that has records, not the one before in the calendar; the first day has no
 --   change. Records without a usable acquisition belong to no day and are left out.
---   Records of one session are not independent: a change here is a description and no test.
+--   Records of one session are not independent: a change is a description and not a test.
 
 WITH days AS (
     SELECT

@@ -1,14 +1,14 @@
--- Anchors without a usable release, the longest open first.
+-- One row per anchor without a usable release, the longest open first.
 --
 -- kind: view
 -- columns:
 --   source: Path of the session file.
---   record_index: Position in the file's records.
+--   record_index: Index in the file's records.
 --   context: Logical name of the anchor.
 --   thread_id: Thread that acquired it.
 --   seed: Entropy seed captured at lock acquisition.
 --   acquired_at: Lock acquisition (UTC).
---   open_ms: Milliseconds from its acquisition to the last one of its session, at least as long was it held.
+--   open_ms: Milliseconds from its acquisition to the last one of its session, the shortest time for which it was held.
 
 SELECT
     source,

@@ -1,8 +1,8 @@
--- One percentile of the lock durations of each context, the slowest first.
+-- One row per context: one percentile of its lock durations, the slowest context first.
 --
 -- kind: query
 -- columns:
---   context: Logical name of the anchor; null where it was not usable.
+--   context: Logical name of the anchor; null where it was missing or invalid.
 --   lock_count: Released anchors with a usable duration.
 --   duration_ms: The percentile in milliseconds, linear between neighbours.
 -- params:

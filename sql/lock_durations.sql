@@ -1,9 +1,9 @@
--- Lock durations of each context with their percentiles, the slowest first.
+-- One row per context: percentiles of its lock durations, the slowest context first.
 --
 -- kind: view
 -- columns:
---   context: Logical name of the anchor; null where it was not usable.
---   lock_count: Released anchors with a usable duration; the figures are over these.
+--   context: Logical name of the anchor; null where it was missing or invalid.
+--   lock_count: Released anchors with a usable duration; all columns are computed over these.
 --   min_ms: Shortest duration in milliseconds; it can be negative where the clock was set back.
 --   p50_ms: Median duration in milliseconds, linear between neighbours.
 --   p95_ms: 95th percentile in milliseconds.

@@ -1,9 +1,9 @@
--- The locks that were held longest.
+-- One row per lock, the longest held first.
 --
 -- kind: query
 -- columns:
 --   source: Path of the session file.
---   record_index: Position in the file's records.
+--   record_index: Index in the file's records.
 --   context: Logical name of the anchor.
 --   thread_id: Thread that held it.
 --   acquired_at: Lock acquisition (UTC).

@@ -1,17 +1,17 @@
--- Anchors that began while another thread of their session held one, by context.
+-- One row per context: anchors that began while another thread of their session held one.
 --
 -- kind: view
 -- columns:
---   context: Context of the anchor that began later; null where it was not usable.
+--   context: Context of the anchor that began later; null where it was missing or invalid.
 --   anchor_count: Anchors whose thread, acquisition and positive duration are usable; the others are left out.
 --   overlapping_count: Of those, anchors that began while another thread held at least one.
 --   pair_count: Pairs of anchors, of two threads each, held at the same time; a pair counts where the later one began.
 --   max_held_by_others: The most anchors that other threads held when one of the context began.
---   whole_second_count: Anchors whose acquisition is stamped to a whole second.
+--   whole_second_count: Anchors whose acquisition time is a whole second.
 -- notes:
 --   An anchor is held during [acquired_at, acquired_at + duration_ms), half-open: the duration is measured to a
---   microsecond where released_at often has whole seconds. Stamps of whole seconds cut off when within the second an
---   anchor began, so anchors of one second count as beginning together: where whole_second_count is near
+--   microsecond where released_at often has whole seconds. Timestamps of whole seconds do not say when within the
+--   second an anchor began, so all anchors of one second count as beginning together: where whole_second_count is near
 --   anchor_count, the counts of overlaps are upper bounds.
 --   Anchors in flight are left out because their end is unknown. A duration counts up to 10^12 ms.
 

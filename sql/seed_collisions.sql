@@ -1,4 +1,4 @@
--- Seeds that occur in more than one record, in any session, the most frequent first.
+-- One row per seed that occurs in more than one record of any session, the most frequent first.
 --
 -- kind: view
 -- columns:
@@ -8,7 +8,7 @@
 --   context_count: Usable contexts that those records have.
 --   first_acquired_at: Earliest usable acquisition with the seed (UTC).
 --   last_acquired_at: Latest usable acquisition with the seed (UTC).
---   first_source: The first by name of the session files.
+--   first_source: The session file with the first name.
 -- notes:
 --   A session that was read twice collides with itself; the rule session-repeated names those.
 

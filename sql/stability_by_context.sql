@@ -1,14 +1,14 @@
--- Stability of each context, the least stable first.
+-- One row per context: its stability, the least stable context first.
 --
 -- kind: view
 -- columns:
---   context: Logical name of the anchor; null where it was not usable.
+--   context: Logical name of the anchor; null where it was missing or invalid.
 --   session_count: Sessions that have a record of the context.
 --   record_count: Records of the context.
 --   scored_count: Records with a usable score; the statistics are over these.
 --   in_flight_count: Anchors without a usable release.
 --   mean_stability: Mean of the usable scores.
---   sample_variance: Sample variance (n-1) of the usable scores; null of fewer than two.
+--   sample_variance: Sample variance (n-1) of the usable scores; null for fewer than two.
 --   min_stability: Smallest usable score.
 --   max_stability: Largest usable score.
 -- notes:

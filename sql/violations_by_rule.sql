@@ -1,4 +1,4 @@
--- Violations of each rule, the most severe first.
+-- One row per rule: its violations, the most severe rule first.
 --
 -- kind: view
 -- columns:

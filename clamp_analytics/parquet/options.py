@@ -1,4 +1,4 @@
-"""What an export is asked for."""
+"""``ExportOptions``: partitions, sizes and compression of an export."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ PARTITION_COLUMNS = ("context", "thread_id", "backend", "device_name", "source")
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """How an export is laid out and written.
+    """Partitions, sizes and compression of an export.
 
     Attributes:
-        partition_by: what the records are partitioned by: ``day``, ``none``, or names out of ``context``,
-            ``thread_id``, ``backend``, ``device_name``, ``source`` and ``day``, with commas between or as a sequence.
-        overwrite: whether an export that stands at the target is replaced.
-        build_info: the provenance snapshot's JSON text to carry; None takes over the one of an export that is read.
-        compression_level: how hard zstd tries, 1 to 22.
+        partition_by: the partitions of the records: ``day``, ``none``, or one or more of ``context``,
+            ``thread_id``, ``backend``, ``device_name``, ``source`` and ``day``, separated by commas or as a sequence.
+        overwrite: whether to replace an existing export.
+        build_info: JSON text of the provenance snapshot; None copies that of an export or archive that is read.
+        compression_level: the level of zstd, 1 to 22.
         rows_per_file: the most rows of one Parquet file.
-        row_group_rows: the most rows of one row group, the piece that is read at once.
-        buffer_bytes: how much may wait in memory for its row group to fill.
+        row_group_rows: the most rows of one row group, which engines read at once.
+        buffer_bytes: the most memory for rows of row groups that are not full yet.
 
     Raises:
         UsageError: a partition is unknown or named twice, or a bound is out of its range.

@@ -1,7 +1,7 @@
-"""Batches to pieces: Arrow tables with the folders that their rows belong in.
+"""Divide batches into Arrow tables by the folders of their rows.
 
-Folders are named in Hive's style, ``key=value``. Values come from telemetry, so they are escaped until they
-can neither leave the folder nor be more than a file system takes as a name.
+Folders are named in Hive's style, ``key=value``. Values come from telemetry, so they are escaped and shortened
+to names that stay in the folder and that every file system accepts.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ NULL_VALUE = "__HIVE_DEFAULT_PARTITION__"
 """How Hive names the partition of null."""
 
 NAME_BYTES = 180
-"""The most bytes of a folder's value; with the key it stays below the 255 that file systems take."""
+"""The most bytes of a value in a folder's name; with the key it is less than the 255 that file systems allow."""
 
 _CUT_DIGITS = 16
 
 
 class Piece(NamedTuple):
-    """Rows of one table, those of one folder side by side.
+    """Rows of one table, grouped by folder.
 
     Attributes:
         table: the table's name.
-        spans: the folders in the rows' order, each with the number of its rows.
+        spans: the folders in the order of the rows, each with the number of its rows.
         rows: the rows.
     """
 
@@ -45,7 +45,7 @@ class Piece(NamedTuple):
 
 
 class Pieces(NamedTuple):
-    """A batch, sorted by folder; ``missing`` names columns of the records that the batch lacks."""
+    """A batch divided by folder; ``missing`` names columns that its records lack."""
 
     pieces: list[Piece]
     missing: list[str]
@@ -54,23 +54,23 @@ class Pieces(NamedTuple):
 def hive_key(partition: str) -> str:
     """The key of a partition's folders.
 
-    Engines put the key's text in place of a column of the same name, and guess its type; so a key is never
-    the name of a column.
+    Engines replace a column of the same name by the text of the key, with a guessed type; so a key is never the
+    name of a column.
     """
     return partition if partition == DAY else f"by_{partition}"
 
 
 def hive_value(value: str | None) -> str:
-    """A value as a part of a folder's name: percent-encoded, and cut with a hash where it is too long."""
+    """A value in a folder's name: percent-encoded, and shortened with a hash where it is too long."""
     if value is None:
         return NULL_VALUE
-    # A bare tilde only ever stands before the hash of a cut value, so no other value can pass for one.
+    # Only shortened values contain a tilde, so no other value can have the same name as one of them.
     text = quote(value, safe="").replace("~", "%7E")
     if text == NULL_VALUE:
         return text.replace("_", "%5F", 1)
     if len(text) <= NAME_BYTES:
         return text
-    # Cut between characters: half of one would be no text to an engine that decodes the name.
+    # Shortened between characters: an engine could not decode half of one.
     room = NAME_BYTES - _CUT_DIGITS - 1
     ends = accumulate(len(quote(char, safe="")) for char in value)
     kept = sum(1 for _ in takewhile(lambda end: end <= room, ends))
@@ -79,11 +79,11 @@ def hive_value(value: str | None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """Sorts batches by folder, in the process that has read them.
+class PartitionBatch:
+    """Divides batches by folder, in the process that reads them.
 
     Args:
-        partitions: what the records are partitioned by, outermost first.
+        partitions: the partitions of the records, outermost first.
     """
 
     partitions: tuple[str, ...]
@@ -122,7 +122,7 @@ def _folder(keys: list[str], values: tuple[str | None, ...]) -> str:
 
 
 def _piece(table: Table, frame: pl.DataFrame, spans: list[tuple[str, int]]) -> Piece:
-    # The columns' sentences are put on by the writer; here they would travel with every piece.
+    # The writer adds the descriptions of the columns; here they would be sent with every piece.
     plain = arrow_schema(table).remove_metadata()
     for index, field in enumerate(plain):
         plain = plain.set(index, field.remove_metadata())

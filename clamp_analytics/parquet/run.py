@@ -1,4 +1,4 @@
-"""The export itself: one pass of a reader into a folder of Parquet files."""
+"""``export``: write the batches of a reader as a folder of Parquet files."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from clamp_analytics import __version__
 from clamp_analytics.atomic_files import display_name
 from clamp_analytics.errors import OutputError, UsageError
 from clamp_analytics.parquet.options import ExportOptions
-from clamp_analytics.parquet.partitions import Cut, Pieces
-from clamp_analytics.parquet.target import Workplace, check_target, workplace
+from clamp_analytics.parquet.partitions import PartitionBatch, Pieces
+from clamp_analytics.parquet.target import WorkFolder, check_target, work_folder
 from clamp_analytics.parquet.writer import Writer
 from clamp_analytics.reading.export import FORMAT, VERSION, ExportedFile, Manifest
 from clamp_analytics.reading.open_source import BatchReader
 from clamp_analytics.sources import MANIFEST
+from clamp_analytics.wording import os_error_reason
 
 DEFAULTS = ExportOptions()
 
@@ -33,60 +34,60 @@ _HINTS = {
 
 
 def export(reader: BatchReader, directory: str | os.PathLike[str], options: ExportOptions = DEFAULTS) -> Manifest:
-    """Write all that a reader gives into a folder of Parquet files.
+    """Write everything that a reader reads into a folder of Parquet files.
 
     The folder holds ``sessions``, ``records`` and ``violations``, each a folder of Parquet files, and a manifest.
-    It is complete or absent: an export that fails or is killed leaves at the target what stood there before.
+    It is complete or absent: an export that fails or is killed leaves the target unchanged.
 
     Args:
-        reader: what to export; it must give all columns, and is used up.
-        directory: where the export will stand; its parents are made where they are missing.
-        options: the layout and the bounds.
+        reader: what to export; it must read all columns, and is used up.
+        directory: the folder to create; missing parents are created, too.
+        options: partitions, sizes and compression.
 
     Returns:
         The manifest that was written.
 
     Raises:
-        OutputError: the target is taken, or cannot be written.
-        UsageError: the reader leaves columns out.
+        OutputError: the target exists already, or cannot be written.
+        UsageError: the reader does not read all columns.
         WorkerError: a worker process died.
     """
     target = Path(os.path.realpath(directory))
     with ExitStack() as stack:
-        with _told(target):
+        with _system_errors(target):
             check_target(target, overwrite=options.overwrite)
-            place = stack.enter_context(workplace(target))
-            # An interrupted replacement that was put back counts as what stands there.
+            folder = stack.enter_context(work_folder(target))
+            # Checked again, because an export whose replacement was interrupted may have been restored meanwhile.
             check_target(target, overwrite=options.overwrite)
-        files = _write(reader, place, options)
+        files = _write(reader, folder, options)
         manifest = _manifest(reader, options, files)
-        with _told(target):
-            _write_manifest(place.new / MANIFEST, manifest)
-            place.publish(overwrite=options.overwrite)
+        with _system_errors(target):
+            _write_manifest(folder.new / MANIFEST, manifest)
+            folder.publish(overwrite=options.overwrite)
     return manifest
 
 
-def _write(reader: BatchReader, place: Workplace, options: ExportOptions) -> list[ExportedFile]:
-    writer = Writer(place.new, options)
-    batches = reader.fold(Cut(options.partitions))
+def _write(reader: BatchReader, folder: WorkFolder, options: ExportOptions) -> list[ExportedFile]:
+    writer = Writer(folder.new, options)
+    batches = reader.fold(PartitionBatch(options.partitions))
     try:
         for pieces in batches:
-            with _told(place.target):
+            with _system_errors(folder.target):
                 _add(writer, pieces)
-        with _told(place.target):
+        with _system_errors(folder.target):
             return writer.finish()
     finally:
         writer.abandon()
         if isinstance(batches, Generator):
-            # Ends the workers now, not when the error that is under way is forgotten.
+            # Ends the workers now, and not when a pending exception is discarded.
             batches.close()
 
 
 def _add(writer: Writer, pieces: Pieces) -> None:
     if pieces.missing:
         raise UsageError(
-            f"an export needs every column, and the reader leaves out {', '.join(pieces.missing)}",
-            hint="make the reader without `columns`",
+            f"an export needs every column, and the reader does not read {', '.join(pieces.missing)}",
+            hint="create the reader without `columns`",
         )
     for piece in pieces.pieces:
         writer.add(piece)
@@ -113,14 +114,13 @@ def _write_manifest(path: Path, manifest: Manifest) -> None:
 
 
 @contextmanager
-def _told(target: Path) -> Iterator[None]:
-    """Turn what the system refuses into an error that says so."""
+def _system_errors(target: Path) -> Iterator[None]:
+    """Raise an ``OutputError`` for an error of the operating system."""
     try:
         yield
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
         raise OutputError(
-            f"the export could not be written: {reason}",
+            f"the export could not be written: {os_error_reason(error)}",
             where=str(target),
             hint=_HINTS.get(error.errno or 0, ""),
         ) from error

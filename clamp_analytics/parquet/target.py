@@ -1,7 +1,7 @@
-"""Where an export goes: built in a hidden folder beside the target, and moved there in one step.
+"""Write an export into a hidden folder next to the target, and move it to the target in one step.
 
-A hidden folder is locked as long as its export runs. One that is not locked was left by a killed export;
-the next export to the same target removes it.
+A hidden folder is locked as long as its export runs. One that is not locked was left by a killed export, and the next
+export to the same target removes it.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _TOKEN_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Workplace:
+class WorkFolder:
     """The hidden folder of one running export.
 
     Attributes:
-        target: where the export will stand.
+        target: the path of the finished export.
         folder: the hidden folder.
     """
 
@@ -41,20 +41,20 @@ class Workplace:
 
     @property
     def new(self) -> Path:
-        """Where the export is built."""
+        """The folder of the unfinished export."""
         return self.folder / "new"
 
     @property
     def old(self) -> Path:
-        """Where an export that is replaced waits for its removal."""
+        """The path of a replaced export until it is removed."""
         return self.folder / "old"
 
     def publish(self, *, overwrite: bool) -> None:
-        """Move what was built to the target.
+        """Move the finished export to the target.
 
         Raises:
-            OutputError: something came to stand there that must not be replaced.
-            OSError: it cannot be moved; what stood there is there again.
+            OutputError: a file or folder was created there that must not be replaced.
+            OSError: it cannot be moved; a replaced export is restored.
         """
         for folder, _, _ in os.walk(self.new):
             _sync(Path(folder))
@@ -72,40 +72,40 @@ class Workplace:
 
 
 @contextmanager
-def workplace(target: Path) -> Iterator[Workplace]:
-    """A fresh hidden folder beside the target, removed with all that is left in it at the end.
+def work_folder(target: Path) -> Iterator[WorkFolder]:
+    """A new hidden folder next to the target, which is removed with its content at the end of the block.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    _clear_remains(target)
+    _remove_leftovers(target)
     folder, lock = _locked_folder(target)
     try:
-        place = Workplace(target, folder)
-        place.new.mkdir()
-        yield place
+        work = WorkFolder(target, folder)
+        work.new.mkdir()
+        yield work
     finally:
         _remove(folder)
         os.close(lock)
 
 
 def check_target(target: Path, *, overwrite: bool) -> None:
-    """Check that an export may be put at the target: nothing, an empty folder, or an export to replace.
+    """Check that the target does not exist, is an empty folder, or is an export that may be replaced.
 
     Raises:
-        OutputError: something else is there, or an export and ``overwrite`` is off.
+        OutputError: it is something else, or an export and ``overwrite`` is off.
     """
     if not os.path.lexists(target):
         return
     if not target.is_dir():
-        raise OutputError("it exists and is no folder", where=str(target), hint="name another folder")
+        raise OutputError("it exists and is not a folder", where=str(target), hint="name another folder")
     if not any(target.iterdir()):
         return
-    strangers = _strangers(target)
-    if strangers is None:
+    others = _other_files(target)
+    if others is None:
         raise OutputError(
-            "the folder holds something that is no export of ours, and is left as it is",
+            "the folder holds something that is not an export of this package, and is unchanged",
             where=str(target),
             hint="name a new or empty folder",
         )
@@ -113,15 +113,15 @@ def check_target(target: Path, *, overwrite: bool) -> None:
         raise OutputError(
             "an export exists already", where=str(target), hint="name another folder, or replace it with overwrite=True"
         )
-    if strangers:
+    if others:
         raise OutputError(
-            f"the export's folder also holds what is not part of it, and is left as it is: {strangers[0]}",
+            f"the export's folder also holds files that are not part of it, and is unchanged: {others[0]}",
             where=str(target),
-            hint="move that elsewhere, or name another folder",
+            hint="move them elsewhere, or name another folder",
         )
 
 
-def _strangers(target: Path) -> list[str] | None:
+def _other_files(target: Path) -> list[str] | None:
     """Files in an export that its manifest does not name; None where there is no manifest."""
     try:
         manifest = msgspec.json.decode((target / MANIFEST).read_bytes(), type=Manifest)
@@ -149,27 +149,27 @@ def _locked_folder(target: Path) -> tuple[Path, int]:
         folder = target.parent / (_prefix(target) + secrets.token_hex(_TOKEN_BYTES))
         folder.mkdir()
         lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        # A file system without locks gives none to those who clear up either, and nothing is removed there.
+        # On a file system without locks, no other export can lock the folder either, and none is removed.
         with suppress(OSError):
             fcntl.flock(lock, fcntl.LOCK_EX)
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(lock), folder.stat()):
                 return folder, lock
-        # Another export took it for a dead one's before it was locked.
+        # Another export removed the folder before it was locked.
         os.close(lock)
 
 
-def _clear_remains(target: Path) -> None:
-    """Remove what killed exports to this target have left, and put back what one of them was about to replace."""
+def _remove_leftovers(target: Path) -> None:
+    """Remove the folders of killed exports to this target, and restore an export that one of them was replacing."""
     pattern = re.compile(re.escape(_prefix(target)) + f"[0-9a-f]{{{2 * _TOKEN_BYTES}}}")
     for name in sorted(name for name in os.listdir(target.parent) if pattern.fullmatch(name)):
         entry = target.parent / name
-        # Remains that cannot be locked belong to a running export; those that cannot be removed harm nobody.
+        # A folder that is locked belongs to a running export. One that cannot be removed is hidden and harms nobody.
         with suppress(OSError):
             lock = os.open(entry, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                old = Workplace(target, entry).old
+                old = WorkFolder(target, entry).old
                 if (old / MANIFEST).exists() and not os.path.lexists(target):
                     os.rename(old, target)
                 _remove(entry)
@@ -178,8 +178,8 @@ def _clear_remains(target: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a hidden folder; what cannot be removed stays hidden, and the next export tries again."""
-    # The manifests go first, so that nothing half removed passes for an export.
+    """Remove a hidden folder; where that fails, it stays hidden and the next export tries again."""
+    # Manifests are removed first, so that a partly removed folder is not taken for an export.
     for part in ("new", "old"):
         with suppress(OSError):
             (folder / part / MANIFEST).unlink()
@@ -187,7 +187,7 @@ def _remove(folder: Path) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """See to it that a folder's entries are on disk."""
+    """Flush the entries of a folder to disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

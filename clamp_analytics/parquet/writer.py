@@ -27,7 +27,7 @@ OPEN_FILES = 16
 """Files that are open at once; beyond that the one that was written to longest ago is finished."""
 
 SPAN_BYTES = 300
-"""What it costs to know where some rows of a folder wait, so that many folders are bounded, too."""
+"""Memory of one span, which counts as buffered, so that very many folders are bounded, too."""
 
 
 class _Part:
@@ -39,17 +39,17 @@ class _Part:
         self.rows = 0
         self._table = table
         self._path = path
-        place = root / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        # A name that exists already would mean rows overwritten: that must fail.
-        self._file = place.open("x+b")
+        file = root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # Opening a file that exists must fail, because it would overwrite rows.
+        self._file = file.open("x+b")
         self._schema = arrow_schema(TABLES[table])
         self._writer = pq.ParquetWriter(
             self._file,
             self._schema,
             compression="zstd",
             compression_level=level,
-            # Values of numbers hardly repeat, those of names do; a column that does not repeat falls back by itself.
+            # Numbers rarely repeat, names often do; a dictionary that does not help is dropped by the writer.
             use_dictionary=[column.name for column in TABLES[table].columns if column.type is ColumnType.STRING],
         )
 
@@ -70,7 +70,7 @@ class _Part:
         return ExportedFile(self._table, self._path, self.rows, size, digest)
 
     def abandon(self) -> None:
-        """Let go of the file, which is about to be removed: what fails now has been reported before."""
+        """Close the file, which is about to be removed; the error that caused this was reported before."""
         for close in (self._writer.close, self._file.close):
             with suppress(OSError, ValueError):
                 close()
@@ -78,7 +78,7 @@ class _Part:
 
 @dataclass(slots=True, eq=False)
 class _Block:
-    """Rows in memory; they are let go together, when ``waiting`` of them are none."""
+    """Rows in memory; they are freed together, when none of them is ``waiting``."""
 
     rows: pa.Table
     waiting: int
@@ -86,8 +86,8 @@ class _Block:
 
 
 @dataclass(slots=True)
-class _Shelf:
-    """What waits for one folder: spans of blocks as block, first row and number of rows."""
+class _FolderQueue:
+    """The rows that wait for one folder: spans of blocks as block, first row and number of rows."""
 
     table: str
     folder: str
@@ -106,34 +106,34 @@ class Writer:
     def __init__(self, root: Path, options: ExportOptions) -> None:
         self._root = root
         self._options = options
-        self._shelves: dict[str, _Shelf] = {}
+        self._queues: dict[str, _FolderQueue] = {}
         self._parts: OrderedDict[str, _Part] = OrderedDict()
         self._opened: Counter[str] = Counter()
         self._files: list[ExportedFile] = []
         self._held = 0
 
     def add(self, piece: Piece) -> None:
-        """Take rows on, and write what fills a row group or is too much to hold.
+        """Add rows, and write full row groups, or more where the buffer is full.
 
         Raises:
             OSError: they cannot be written.
         """
         self._put(piece)
         for folder, _ in piece.spans:
-            shelf = self._shelves[folder]
-            while shelf.rows >= self._options.row_group_rows:
-                self._write_group(shelf)
+            queue = self._queues[folder]
+            while queue.rows >= self._options.row_group_rows:
+                self._write_group(queue)
         if self._held > self._options.buffer_bytes:
-            self._relieve()
+            self._shrink_buffer()
 
     def finish(self) -> list[ExportedFile]:
-        """Write what is left and complete every file; each table has at least one, be it without rows.
+        """Write the remaining rows and complete every file; each table has at least one, possibly without rows.
 
         Raises:
             OSError: they cannot be written.
         """
-        for shelf in sorted(self._shelves.values(), key=lambda shelf: shelf.folder):
-            self._drain(shelf)
+        for queue in sorted(self._queues.values(), key=lambda queue: queue.folder):
+            self._drain(queue)
         for table in TABLES:
             if not self._opened[table]:
                 self._part(table, table)
@@ -142,7 +142,7 @@ class Writer:
         return sorted(self._files, key=lambda file: (list(TABLES).index(file.table), file.path))
 
     def abandon(self) -> None:
-        """Let go of every open file, because the export has failed."""
+        """Close every open file, because the export has failed."""
         while self._parts:
             self._parts.popitem()[1].abandon()
 
@@ -151,19 +151,19 @@ class Writer:
         self._held += block.size + len(piece.spans) * SPAN_BYTES
         start = 0
         for folder, count in piece.spans:
-            shelf = self._shelves.setdefault(folder, _Shelf(piece.table, folder))
-            shelf.spans.append((block, start, count))
-            shelf.rows += count
+            queue = self._queues.setdefault(folder, _FolderQueue(piece.table, folder))
+            queue.spans.append((block, start, count))
+            queue.rows += count
             start += count
 
-    def _take(self, shelf: _Shelf, count: int) -> Iterator[tuple[_Block, int, int]]:
-        """Spans of the first rows of a shelf, which then wait no more."""
-        shelf.rows -= count
+    def _take(self, queue: _FolderQueue, count: int) -> Iterator[tuple[_Block, int, int]]:
+        """Remove the first rows of a queue, and yield their spans."""
+        queue.rows -= count
         while count:
-            block, start, rows = shelf.spans.popleft()
+            block, start, rows = queue.spans.popleft()
             taken = min(rows, count)
             if taken < rows:
-                shelf.spans.appendleft((block, start + taken, rows - taken))
+                queue.spans.appendleft((block, start + taken, rows - taken))
             else:
                 self._held -= SPAN_BYTES
             block.waiting -= taken
@@ -171,55 +171,55 @@ class Writer:
                 self._held -= block.size
             count -= taken
             yield block, start, taken
-        if not shelf.rows:
-            del self._shelves[shelf.folder]
+        if not queue.rows:
+            del self._queues[queue.folder]
 
-    def _relieve(self) -> None:
-        """Write the fullest shelves until half of the rows are gone, and put what is left of each table together."""
-        shelves = sorted(self._shelves.values(), key=lambda shelf: (-shelf.rows, shelf.folder))
-        excess = sum(shelf.rows for shelf in shelves) // 2
-        for shelf in shelves:
+    def _shrink_buffer(self) -> None:
+        """Write the longest queues until half of the rows are written, and join the remaining rows of each table."""
+        queues = sorted(self._queues.values(), key=lambda queue: (-queue.rows, queue.folder))
+        excess = sum(queue.rows for queue in queues) // 2
+        for queue in queues:
             if excess <= 0:
                 break
-            excess -= shelf.rows
-            self._drain(shelf)
+            excess -= queue.rows
+            self._drain(queue)
         for table in TABLES:
-            left = [shelf for shelf in self._shelves.values() if shelf.table == table]
+            left = [queue for queue in self._queues.values() if queue.table == table]
             if left:
                 self._put(self._joined(table, left))
 
-    def _joined(self, table: str, shelves: list[_Shelf]) -> Piece:
-        """What waits on shelves as one piece, so that no block is kept for the sake of a few of its rows."""
+    def _joined(self, table: str, queues: list[_FolderQueue]) -> Piece:
+        """The rows of queues as one piece, so that no block is kept in memory for a few of its rows."""
         import pyarrow as pa
 
-        spans = [(shelf.folder, shelf.rows) for shelf in shelves]
-        taken = [span for shelf in shelves for span in self._take(shelf, shelf.rows)]
+        spans = [(queue.folder, queue.rows) for queue in queues]
+        taken = [span for queue in queues for span in self._take(queue, queue.rows)]
         first_row: dict[_Block, int] = {}
         total = 0
         for block, _, _ in taken:
             if block not in first_row:
                 first_row[block] = total
                 total += block.rows.num_rows
-        places = array("q")
+        positions = array("q")
         for block, start, count in taken:
-            places.extend(range(first_row[block] + start, first_row[block] + start + count))
-        # From a buffer: Arrow would look into Python objects one by one.
-        indices = pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(places)])
+            positions.extend(range(first_row[block] + start, first_row[block] + start + count))
+        # From a buffer, because Arrow would convert Python objects one by one.
+        indices = pa.Array.from_buffers(pa.int64(), len(positions), [None, pa.py_buffer(positions)])
         return Piece(table, spans, pa.concat_tables(block.rows for block in first_row).take(indices))
 
-    def _drain(self, shelf: _Shelf) -> None:
-        while shelf.rows:
-            self._write_group(shelf)
+    def _drain(self, queue: _FolderQueue) -> None:
+        while queue.rows:
+            self._write_group(queue)
 
-    def _write_group(self, shelf: _Shelf) -> None:
+    def _write_group(self, queue: _FolderQueue) -> None:
         import pyarrow as pa
 
-        part = self._part(shelf.table, shelf.folder)
+        part = self._part(queue.table, queue.folder)
         room = self._options.rows_per_file - part.rows
-        taken = self._take(shelf, min(shelf.rows, self._options.row_group_rows, room))
+        taken = self._take(queue, min(queue.rows, self._options.row_group_rows, room))
         part.write(pa.concat_tables(block.rows.slice(start, count) for block, start, count in taken))
         if part.rows >= self._options.rows_per_file:
-            self._files.append(self._parts.pop(shelf.folder).finish())
+            self._files.append(self._parts.pop(queue.folder).finish())
 
     def _part(self, table: str, folder: str) -> _Part:
         """The open file of a folder."""
@@ -228,7 +228,7 @@ class Writer:
             return self._parts[folder]
         if len(self._parts) >= OPEN_FILES:
             self._finish_oldest()
-        # Numbers run through the whole table: two folders that a file system holds for one (it may ignore case)
+        # Numbers are unique in the table: two folders that are one to a file system (it may ignore case)
         # still have no file name in common.
         path = f"{folder}/part-{self._opened[table]:06d}.parquet"
         self._opened[table] += 1
