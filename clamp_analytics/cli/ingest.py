@@ -73,6 +73,7 @@ class IngestCommand(ReadingOptions):
                 dry_run=self.dry_run,
                 jobs=self.jobs,
                 wait_seconds=self.wait_seconds,
+                labels=self.label_rules(),
                 build_info=snapshot_beside(self.snapshot, listing),
                 **self.container_settings(),
             )

@@ -159,6 +159,23 @@ class ReadingOptions(ListingOptions):
             rich_help_panel=SOURCES_PANEL,
         ),
     ] = None
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--label",
+            metavar="NAME=RULE",
+            help="Label of each session: a regular expression on its path with one group, @extra.FIELD for an unknown "
+            "field of the file, or a text. Can be repeated.",
+            show_default=False,
+            rich_help_panel=SOURCES_PANEL,
+        ),
+    ] = None
+
+    def label_rules(self) -> tuple[str, ...]:
+        """The rules for labels from the command line and from ``pyproject.toml``."""
+        from clamp_analytics.cli.settings import layer_labels
+
+        return layer_labels(self.label or ())
 
 
 @dataclass(frozen=True, kw_only=True)

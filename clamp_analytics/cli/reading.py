@@ -29,6 +29,7 @@ class ReaderArguments(TypedDict):
     progress: Callable[[int, int], None] | None
     limits: ContainerLimits
     salvage: bool
+    labels: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -59,10 +60,12 @@ def open_sources(sources: Sequence[str], options: ReadingOptions, inputs: Inputs
 
     Raises:
         SourceError: a source does not exist, matches nothing, or cannot be listed.
+        UsageError: ``pyproject.toml`` has a wrong rule for a label.
     """
     from clamp_analytics.reading.executors import early_workers
     from clamp_analytics.sources import list_sources
 
+    labels = options.label_rules()
     listing = list_sources(sources, recursive=not options.no_recursive)
     inputs.listed.append(([source for source in sources if source != STDOUT], listing.files))
     with early_workers(listing, options.jobs) as executor, progress_bar(len(listing.files)) as progress:
@@ -71,6 +74,7 @@ def open_sources(sources: Sequence[str], options: ReadingOptions, inputs: Inputs
             "jobs": options.jobs,
             "executor": executor,
             "progress": progress,
+            "labels": labels,
             **options.container_settings(),
         }
 

@@ -1,4 +1,4 @@
-"""Options from ``pyproject.toml``: they override the defaults, and the command line overrides them.
+r"""Options from ``pyproject.toml``: they override the defaults, and the command line overrides them.
 
 Only the nearest ``pyproject.toml`` from the current folder upwards that has a table ``[tool.clamp-analytics]`` is
 used. Its keys are the fields of the options dataclasses, each in the table of its analysis::
@@ -9,6 +9,11 @@ used. Its keys are the fields of the options dataclasses, each in the table of i
     [tool.clamp-analytics.drift.floors]
     mean_stability = 0.02
 
+The table itself has the key ``labels``, the rules for labels of sessions, as ``--label`` takes them::
+
+    [tool.clamp-analytics]
+    labels = ['build=build-(\d+)']
+
 A key may be written with hyphens, as on the command line, or with underscores. A wrong key, type or value is an error
 that names the file, the table and the key.
 """
@@ -18,7 +23,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
@@ -32,6 +37,9 @@ TOOL = "clamp-analytics"
 
 TABLES: Mapping[str, type[Any]] = {"drift": DriftOptions, "compare": CompareOptions, "seeds": SeedOptions}
 """The tables, and the dataclass whose fields are the keys of each."""
+
+LABELS = "labels"
+"""The key of the rules for labels."""
 
 Options = TypeVar("Options")
 
@@ -96,12 +104,43 @@ def _read(path: Path) -> Settings | None:
     if not isinstance(settings.tables, dict):
         raise UsageError(f"must be a table, not {settings.tables!r}", where=settings.location())
     for table, content in settings.tables.items():
+        if table == LABELS:
+            continue
         if table not in TABLES:
-            hint = did_you_mean(table, TABLES, f"there are {', '.join(TABLES)}")
+            hint = did_you_mean(table, [*TABLES, LABELS], f"there are {', '.join(TABLES)}")
             raise UsageError(f"there is no table {table!r}", where=settings.location(), hint=hint)
         if not isinstance(content, dict):
             raise UsageError(f"must be a table, not {content!r}", where=settings.location(table))
     return settings
+
+
+def layer_labels(given: Sequence[str], settings: Settings | None = None) -> tuple[str, ...]:
+    """The rules for labels: those of the command line, and those of the file for other names.
+
+    Args:
+        given: the rules from the command line.
+        settings: the settings of the file; those of the current folder by default.
+
+    Raises:
+        UsageError: the file's value is not a list of rules.
+    """
+    settings = read_settings() if settings is None else settings
+    if LABELS not in settings.tables:
+        return tuple(given)
+    from clamp_analytics.reading.labels import parse_label_rules
+
+    where = f"{settings.location()} {LABELS}"
+    rules = _convert(settings.tables[LABELS], list[str], where)
+    try:
+        parse_label_rules(rules)
+    except UsageError as error:
+        raise UsageError(_message(error), where=where, hint=error.hint) from error
+    names = [_label_name(rule) for rule in given]
+    return (*(rule for rule in rules if _label_name(rule) not in names), *given)
+
+
+def _label_name(rule: str) -> str:
+    return rule.partition("=")[0]
 
 
 def layer_options(

@@ -118,9 +118,11 @@ class SqlCommand(ReadingOptions, OutputOptions):
         inputs = Inputs()
         with open_sources(sources, self, inputs) as arguments:
             listing = arguments["sources"]
-            # Exports alone, or one archive, are queried where they are; session files are read into memory.
+            # Exports alone, or one archive, are queried where they are, unless their sessions get further labels;
+            # session files are read into memory.
             stores = [*listing.exports, *listing.archives]
-            in_place = not listing.files and (not listing.archives or len(stores) == 1)
+            is_stored = not listing.files and (not listing.archives or len(stores) == 1)
+            in_place = is_stored and not arguments["labels"]
             tables = stores if in_place else Reader(**arguments, session_ids=True).collect()
             database = open_database(
                 tables, jobs=self.jobs, allow_external=self.allow_external, memory_limit=self.memory_limit

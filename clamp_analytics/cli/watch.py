@@ -58,7 +58,11 @@ class WatchCommand(ReadingOptions):
         from clamp_analytics.archive.watch import Events, follow
 
         chosen = IngestOptions(
-            recursive=not self.no_recursive, jobs=self.jobs, wait_seconds=self.wait_seconds, **self.container_settings()
+            recursive=not self.no_recursive,
+            jobs=self.jobs,
+            wait_seconds=self.wait_seconds,
+            labels=self.label_rules(),
+            **self.container_settings(),
         )
         events = Events(
             _print_sessions,
