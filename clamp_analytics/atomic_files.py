@@ -13,12 +13,13 @@ import shutil
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from clamp_analytics.errors import OutputError, UsageError
+from clamp_analytics.errors import OutputError
+from clamp_analytics.path_names import display_name
+from clamp_analytics.wording import os_error_reason
 
 if sys.platform != "win32":
     import fcntl
@@ -30,15 +31,6 @@ _ELSEWHERE = "choose another path"
 _PREFIX, _ENDING = ".clamp-", ".tmp"
 
 
-INSIDE = "!/"
-"""Separates a container from its member: ``artifact.zip!/telemetry/x.json``."""
-
-
-def display_name(path: str | Path) -> str:
-    """A path as text for tables and messages; bytes that are not UTF-8 become escapes."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
 def check_absent(path: Path, hint: str = _ELSEWHERE) -> None:
     """Check that a path does not exist.
 
@@ -47,27 +39,6 @@ def check_absent(path: Path, hint: str = _ELSEWHERE) -> None:
     """
     if os.path.lexists(path):
         raise OutputError(_EXISTS, where=display_name(path), hint=hint)
-
-
-def check_no_source(path: Path, named: Iterable[str], files: Iterable[str] = ()) -> None:
-    """Check that an output path is not one of the files that are read.
-
-    Args:
-        path: the output.
-        named: the sources as the user named them; the name of a member begins with the name of its container.
-        files: the files that were found in the sources.
-
-    Raises:
-        UsageError: it is one of them.
-    """
-    # Path.exists raises an error for a name that is too long.
-    if not os.path.exists(path):
-        return
-    real = os.path.realpath(path)
-    # Resolving every path would be slow, and few files have this name.
-    alike = (file for file in files if file.endswith(os.path.basename(real)))
-    if any(os.path.realpath(source.partition(INSIDE)[0]) == real for source in chain(named, alike)):
-        raise UsageError("it is one of the sources", where=display_name(path), hint=_ELSEWHERE)
 
 
 def make_folder(path: Path, hint: str = _ELSEWHERE) -> None:
@@ -264,5 +235,4 @@ def _name(temporary: Path, path: Path) -> None:
 
 
 def _refusal(error: OSError, path: Path, what: str, hint: str = _ELSEWHERE) -> OutputError:
-    reason = (error.strerror or str(error)).lower()
-    return OutputError(f"{what}: {reason}", where=display_name(path), hint=hint)
+    return OutputError(f"{what}: {os_error_reason(error)}", where=display_name(path), hint=hint)

@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from clamp_analytics.atomic_files import check_absent, check_no_source, display_name, publish
+from clamp_analytics.atomic_files import check_absent, publish
 from clamp_analytics.errors import OutputError
-from clamp_analytics.sources import MANIFEST
+from clamp_analytics.path_names import display_name
+from clamp_analytics.sources import MANIFEST, check_no_source
 from clamp_analytics.wording import os_error_reason
 
 HEAD_BYTES = 16_000_000

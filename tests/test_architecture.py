@@ -15,7 +15,7 @@ import clamp_analytics
 HOME = Path(clamp_analytics.__file__).parent
 
 LAYERS: list[set[str]] = [
-    {"errors", "wording"},
+    {"errors", "path_names", "wording"},
     {"schema", "atomic_files", "extras", "moments"},
     {"rules"},
     {"batch"},

@@ -13,8 +13,8 @@ import polars as pl
 
 from clamp_analytics.archive.paths import existing_archive
 from clamp_analytics.archive.tables import empty_archive_in_memory, require_current
-from clamp_analytics.atomic_files import display_name
 from clamp_analytics.errors import SourceError
+from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_connection import check_counts, first_line, open_archive
 
 if TYPE_CHECKING:

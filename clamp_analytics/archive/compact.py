@@ -11,8 +11,8 @@ from clamp_analytics.archive.ingest.transaction import write_error
 from clamp_analytics.archive.lock import writer_lock
 from clamp_analytics.archive.paths import existing_archive, temporary_path, wal_path
 from clamp_analytics.archive.tables import LEDGER_TABLES, View, require_current, write_empty_archive
-from clamp_analytics.atomic_files import display_name
 from clamp_analytics.errors import OutputError
+from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_connection import open_archive, open_database_file
 from clamp_analytics.schema import TABLES
 from clamp_analytics.wording import os_error_reason, sql_string

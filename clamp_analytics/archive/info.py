@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from clamp_analytics.archive.paths import existing_archive
-from clamp_analytics.atomic_files import display_name
+from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_connection import damage_as_source_error, open_archive
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from clamp_analytics.archive.paths import lock_path, remove_leftovers
-from clamp_analytics.atomic_files import display_name, make_folder
+from clamp_analytics.atomic_files import make_folder
 from clamp_analytics.errors import OutputError
+from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_connection import FIRST_PAUSE, LONGEST_PAUSE
 from clamp_analytics.wording import os_error_reason
 

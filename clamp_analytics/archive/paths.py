@@ -7,8 +7,8 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from clamp_analytics.atomic_files import display_name
 from clamp_analytics.errors import SourceError
+from clamp_analytics.path_names import display_name
 from clamp_analytics.wording import os_error_reason
 
 

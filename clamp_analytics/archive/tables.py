@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from clamp_analytics import __version__
 from clamp_analytics.archive.paths import temporary_path, wal_path
-from clamp_analytics.atomic_files import display_name, make_folder
+from clamp_analytics.atomic_files import make_folder
 from clamp_analytics.errors import OutputError
+from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_connection import FORMAT, UPGRADE_HINT, VERSION, check_path, record_counts
 from clamp_analytics.schema import ddl
 from clamp_analytics.wording import os_error_reason, sql_name, sql_string

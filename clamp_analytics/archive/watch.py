@@ -12,8 +12,8 @@ from pathlib import Path
 from clamp_analytics.archive.ingest.options import DEFAULT_INGEST_OPTIONS, IngestOptions
 from clamp_analytics.archive.ingest.run import Added, Ingested, ingest
 from clamp_analytics.archive.tables import View
-from clamp_analytics.atomic_files import display_name
 from clamp_analytics.errors import SourceError, UsageError
+from clamp_analytics.path_names import display_name
 from clamp_analytics.sources import CONTAINER_ENDINGS, ENDING, Listing, list_sources
 from clamp_analytics.sources.names import is_not_session
 

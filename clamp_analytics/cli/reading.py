@@ -48,7 +48,7 @@ class Inputs:
         Raises:
             UsageError: it is one of them.
         """
-        from clamp_analytics.atomic_files import check_no_source
+        from clamp_analytics.sources import check_no_source
 
         for named, files in self.listed:
             check_no_source(Path(output), named, files)

@@ -86,7 +86,7 @@ def read_settings(folder: Path | None = None) -> Settings:
 
 def _read(path: Path) -> Settings | None:
     """The settings of a file; None where it does not exist or has no table of this tool."""
-    from clamp_analytics.atomic_files import display_name
+    from clamp_analytics.path_names import display_name
 
     name = display_name(os.path.relpath(path))
     try:

@@ -185,7 +185,7 @@ def _append(path: str, text: str) -> None:
     Raises:
         OutputError: the system refuses.
     """
-    from clamp_analytics.atomic_files import display_name
+    from clamp_analytics.path_names import display_name
 
     try:
         with Path(path).open("ab", buffering=0) as file:

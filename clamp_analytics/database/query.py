@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from clamp_analytics.atomic_files import display_name
 from clamp_analytics.database.connection import ARCHIVE
 from clamp_analytics.database.limits import DEFAULT_TIMEOUT_SECONDS, run_interruptible, size_in_bytes
 from clamp_analytics.database.messages import ALLOWED, EXTERNAL, query_error
 from clamp_analytics.errors import QueryError, SourceError
+from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_connection import CHECK_HINT, first_line
 
 if TYPE_CHECKING:

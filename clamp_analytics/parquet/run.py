@@ -11,12 +11,12 @@ from pathlib import Path
 import msgspec
 
 from clamp_analytics import __version__
-from clamp_analytics.atomic_files import display_name
 from clamp_analytics.errors import OutputError, UsageError
 from clamp_analytics.parquet.options import ExportOptions
 from clamp_analytics.parquet.partitions import PartitionBatch, Pieces
 from clamp_analytics.parquet.target import WorkFolder, check_target, work_folder
 from clamp_analytics.parquet.writer import Writer
+from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.export import FORMAT, VERSION, ExportedFile, Manifest
 from clamp_analytics.reading.open_source import BatchReader
 from clamp_analytics.sources import MANIFEST

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from clamp_analytics.atomic_files import display_name
 from clamp_analytics.batch import Batch
 from clamp_analytics.errors import SourceError
+from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_connection import (
     CHECK_HINT,
     damage_as_source_error,

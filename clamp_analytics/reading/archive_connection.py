@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from clamp_analytics.atomic_files import display_name
 from clamp_analytics.errors import ClampError, OutputError, SourceError
+from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.options import DEFAULT_OPTIONS
 from clamp_analytics.schema import SESSIONS, TABLES, Table
 from clamp_analytics.sources import has_database_mark

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Protocol, TypeVar
 
-from clamp_analytics.atomic_files import display_name
 from clamp_analytics.errors import UsageError, WorkerError
+from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.options import DEFAULT_OPTIONS
 from clamp_analytics.sources import Listing, size_of
 

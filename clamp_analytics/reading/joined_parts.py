@@ -10,13 +10,13 @@ from typing import Any, TypeVar, cast
 
 import polars as pl
 
-from clamp_analytics.atomic_files import display_name
 from clamp_analytics.batch import Batch
 from clamp_analytics.decode import validate
 from clamp_analytics.decode.fallback import is_too_dense
 from clamp_analytics.decode.options import DEFAULT_OPTIONS
 from clamp_analytics.decode.rows import Fault
 from clamp_analytics.moments import mean_of
+from clamp_analytics.path_names import source_name
 from clamp_analytics.reading.labels import with_labels
 from clamp_analytics.reading.large_file import BARE_HEAD, BARE_TAIL, LargeFile, Part, read_span
 from clamp_analytics.reading.task import EMPTY_LEDGER, ReadRequest, TaskResult, ledger_of
@@ -128,7 +128,7 @@ def _mean_violations(file: LargeFile, parts: Sequence[Part[Result]], session: pl
         else fault
         for fault in faults
     ]
-    return validate.frame_of([(display_name(file.path), fault) for fault in moved])
+    return validate.frame_of([(source_name(file.path), fault) for fault in moved])
 
 
 def _reused_seeds(file: LargeFile, parts: Sequence[Part[Result]], starts: Sequence[int]) -> tuple[pl.DataFrame, int]:
@@ -147,7 +147,7 @@ def _reused_seeds(file: LargeFile, parts: Sequence[Part[Result]], starts: Sequen
     for (number,), rows in listed.group_by("part", maintain_order=True):
         found = [Fault(_REUSED, "seed", record_index=index) for index in rows["record_index"]]
         faults += _located_in_file(file, int(str(number)), found, starts[int(str(number))])
-    rows = validate.frame_of([(display_name(file.path), fault) for fault in faults])
+    rows = validate.frame_of([(source_name(file.path), fault) for fault in faults])
     return rows, again.height - listed.height
 
 

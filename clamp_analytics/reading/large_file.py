@@ -16,13 +16,13 @@ from typing import Any, Generic, TypeVar
 
 import polars as pl
 
-from clamp_analytics.atomic_files import display_name
 from clamp_analytics.batch import Batch
 from clamp_analytics.decode import validate
 from clamp_analytics.decode.batch_builder import BatchBuilder
 from clamp_analytics.decode.pieces import BETWEEN, OPENING
 from clamp_analytics.decode.rows import SessionRow
 from clamp_analytics.moments import exact_total
+from clamp_analytics.path_names import source_name
 from clamp_analytics.reading.options import ReadingOptions
 from clamp_analytics.reading.per_thread import thread_buffers, thread_layouts
 from clamp_analytics.reading.task import ReadRequest
@@ -114,7 +114,7 @@ class PartTask(Generic[Result]):
         if document is None:
             return Part(is_valid=False)
         builder = BatchBuilder(self.request.columns | {"record_index", "seed", "stability_score"}, thread_layouts())
-        session = builder.add(display_name(file.path), document, file.session_id)
+        session = builder.add(source_name(file.path), document, file.session_id)
         if not (_has_top_level_of(session, file) if is_first else _has_only_records(session)):
             return Part(is_valid=False)
         # The records of one part cannot contradict the declared mean of all records.
@@ -240,7 +240,7 @@ def _top_level(session: SessionRow) -> tuple[Any, ...]:
 
 def _has_top_level_of(session: SessionRow, file: LargeFile) -> bool:
     """Whether the first part has exactly the top-level fields of the file without its records."""
-    without_records = BatchBuilder((), thread_layouts()).add(display_name(file.path), file.head + file.tail)
+    without_records = BatchBuilder((), thread_layouts()).add(source_name(file.path), file.head + file.tail)
     return session.status is Status.LOADED and _top_level(session) == _top_level(without_records)
 
 

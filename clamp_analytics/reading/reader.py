@@ -11,10 +11,10 @@ from typing import TypeVar
 
 import polars as pl
 
-from clamp_analytics.atomic_files import display_name
 from clamp_analytics.batch import Batch
 from clamp_analytics.decode.validate import in_order
 from clamp_analytics.errors import UsageError, did_you_mean
+from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_batches import read_archive
 from clamp_analytics.reading.archive_connection import ArchiveState, read_state
 from clamp_analytics.reading.executors import checked_jobs

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from clamp_analytics.atomic_files import display_name
 from clamp_analytics.batch import Batch
+from clamp_analytics.path_names import source_name
 from clamp_analytics.reading.task import EMPTY_LEDGER
 from clamp_analytics.rules import BY_ID
 from clamp_analytics.schema import VIOLATIONS, Status, empty_frame, polars_schema
@@ -44,7 +44,7 @@ class _Session:
     @property
     def name(self) -> str:
         """Its name in messages."""
-        return f"{display_name(self.path)} in {self.store}" if self.store else display_name(self.path)
+        return f"{source_name(self.path)} in {self.store}" if self.store else source_name(self.path)
 
 
 class RepeatedSessions:
@@ -87,10 +87,10 @@ class RepeatedSessions:
         rule = BY_ID["session-repeated"]
         rows = [
             {
-                "source": display_name(session.path),
+                "source": source_name(session.path),
                 "rule": rule.id,
                 "severity": rule.severity.value,
-                "value": display_name(original.path),
+                "value": source_name(original.path),
                 "count": 1,
                 "message": f"{rule.sentence} (it has the same bytes as {original.name})",
             }
@@ -109,7 +109,7 @@ class RepeatedSessions:
             alike = pl.concat([alike, like_stored]).unique("row")
         files = [_Session(self._paths[row], digest) for row, digest in alike.select("row", "digest").iter_rows()]
         # Tars give their members in an order of their own, which must not decide which of two files is the second.
-        files.sort(key=lambda session: session.path)
+        files.sort(key=lambda session: source_name(session.path))
         if stored is None:
             return files
         rows = stored.select("source", "session_id", "store").iter_rows()

@@ -12,13 +12,20 @@ from typing import Generic, TypeVar
 
 import polars as pl
 
-from clamp_analytics.atomic_files import display_name
 from clamp_analytics.batch import Batch
 from clamp_analytics.decode.batch_builder import BatchBuilder, mark_unreadable
+from clamp_analytics.path_names import source_name
 from clamp_analytics.reading.labels import LabelRule, with_labels
 from clamp_analytics.reading.per_thread import thread_buffers, thread_layouts
 from clamp_analytics.schema import Status
-from clamp_analytics.sources import LazyMember, MismatchError, Rejected, UnreadableError, format_of, read_into
+from clamp_analytics.sources import (
+    LazyMember,
+    MismatchError,
+    Rejected,
+    UnreadableError,
+    format_of,
+    read_into,
+)
 
 Result = TypeVar("Result")
 
@@ -73,7 +80,7 @@ class Task(Generic[Result]):
         digests: list[bytes | None] = [None] * len(self.paths)
         buffers = thread_buffers().for_files(len(self.paths))
         for index, (path, buffer) in enumerate(zip(self.paths, buffers, strict=True)):
-            source, content = display_name(path), self.contents.get(index)
+            source, content = source_name(path), self.contents.get(index)
             if isinstance(content, Rejected):
                 builder.add_unreadable(source, content.why, content.rule)
                 continue

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import polars as pl
 
-from clamp_analytics.atomic_files import FileGroup, check_absent, display_name
+from clamp_analytics.atomic_files import FileGroup, check_absent
 from clamp_analytics.decode import timestamps
 from clamp_analytics.errors import UsageError
+from clamp_analytics.path_names import display_name
 from clamp_analytics.reading import Counts
 from clamp_analytics.reading.reader import Sources
 from clamp_analytics.rewrite.document import Document, RejectedFile, read_document, session_files
@@ -160,7 +161,7 @@ def _output_names(files: list[str], directory: str) -> tuple[dict[str, str], lis
     """A unique relative path for each file, and the files whose path had to change, with the new one."""
     names: dict[str, str] = {}
     taken: set[str] = set()
-    renamed = []
+    renamed: list[tuple[str, str]] = []
     for path in files:
         own = STDIN_FILE if path == STDIN else os.path.relpath(os.path.abspath(path), directory)
         # A glob such as `a/../../x.json` can leave the folder in its fixed part.

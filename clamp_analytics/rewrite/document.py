@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import polars as pl
 
-from clamp_analytics.atomic_files import display_name
 from clamp_analytics.decode.batch_builder import BatchBuilder
 from clamp_analytics.decode.json_scanner import MalformedError, Scanner
 from clamp_analytics.errors import SourceError, UsageError
+from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.per_thread import thread_layouts
 from clamp_analytics.reading.reader import Sources
 from clamp_analytics.rules import BY_ID

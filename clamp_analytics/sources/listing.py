@@ -12,10 +12,11 @@ import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
-from clamp_analytics.atomic_files import INSIDE
-from clamp_analytics.errors import SourceError
+from clamp_analytics.errors import SourceError, UsageError
+from clamp_analytics.path_names import INSIDE, display_name, source_name
 from clamp_analytics.sources.files import STDIN, reason_of
 from clamp_analytics.sources.names import (
     CONTAINER_ENDINGS,
@@ -89,7 +90,7 @@ def list_sources(
         for path in _expand(source, walk):
             _add(path, walk)
     return Listing(
-        files=_settled(walk),
+        files=_distinct_files(walk),
         exports=sorted(set(walk.exports)),
         archives=sorted(set(walk.archives)),
         skipped=walk.skipped,
@@ -98,14 +99,37 @@ def list_sources(
     )
 
 
+def check_no_source(path: Path, named: Iterable[str], files: Iterable[str] = ()) -> None:
+    """Check that an output path is not one of the files that are read.
+
+    Args:
+        path: the output.
+        named: the sources as the user named them; the name of a member begins with the name of its container.
+        files: the files that were found in the sources.
+
+    Raises:
+        UsageError: it is one of them.
+    """
+    # Path.exists raises an error for a name that is too long.
+    if not os.path.exists(path):
+        return
+    real = os.path.realpath(path)
+    # Resolving every path would be slow, and few files have this name.
+    alike = (file for file in files if file.endswith(os.path.basename(real)))
+    if any(os.path.realpath(source.partition(INSIDE)[0]) == real for source in chain(named, alike)):
+        raise UsageError("it is one of the sources", where=display_name(path), hint="choose another path with -o")
+
+
 def _expand(source: str, walk: _Walk) -> Iterable[str]:
     if source == STDIN or os.path.lexists(source) or split_member(source):
         return [source]
     if not glob.has_magic(source):
-        raise SourceError("there is no such file or folder", where=source, hint="check the path, or quote a glob")
+        raise SourceError(
+            "there is no such file or folder", where=display_name(source), hint="check the path, or quote a glob"
+        )
     found = sorted(_matches(source))
     if not found:
-        raise SourceError("the pattern matches nothing", where=source)
+        raise SourceError("the pattern matches nothing", where=display_name(source))
     return [path for path in found if not _passed_over(path, source, walk)]
 
 
@@ -151,7 +175,7 @@ def _add(path: str, walk: _Walk) -> None:
             # It was meant to be a session: reading it names the fault.
             walk.named.append(path)
             return
-        raise SourceError(f"cannot be read: {reason_of(error)}", where=path) from error
+        raise SourceError(f"cannot be read: {reason_of(error)}", where=display_name(path)) from error
     if is_export:
         walk.exports.append(path)
     elif stat.S_ISDIR(mode):
@@ -198,7 +222,9 @@ def _search(folder: str, walk: _Walk) -> None:
                     _sort_out(entry, walk, waiting, linked)
         except OSError as error:
             if current == folder:
-                raise SourceError(f"the folder cannot be listed: {reason_of(error)}", where=current) from error
+                raise SourceError(
+                    f"the folder cannot be listed: {reason_of(error)}", where=display_name(current)
+                ) from error
             # Below the folder that was named, it is one bad entry among good ones: reading it names the fault.
             walk.files.append(current)
         linked.sort(reverse=True)
@@ -236,7 +262,7 @@ def _sort_out(entry: os.DirEntry[str], walk: _Walk, waiting: list[str], linked: 
         walk.files.append(entry.path)
 
 
-def _settled(walk: _Walk) -> list[str]:
+def _distinct_files(walk: _Walk) -> list[str]:
     """All files by name, none of them twice: not by a second spelling, and not by a link."""
     files = set(walk.files)
     if walk.links or walk.named:
@@ -249,12 +275,19 @@ def _settled(walk: _Walk) -> list[str]:
         for link in sorted(walk.links):
             _follow(link, walk, files, found)
     containers = {path for path in files if path.endswith(CONTAINER_ENDINGS)}
-    if not containers:
-        return sorted(files)
     # A member that is named beside its container is read with it.
     read = {os.path.realpath(path) for path in containers}
-    once = (path for path in files if not ((parts := split_member(path)) and os.path.realpath(parts[0]) in read))
-    return sorted(once, key=lambda path: path + INSIDE if path in containers else path)
+    if containers:
+        files = {path for path in files if not ((parts := split_member(path)) and os.path.realpath(parts[0]) in read)}
+    return _by_source(files, containers)
+
+
+def _by_source(files: set[str], containers: set[str]) -> list[str]:
+    """Files in the order of their values of ``source``; a container comes where its members belong."""
+    text = "".join(files)
+    if not containers and text.isascii() and "\\" not in text and INSIDE not in text:
+        return sorted(files)
+    return sorted(files, key=lambda path: source_name(path) + INSIDE * (path in containers))
 
 
 def _follow(link: str, walk: _Walk, files: set[str], found: set[str]) -> None:

@@ -6,7 +6,7 @@ import os
 import re
 from enum import Enum, StrEnum
 
-from clamp_analytics.atomic_files import INSIDE
+from clamp_analytics.path_names import INSIDE, EscapedName, path_of
 from clamp_analytics.sources.containers.limits import RefusedError
 
 ENDING = ".json"
@@ -107,8 +107,11 @@ def is_not_session(name: str) -> bool:
 def split_member(path: str) -> tuple[str, str] | None:
     """A path of a member as the path of its container and the name in it; None where it is a plain path.
 
-    What exists under the very name is a plain path, whatever the name looks like.
+    A path that exists is a plain path, whatever it looks like.
     """
+    if isinstance(path, EscapedName):
+        container, inside, member = path.partition(INSIDE)
+        return (path_of(container), member) if inside else None
     if INSIDE not in path or os.path.lexists(path):
         return None
     at = path.find(INSIDE)

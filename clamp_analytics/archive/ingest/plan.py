@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from clamp_analytics.atomic_files import display_name
+from clamp_analytics.path_names import EscapedName, path_of, source_name
 from clamp_analytics.schema import Status
 from clamp_analytics.sources import (
     CONTAINER_ENDINGS,
@@ -172,7 +172,7 @@ def stat_files(names: Sequence[str]) -> pl.DataFrame:
             sizes.append(status.st_size)
             times.append(status.st_mtime_ns)
     schema = {"name": pl.String, "path": pl.String, "size_bytes": pl.UInt64, "mtime_ns": pl.Int64, "packed": pl.Boolean}
-    columns = (display_names(names), absolute_paths(names), sizes, times, packed)
+    columns = (source_names(names), absolute_paths(names), sizes, times, packed)
     found = pl.DataFrame(dict(zip(schema, columns, strict=True)), schema=schema).with_row_index("found_index")
     containers = pl.Series(absolute_paths(outers), dtype=pl.String) if any(packed) else pl.lit(None, pl.String)
     return found.with_columns(container=pl.when("packed").then(containers))
@@ -184,20 +184,26 @@ def file_on_disk(name: str) -> str:
     return found[0] if found else name
 
 
-def display_names(names: Sequence[str]) -> Sequence[str]:
-    """Names as valid Unicode."""
-    try:
-        "".join(names).encode()
-    except UnicodeEncodeError:
-        return [display_name(name) for name in names]
-    return names
+def source_names(names: Sequence[str]) -> Sequence[str]:
+    """The values of ``source`` for paths."""
+    text = "".join(names)
+    if text.isascii() and "\\" not in text and INSIDE not in text:
+        return names
+    return [source_name(name) for name in names]
 
 
 def absolute_paths(names: Iterable[str]) -> list[str]:
     """The absolute path of each file, as valid Unicode; links are not resolved."""
     folders: dict[str, str] = {}
-    paths = []
+    paths: list[str] = []
     for name in names:
+        if isinstance(name, EscapedName):
+            container, inside, member = name.partition(INSIDE)
+            start = folders.get(container)
+            if start is None:
+                start = folders[container] = source_name(os.path.abspath(path_of(container)))
+            paths.append(EscapedName(start + inside + member))
+            continue
         folder, slash, last = name.rpartition("/")
         if last in ("", ".", ".."):
             paths.append(os.path.abspath(name))
@@ -206,7 +212,7 @@ def absolute_paths(names: Iterable[str]) -> list[str]:
         if start is None:
             start = folders[folder + slash] = os.path.join(os.path.abspath(folder + slash or "."), "")
         paths.append(name if name == STDIN else start + last)
-    return list(display_names(paths))
+    return list(source_names(paths))
 
 
 def _recognize(

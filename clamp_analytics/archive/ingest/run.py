@@ -22,9 +22,9 @@ from clamp_analytics.archive.ingest.staging import Staging
 from clamp_analytics.archive.ingest.transaction import IngestRow, reconcile_with_archive, transaction, write_staged
 from clamp_analytics.archive.lock import writer_lock
 from clamp_analytics.archive.tables import View, create_archive, empty_archive_in_memory, require_current
-from clamp_analytics.atomic_files import display_name
 from clamp_analytics.batch import Batch
 from clamp_analytics.errors import UsageError
+from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_connection import damage_as_source_error, open_archive
 from clamp_analytics.reading.executors import checked_jobs
 from clamp_analytics.reading.labels import parse_label_rules

@@ -15,8 +15,8 @@ import polars as pl
 from clamp_analytics import __version__
 from clamp_analytics.archive.ingest.reconcile import REJECTED, Decisions, reconcile
 from clamp_analytics.archive.ingest.staging import FinishedContainer, Staging
-from clamp_analytics.atomic_files import display_name
 from clamp_analytics.errors import OutputError
+from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_connection import (
     COUNTS_SINCE_VERSION,
     archive_version,

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from clamp_analytics.path_names import EscapedName
 from clamp_analytics.sources.containers import zips
 from clamp_analytics.sources.containers.codecs import PIECE_BYTES, Raw, stream_of
 from clamp_analytics.sources.containers.limits import Budget, ContainerLimits, DamagedError, MismatchError
@@ -27,7 +28,7 @@ class Member(NamedTuple):
         data: its bytes.
     """
 
-    source: str
+    source: EscapedName
     data: bytes
 
 
@@ -40,7 +41,7 @@ class Rejected(NamedTuple):
         why: what is wrong, as a part of a sentence.
     """
 
-    source: str
+    source: EscapedName
     rule: str
     why: str
 
@@ -63,7 +64,7 @@ class LazyMember:
         limits: how much it may unpack to.
     """
 
-    source: str
+    source: EscapedName
     path: str
     size: int
     member: zips.Member | None

@@ -12,7 +12,7 @@ import io
 from collections import Counter
 from collections.abc import Iterator
 
-from clamp_analytics.atomic_files import INSIDE
+from clamp_analytics.path_names import INSIDE, EscapedName, display_name, member_name, source_name
 from clamp_analytics.sources.containers import headers, tars, zips
 from clamp_analytics.sources.containers.codecs import Raw, stream_of
 from clamp_analytics.sources.containers.limits import (
@@ -32,7 +32,15 @@ from clamp_analytics.sources.containers.members import (
     read_session,
 )
 from clamp_analytics.sources.files import UnreadableError, open_regular, reason_of
-from clamp_analytics.sources.names import ENDINGS, Codec, Form, Kind, MemberFilter, ending_of, split_member
+from clamp_analytics.sources.names import (
+    ENDINGS,
+    Codec,
+    Form,
+    Kind,
+    MemberFilter,
+    ending_of,
+    split_member,
+)
 
 _OVERHEAD_BYTES = 500
 """What Python adds to each member that is kept."""
@@ -72,29 +80,31 @@ def open_container(
     """As ``read_container``, but what can be read on its own is given as ``LazyMember``."""
     outer, only = split_member(path) or (path, "")
     form, codec = ENDINGS[ending_of(outer)]
+    container = EscapedName(source_name(outer))
+    named = EscapedName(container + INSIDE + display_name(only)) if only else container
     given: set[str] = set()
     try:
         with open_regular(outer) as raw:
             if form is Form.SESSION:
-                yield LazyMember(outer, outer, raw.seek(0, io.SEEK_END) * _SHRINKS, None, limits)
+                yield LazyMember(container, outer, raw.seek(0, io.SEEK_END) * _SHRINKS, None, limits)
                 return
             walk = _Walk(outer, raw.seek(0, io.SEEK_END), limits, salvage=salvage)
             member_filter = MemberFilter(only)
-            for found in walk.container(outer, raw, form, codec, member_filter):
-                if only and isinstance(found, Rejected) and found.source == outer:
-                    if path in given:
+            for found in walk.container(container, raw, form, codec, member_filter):
+                if only and isinstance(found, Rejected) and found.source == container:
+                    if named in given:
                         # The one member that was asked for was salvaged, and the rest is nobody's concern.
                         continue
-                    found = found._replace(source=path)
+                    found = found._replace(source=named)
                 elif only and not isinstance(found, Skipped):
                     given.add(found.source)
                 yield found
             if only and not walk.met:
-                yield Rejected(path, UnreadableError.rule, "the container has no such member")
+                yield Rejected(named, UnreadableError.rule, "the container has no such member")
     except UnreadableError as error:
-        yield Rejected(path, error.rule, str(error))
+        yield Rejected(named, error.rule, str(error))
     except OSError as error:
-        yield Rejected(path, UnreadableError.rule, reason_of(error))
+        yield Rejected(named, UnreadableError.rule, reason_of(error))
 
 
 def identity(path: str) -> str:
@@ -126,7 +136,7 @@ class _Walk:
         self.met = False
 
     def container(
-        self, name: str, raw: Raw, form: Form, codec: Codec, member_filter: MemberFilter, *, inner: bool = False
+        self, name: EscapedName, raw: Raw, form: Form, codec: Codec, member_filter: MemberFilter, *, inner: bool = False
     ) -> Iterator[Member | LazyMember | Rejected | Skipped]:
         """What a container holds; where it is rejected, that and nothing else."""
         skipped: Counter[str] = Counter()
@@ -146,7 +156,7 @@ class _Walk:
         return self._inner if inner else Budget(self._limits, self._packed_bytes)
 
     def _zip(
-        self, name: str, raw: Raw, member_filter: MemberFilter, skipped: Counter[str], *, inner: bool
+        self, name: EscapedName, raw: Raw, member_filter: MemberFilter, skipped: Counter[str], *, inner: bool
     ) -> Iterator[Member | LazyMember | Rejected | Skipped]:
         place = zips.FilePlace(raw)
         try:
@@ -160,7 +170,7 @@ class _Walk:
                 )
             raise
         for member in members:
-            source = f"{name}{INSIDE}{member.name}"
+            source = member_name(name, member.name)
             if member.kind is Kind.SESSION and not member.refused and not inner:
                 self.met = True
                 yield LazyMember(source, self._path, member.size, member, self._limits)
@@ -176,7 +186,14 @@ class _Walk:
             yield from self._sorted_out(name, member.name, member.kind, member, data, member_filter, skipped, inner)
 
     def _tar(
-        self, name: str, raw: Raw, codec: Codec, member_filter: MemberFilter, skipped: Counter[str], *, inner: bool
+        self,
+        name: EscapedName,
+        raw: Raw,
+        codec: Codec,
+        member_filter: MemberFilter,
+        skipped: Counter[str],
+        *,
+        inner: bool,
     ) -> Iterator[Member | LazyMember | Rejected | Skipped]:
         room = _Room(KEPT_BYTES)
         kept: list[tars.Entry] = []
@@ -212,7 +229,7 @@ class _Walk:
 
     def _sorted_out(
         self,
-        container: str,
+        container: EscapedName,
         name: str,
         kind: Kind,
         entry: tars.Entry | zips.Member,
@@ -228,7 +245,7 @@ class _Walk:
             skipped[entry.reason] += 1
             return
         self.met = True
-        source = f"{container}{INSIDE}{name}"
+        source = member_name(container, name)
         if entry.refused or data is None:
             yield Rejected(source, RefusedError.rule, entry.reason)
         elif kind is Kind.SESSION:

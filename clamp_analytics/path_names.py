@@ -1,0 +1,80 @@
+"""Paths as text: any path as valid Unicode, reversibly, so that no two paths have the same name in a table."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+
+INSIDE = "!/"
+"""Separates a container from its member: ``artifact.zip!/telemetry/x.json``."""
+
+_ESCAPED = r"[\ud800-\udfff]|x[0-9a-f]{2}|u[0-9a-f]{4}"
+_TO_ESCAPE = re.compile(rf"\\+(?={_ESCAPED})|[\ud800-\udfff]")
+_TO_ESCAPE_IN_SOURCES = re.compile(rf"\\+(?={_ESCAPED}|!/)|[\ud800-\udfff]|!(?=/)")
+_ESCAPE = re.compile(r"(\\+)(x[0-9a-f]{2}|u[0-9a-f]{4})")
+
+
+class EscapedName(str):
+    """The name of a container or member: a path that is escaped already, and is not escaped a second time."""
+
+    __slots__ = ()
+
+
+def display_name(path: str | os.PathLike[str]) -> str:
+    r"""A path as valid Unicode, for messages.
+
+    A byte that is not UTF-8 becomes an escape such as ``\xff``. Backslashes are doubled where an escape follows, or a
+    text that looks like one.
+    """
+    return _escaped(path, _TO_ESCAPE)
+
+
+def source_name(path: str | os.PathLike[str]) -> str:
+    r"""The value of ``source`` for a file; no two files have the same.
+
+    In addition to what ``display_name`` escapes, ``!/`` becomes ``\x21/`` in the path of a file, so that it separates
+    nothing but a container and its member.
+    """
+    return _escaped(path, _TO_ESCAPE_IN_SOURCES)
+
+
+def member_name(container: str, member: str) -> EscapedName:
+    """The value of ``source`` for a member of the container that has this ``source``."""
+    return EscapedName(container + INSIDE + source_name(member))
+
+
+def _escaped(path: str | os.PathLike[str], to_escape: re.Pattern[str]) -> str:
+    if isinstance(path, EscapedName):
+        return str(path)
+    text = os.fspath(path)
+    if text.isascii() and "\\" not in text and INSIDE not in text:
+        return text
+    # Surrogates that stand for no byte cannot be encoded, and are escaped as they are.
+    with suppress(UnicodeEncodeError):
+        text = os.fsencode(text).decode("utf-8", "surrogateescape")
+    return to_escape.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    found = match[0]
+    if found[0] == "\\":
+        return found * 2
+    code = ord(found)
+    if 0xDC80 <= code <= 0xDCFF:
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def path_of(name: str) -> str:
+    """The path that has this name."""
+    return _ESCAPE.sub(_unescape, name)
+
+
+def _unescape(match: re.Match[str]) -> str:
+    backslashes, text = match[1], match[2]
+    literal = backslashes[: len(backslashes) // 2]
+    if len(backslashes) % 2 == 0:
+        return literal + text
+    code = int(text[1:], 16)
+    return literal + chr(code + 0xDC00 if 0x80 <= code < 0x100 else code)
