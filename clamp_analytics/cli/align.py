@@ -12,6 +12,7 @@ from clamp_analytics.cli.command import add_command
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import tell, tell_each
 from clamp_analytics.cli.options import ListingOptions, output_option
+from clamp_analytics.errors import UsageError
 from clamp_analytics.wording import plural
 
 if TYPE_CHECKING:
@@ -49,9 +50,13 @@ class AlignCommand(ListingOptions):
         """Write the shifted copies."""
         from clamp_analytics.rewrite import align_files, parse_timestamp
 
+        try:
+            start = parse_timestamp(self.to)
+        except UsageError as error:
+            raise UsageError(error.what, where="--to", hint=error.hint) from error
         aligned = align_files(
             self.sources,
-            parse_timestamp(self.to),
+            start,
             self.output,
             recursive=not self.no_recursive,
             **self.container_settings(),
