@@ -117,7 +117,7 @@ def test_either_backend_can_be_named_as_the_baseline(clamp, heap):
     [
         (["main"], "two sources can be compared, not 1"),
         (["main", "change", "main"], "put a glob in quotes"),
-        (["main", "change", "--baseline", "CPU"], "give --across COLUMN, too"),
+        (["main", "change", "--baseline", "CPU"], "add --across COLUMN"),
         (["main", "--across", "backend"], "two values of backend can be compared, and there are 1: 'CPU'"),
         (["main", "--across", "backned"], "did you mean backend?"),
         (["main", "--across", "backend", "--baseline", "CPI", "--candidate", "CPU"], "did you mean CPU?"),
