@@ -16,7 +16,6 @@ from clamp_analytics.parquet.options import ExportOptions
 from clamp_analytics.parquet.partitions import PartitionBatch, Pieces
 from clamp_analytics.parquet.target import WorkFolder, check_target, work_folder
 from clamp_analytics.parquet.writer import Writer
-from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.export import FORMAT, VERSION, ExportedFile, Manifest
 from clamp_analytics.reading.open_source import BatchReader
 from clamp_analytics.sources import MANIFEST
@@ -98,7 +97,7 @@ def _manifest(reader: BatchReader, options: ExportOptions, files: list[ExportedF
         format=FORMAT,
         version=VERSION,
         package_version=__version__,
-        source_directory=display_name(reader.directory),
+        source_directory=reader.directory,
         skipped=dict(sorted(reader.skipped.items())),
         partition_by=list(options.partitions),
         build_info=reader.build_info if options.build_info is None else options.build_info,

@@ -6,6 +6,7 @@ The files are plain Parquet. The manifest marks the folder as a complete export 
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -14,6 +15,7 @@ import polars as pl
 
 from clamp_analytics.batch import Batch
 from clamp_analytics.errors import SourceError
+from clamp_analytics.path_names import display_name
 from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, Table, empty_frame, polars_schema
 from clamp_analytics.sources import MANIFEST
 
@@ -88,28 +90,32 @@ def read_manifest(folder: str) -> Manifest:
         _check_header(msgspec.json.decode(data, type=_Header), path)
         manifest = msgspec.json.decode(data, type=Manifest)
     except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
-        raise SourceError(f"the export's manifest cannot be read: {error}", where=str(path), hint=_HINT) from error
+        raise SourceError(
+            f"the export's manifest cannot be read: {error}", where=display_name(path), hint=_HINT
+        ) from error
     for file in manifest.files:
         inside = PurePosixPath(file.path)
         if inside.is_absolute() or ".." in inside.parts or "\0" in file.path:
-            raise SourceError(f"the export names a file outside of itself: {file.path!r}", where=str(path))
+            raise SourceError(f"the export names a file outside of itself: {file.path!r}", where=display_name(path))
         part = Path(folder, inside)
         if not part.is_file() or part.stat().st_size != file.size_bytes:
-            raise SourceError("a file of the export is missing or was changed", where=str(part), hint=_HINT)
+            raise SourceError("a file of the export is missing or was changed", where=display_name(part), hint=_HINT)
     return manifest
 
 
 def _check_header(header: _Header, path: Path) -> None:
     if header.format != FORMAT:
-        raise SourceError(f"it is not the manifest of an export: its format is {header.format!r}", where=str(path))
+        raise SourceError(
+            f"it is not the manifest of an export: its format is {header.format!r}", where=display_name(path)
+        )
     if header.version > VERSION:
         raise SourceError(
             f"the export has version {header.version}, and this package reads up to {VERSION}",
-            where=str(path),
+            where=display_name(path),
             hint="upgrade clamp-analytics, or export again",
         )
     if header.version < 1:
-        raise SourceError(f"there is no version {header.version} of an export", where=str(path), hint=_HINT)
+        raise SourceError(f"there is no version {header.version} of an export", where=display_name(path), hint=_HINT)
 
 
 def read_export(folder: str, manifest: Manifest, columns: Collection[str]) -> Iterator[Batch]:
@@ -138,19 +144,30 @@ def _slices(folder: str, manifest: Manifest, table: Table, columns: list[str]) -
         try:
             with path.open("rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() != exported.sha256:
-                    raise SourceError("a file of the export was changed", where=str(path), hint=_HINT)
-            rows = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+                    raise SourceError("a file of the export was changed", where=display_name(path), hint=_HINT)
+            rows = pl.scan_parquet(_scannable(path), glob=False, hive_partitioning=False)
             if "labels" in table.names and "labels" not in rows.collect_schema():
                 # Exports of earlier versions do not have this column.
                 rows = rows.with_columns(labels=pl.lit(None, pl.String))
             if rows.collect_schema() != polars_schema(table):
                 raise SourceError(
-                    f"a file of the export does not hold the table {table.name}", where=str(path), hint=_HINT
+                    f"a file of the export does not hold the table {table.name}", where=display_name(path), hint=_HINT
                 )
             for start in range(0, exported.rows, BATCH_ROWS):
                 yield rows.select(columns).slice(start, BATCH_ROWS).collect()
         except (OSError, pl.exceptions.PolarsError) as error:
-            raise SourceError(f"a file of the export cannot be read: {error}", where=str(path), hint=_HINT) from error
+            raise SourceError(
+                f"a file of the export cannot be read: {error}", where=display_name(path), hint=_HINT
+            ) from error
+
+
+def _scannable(path: Path) -> Path | io.BytesIO:
+    """A file as Polars can scan it: by its path, or by its content where the path is not UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return io.BytesIO(path.read_bytes())
+    return path
 
 
 def _batch(sessions: pl.DataFrame, records: pl.DataFrame, violations: pl.DataFrame) -> Batch:

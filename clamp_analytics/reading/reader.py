@@ -60,8 +60,8 @@ class Reader:
         options: sizes of tasks and batches.
 
     Attributes:
-        directory: the absolute folder that all sources have in common; for an export or archive, the folder of the
-            files that it was made from.
+        directory: the absolute folder that all sources have in common, as valid Unicode; for an export or archive, the
+            folder of the files that it was made from.
         single_folder: the folder, where the only source is a folder.
         skipped: the number of skipped entries by reason; those of a container are known after it was read.
         build_info: the provenance snapshot of an export or archive; None where there is none.
@@ -104,7 +104,7 @@ class Reader:
         self._unique = unique
         self._containers = Containers(limits, salvage, self.skipped)
         self._jobs, self._executor = checked_jobs(jobs), executor
-        self.directory = listing.directory
+        self.directory = display_name(listing.directory)
         self.single_folder = listing.single_folder
         self.build_info: str | None = None
         for _, manifest in self._exports:
