@@ -119,4 +119,4 @@ def _since(rows: pl.DataFrame) -> str:
     if changes.is_empty():
         return ""
     at, source = changes.select("change_at", "change_source").row(0)
-    return f" since {at.day} {at:%b %Y} ({plots.shorten_path(source, 32)})"
+    return f" since {at.day} {at:%b %Y} ({plots.shorten_path(source, 36)})"

@@ -194,7 +194,7 @@ def _changes(panel: Panel) -> str:
     for at, source, before, after in panel.changes.select("change_at", "change_source", "before", "after").iter_rows():
         name = panel.metric.name
         values = f"{format_value(name, before)} to {format_value(name, after)}"
-        text = f"{format_change(panel.metric, before, after)} ({values}) since {plots.shorten_path(source, 28)}"
+        text = f"{format_change(panel.metric, before, after)} ({values}) since {plots.shorten_path(source, 36)}"
         items.append(f"<li>{html.escape(f'{text}, {format_time(at)} UTC')}</li>")
     return f"<ol class=changes>{''.join(items)}</ol>" if items else ""
 
@@ -202,7 +202,7 @@ def _changes(panel: Panel) -> str:
 def _outliers(panel: Panel) -> str:
     """The outliers of a panel, with the letters of the chart."""
     items = [
-        f"<li>{html.escape(f'{format_value(panel.metric.name, value)} in {plots.shorten_path(source, 28)}')}</li>"
+        f"<li>{html.escape(f'{format_value(panel.metric.name, value)} in {plots.shorten_path(source, 36)}')}</li>"
         for value, source in panel.outliers.select("value", "source").iter_rows()
     ]
     return f'<ol class=outliers aria-label="Outliers">{"".join(items)}</ol>' if items else ""

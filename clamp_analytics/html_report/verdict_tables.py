@@ -78,7 +78,7 @@ def _rows(verdicts: pl.DataFrame, by: Sequence[str], links: SeriesLinks) -> list
             format_change(METRICS[metric], row["before"], row["after"]),
             format_value(metric, row["before"]),
             format_value(metric, row["after"]),
-            f"{plots.shorten_path(row['change_source'], 28)}, {format_time(row['change_at'])}"
+            f"{plots.shorten_path(row['change_source'], 36)}, {format_time(row['change_at'])}"
             if row["change_at"]
             else None,
             p_value(row["adjusted_p"], missing=NOTHING),
