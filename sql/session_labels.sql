@@ -1,4 +1,4 @@
--- Labels of sessions, such as commit or build: one row per session and label.
+-- One row per session and label, such as commit or build: the text of the label.
 --
 -- kind: view
 -- columns:
