@@ -1,4 +1,4 @@
-"""The bytes of one regular file."""
+"""Read the bytes of one regular file."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import select
 import stat
 import sys
 
+from clamp_analytics.wording import os_error_reason
+
 REUSED_BYTES = 16_000_000
-"""A file beyond this gets memory of its own, which does not stay with the buffer."""
+"""A larger file is read into memory of its own, which is freed after use."""
 
 STDIN = "-"
 """The name of standard input as a source."""
@@ -26,7 +28,7 @@ class UnreadableError(Exception):
 
 
 def size_of(path: str) -> int:
-    """The size of a file; 0 where it cannot be told, which reading it will then explain."""
+    """The size of a file; 0 where it is not available, for a reason that reading the file reports."""
     if path == STDIN:
         return 0
     try:
@@ -39,7 +41,7 @@ def read_into(buffer: bytearray, path: str) -> bytes | bytearray:
     """The bytes of a session file, in the buffer unless it is very large or changes its size meanwhile.
 
     Raises:
-        UnreadableError: it is no regular file, or the system refuses.
+        UnreadableError: it is not a regular file, or the system refuses.
     """
     descriptor = _opened(path)
     try:
@@ -67,7 +69,7 @@ def read_bytes(path: str) -> bytes:
     """The bytes of a session file, or of standard input.
 
     Raises:
-        UnreadableError: it is no regular file, or the system refuses.
+        UnreadableError: it is not a regular file, or the system refuses.
     """
     if path == STDIN:
         return _read_stdin()
@@ -104,7 +106,7 @@ def open_regular(path: str) -> io.FileIO:
     """A regular file, opened to be read in pieces.
 
     Raises:
-        UnreadableError: it is no regular file, or the system refuses.
+        UnreadableError: it is not a regular file, or the system refuses.
     """
     descriptor = _opened(path)
     try:
@@ -117,7 +119,7 @@ def open_regular(path: str) -> io.FileIO:
 
 def _opened(path: str) -> int:
     try:
-        # A FIFO that took a file's place since it was listed must not block.
+        # A FIFO that has replaced the file since it was listed must not block.
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise UnreadableError(reason_of(error)) from error
@@ -126,7 +128,7 @@ def _opened(path: str) -> int:
 def _regular_size(descriptor: int) -> int:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
-        raise UnreadableError("it is no regular file")
+        raise UnreadableError("it is not a regular file")
     return status.st_size
 
 
@@ -145,4 +147,4 @@ def _read_rest(descriptor: int, data: bytes) -> bytes:
 
 def reason_of(error: OSError) -> str:
     """Why the system refused, in a few words."""
-    return "it vanished" if error.errno == errno.ENOENT else (error.strerror or str(error)).lower()
+    return "it vanished" if error.errno == errno.ENOENT else os_error_reason(error)

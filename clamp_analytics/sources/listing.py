@@ -1,4 +1,4 @@
-"""What the user named, as files in a fixed order.
+"""List the files that the user's sources name, in a fixed order.
 
 A source is a session file, a folder, a glob, ``-`` for one session on standard input, a container of session files,
 a member of one, or a Parquet export of this package. Listing opens no session file and no container.
@@ -28,21 +28,21 @@ from clamp_analytics.sources.names import (
 )
 
 DATABASE_MARK = b"DUCK"
-"""Stands at offset 8 of a DuckDB database, which is how an archive is told from a session file."""
+"""The bytes at offset 8 of a DuckDB database, by which an archive is recognized."""
 
 _READ = (ENDING, *CONTAINER_ENDINGS)
-"""The endings of what is read where it is not named outright."""
+"""The endings of files that are read in folders."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What the sources come to.
+    """The files, exports and archives that the sources name.
 
     Attributes:
         files: paths of session files and containers, by name; ``-`` for standard input; and members of containers
             that were named, as ``artifact.zip!/telemetry/x.json``.
         exports: folders that are exports, by name.
-        skipped: how many entries were passed over, by reason.
+        skipped: how many entries were skipped, by reason.
         directory: the absolute folder that all sources have in common.
         single_folder: the folder, where the only source is one.
         archives: DuckDB databases, by name.
@@ -58,7 +58,7 @@ class Listing:
 
 @dataclass(slots=True)
 class _Walk:
-    """What is found while sources are searched."""
+    """The results of a search for sources."""
 
     recursive: bool
     files: list[str] = field(default_factory=list)
@@ -130,7 +130,7 @@ def _expand(source: str, walk: _Walk) -> Iterable[str]:
     found = sorted(_matches(source))
     if not found:
         raise SourceError("the pattern matches nothing", where=display_name(source))
-    return [path for path in found if not _passed_over(path, source, walk)]
+    return [path for path in found if not _is_skipped(path, source, walk)]
 
 
 def _matches(pattern: str) -> Iterator[str]:
@@ -146,8 +146,8 @@ def _matches(pattern: str) -> Iterator[str]:
             yield from _matches(after if not base and folder == "." else os.path.join(inside, after))
 
 
-def _passed_over(path: str, pattern: str, walk: _Walk) -> bool:
-    """Whether what a pattern matched is passed over, as it would be in a folder."""
+def _is_skipped(path: str, pattern: str, walk: _Walk) -> bool:
+    """Whether a match of a pattern is skipped, as it would be in a folder."""
     name = os.path.basename(path)
     asked_for = os.path.splitext(pattern)[1]
     endings = (asked_for,) if asked_for and not glob.has_magic(asked_for) else _READ
@@ -163,7 +163,7 @@ def _passed_over(path: str, pattern: str, walk: _Walk) -> bool:
 
 
 def _add(path: str, walk: _Walk) -> None:
-    """Take what was named outright."""
+    """Add a path that the user named or a pattern matched."""
     if path == STDIN or split_member(path):
         walk.named.append(path)
         return
@@ -172,7 +172,7 @@ def _add(path: str, walk: _Walk) -> None:
         is_export = stat.S_ISDIR(mode) and Path(path, MANIFEST).exists()
     except OSError as error:
         if Path(path).is_symlink():
-            # It was meant to be a session: reading it names the fault.
+            # It was meant to be a session; reading it reports the fault.
             walk.named.append(path)
             return
         raise SourceError(f"cannot be read: {reason_of(error)}", where=display_name(path)) from error
@@ -219,18 +219,18 @@ def _search(folder: str, walk: _Walk) -> None:
             walk.visited.add((status.st_dev, status.st_ino))
             with os.scandir(current) as entries:
                 for entry in entries:
-                    _sort_out(entry, walk, waiting, linked)
+                    _add_entry(entry, walk, waiting, linked)
         except OSError as error:
             if current == folder:
                 raise SourceError(
                     f"the folder cannot be listed: {reason_of(error)}", where=display_name(current)
                 ) from error
-            # Below the folder that was named, it is one bad entry among good ones: reading it names the fault.
+            # Below the folder that was named, it is one bad entry among others; reading it reports the fault.
             walk.files.append(current)
         linked.sort(reverse=True)
 
 
-def _sort_out(entry: os.DirEntry[str], walk: _Walk, waiting: list[str], linked: list[str]) -> None:
+def _add_entry(entry: os.DirEntry[str], walk: _Walk, waiting: list[str], linked: list[str]) -> None:
     name = entry.name
     if name.startswith("."):
         walk.skipped["hidden"] += 1
@@ -258,7 +258,7 @@ def _sort_out(entry: os.DirEntry[str], walk: _Walk, waiting: list[str], linked: 
         else:
             walk.skipped["not a regular file"] += 1
     except OSError:
-        # What cannot even be looked at is one bad entry among good ones: reading it names the fault.
+        # An entry without a readable status is one bad entry among others; reading it reports the fault.
         walk.files.append(entry.path)
 
 
@@ -296,7 +296,7 @@ def _follow(link: str, walk: _Walk, files: set[str], found: set[str]) -> None:
     if real in found:
         walk.skipped["link to a file that is read"] += 1
     elif not os.path.exists(real) or Path(real).is_file():
-        # A link that leads nowhere was meant to be a session: reading it names the fault.
+        # A link that leads nowhere was meant to be a session: reading it reports the fault.
         found.add(real)
         files.add(link)
     else:
@@ -308,7 +308,7 @@ def _common_folder(named: Sequence[str]) -> str:
     for source in named:
         if parts := split_member(source):
             source = parts[0]
-        # The fixed part of a glob; standard input stands for the folder one is in.
+        # The fixed part of a glob; for standard input, the current folder.
         fixed = source if os.path.lexists(source) else source[: _first_magic(source)]
         path = os.path.abspath("" if source == STDIN else fixed)
         is_folder = Path(path).is_dir() and (fixed == source or fixed.endswith("/") or not fixed)

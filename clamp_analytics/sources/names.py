@@ -1,4 +1,4 @@
-"""Names: which files are sessions or containers, how a member is called, and which names are never honest."""
+"""File names: which are sessions or containers, how members are named, and which names are refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MANIFEST = "clamp_export.json"
 """The file that makes a folder an export; it is written last."""
 
 NOT_SESSIONS = frozenset({"telemetry_summary.json", "rocm_snapshot.json", MANIFEST})
-"""Names beside session files that are known to be something else; they are read only where named outright."""
+"""Names of files beside sessions that are not sessions; they are read only if the user names them."""
 
 NAME_BOUND = 4096
 """Characters of a member's name: what Linux allows a path."""
@@ -67,8 +67,8 @@ HEAD_BYTES = 512
 """How many bytes show what a file is."""
 
 
-class Kind(Enum):
-    """What a member is by its name."""
+class MemberKind(Enum):
+    """What a member is according to its name."""
 
     SESSION = "session"
     COMPRESSED = "compressed"
@@ -80,7 +80,7 @@ class Kind(Enum):
 
 
 def format_of(head: bytes | bytearray) -> str:
-    """What the first bytes of a file say it is, in words; empty where they say nothing."""
+    """The format that the first bytes of a file indicate, such as ``a zip``; empty where they indicate none."""
     for magic, name in _MAGIC.items():
         if head.startswith(magic):
             return name
@@ -125,10 +125,10 @@ def split_member(path: str) -> tuple[str, str] | None:
 
 
 def safe_name(name: str) -> str:
-    """A member's name without the parts that say nothing.
+    """A member's name without ``.`` and empty parts.
 
     Raises:
-        RefusedError: the name leads out of the container, or differs by the system that reads it.
+        RefusedError: the name leads out of the container, or means different paths on different systems.
     """
     shown = name if len(name) <= 200 else name[:199] + "…"
     if len(name) > NAME_BOUND:
@@ -143,7 +143,7 @@ def safe_name(name: str) -> str:
 
 
 class MemberFilter:
-    """Sorts members by their names, and notices two of one name.
+    """Classifies members by their names, and refuses two of one name.
 
     Args:
         only: the only member, folder or inner container that is asked for; empty for all.
@@ -153,20 +153,20 @@ class MemberFilter:
         self.only = only
         self._seen: set[str] = set()
 
-    def sort(self, raw_name: str) -> tuple[str, Kind, str]:
-        """A member's name, what it is, and why it is passed over where it is.
+    def classify(self, raw_name: str) -> tuple[str, MemberKind, str]:
+        """A member's name, its kind, and the reason if it is skipped.
 
         Raises:
-            RefusedError: the name is never honest, or stands twice.
+            RefusedError: the name leads out of the container, or occurs twice.
         """
         name = safe_name(raw_name)
         kind, reason = _by_name(name)
         if self.only:
-            if name == self.only and kind is Kind.OTHER:
-                kind = Kind.SESSION
+            if name == self.only and kind is MemberKind.OTHER:
+                kind = MemberKind.SESSION
             elif name != self.only and not name.startswith(self.only + "/"):
-                kind = kind if kind is Kind.CONTAINER and self.rest(name) else Kind.NOT_ASKED
-        if kind in (Kind.OTHER, Kind.NOT_ASKED):
+                kind = kind if kind is MemberKind.CONTAINER and self.rest(name) else MemberKind.NOT_ASKED
+        if kind in (MemberKind.OTHER, MemberKind.NOT_ASKED):
             return name, kind, reason
         if "\\" in name:
             raise RefusedError(f"the name of a member holds a backslash: {name!r}")
@@ -180,14 +180,14 @@ class MemberFilter:
         return self.only.removeprefix(name + INSIDE) if self.only.startswith(name + INSIDE) else ""
 
 
-def _by_name(name: str) -> tuple[Kind, str]:
+def _by_name(name: str) -> tuple[MemberKind, str]:
     parts = name.split("/")
     if any(part.startswith(".") for part in parts):
-        return Kind.OTHER, "hidden"
+        return MemberKind.OTHER, "hidden"
     if is_not_session(parts[-1]):
-        return Kind.OTHER, "not a session by its name"
+        return MemberKind.OTHER, "not a session by its name"
     if name.endswith(ENDING):
-        return Kind.SESSION, ""
+        return MemberKind.SESSION, ""
     if ending := ending_of(name):
-        return (Kind.COMPRESSED if ENDINGS[ending][0] is Form.SESSION else Kind.CONTAINER), ""
-    return Kind.OTHER, "other ending"
+        return (MemberKind.COMPRESSED if ENDINGS[ending][0] is Form.SESSION else MemberKind.CONTAINER), ""
+    return MemberKind.OTHER, "other ending"

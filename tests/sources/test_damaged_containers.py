@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from clamp_analytics.reading import Counts, load
+from clamp_analytics.sources import ContainerLimits
 from tests.conftest import GOOD, numbered, record, session, write
 from tests.sources.container_builders import (
     KINDS,
@@ -57,14 +58,12 @@ def test_salvage_keeps_the_whole_members_of_a_cut_container_and_tells_of_the_res
 
 
 @pytest.mark.parametrize("kind", ["tar.gz", "zip"])
-@pytest.mark.parametrize("kept", [0, 10**9])
-def test_salvage_changes_nothing_where_nothing_is_damaged(
-    tmp_path: Path, kind: str, kept: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("clamp_analytics.sources.containers.reading.KEPT_BYTES", kept)
+@pytest.mark.parametrize("kept", [1, 10**9])
+def test_salvage_changes_nothing_where_nothing_is_damaged(tmp_path: Path, kind: str, kept: int) -> None:
+    limits = ContainerLimits(kept_bytes=kept)
     write(tmp_path, {f"x.{kind}": build(kind, TWO)})
 
-    assert plain(load(tmp_path, salvage=True)) == plain(load(tmp_path))
+    assert plain(load(tmp_path, salvage=True, limits=limits)) == plain(load(tmp_path, limits=limits))
 
 
 def test_salvage_does_not_touch_what_is_hostile(tmp_path: Path) -> None:

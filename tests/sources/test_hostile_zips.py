@@ -77,7 +77,7 @@ def test_a_member_between_the_last_one_and_the_directory_refuses_the_zip(tmp_pat
     data = member + hidden + listed + directory_end(1, len(listed), len(member + hidden))
 
     assert refused(beside(tmp_path, "x.zip", data), "x.zip", "container-refused") == (
-        "other data stands between its members"
+        "there is other data between its members"
     )
 
 
@@ -87,7 +87,7 @@ def test_a_member_between_two_others_refuses_the_zip(tmp_path: Path) -> None:
     data = first + hidden + last + listed + directory_end(2, len(listed), len(first + hidden + last))
 
     assert refused(beside(tmp_path, "x.zip", data), "x.zip", "container-refused") == (
-        "other data stands between its members"
+        "there is other data between its members"
     )
 
 
@@ -147,7 +147,7 @@ def test_data_hidden_before_the_first_member_refuses_the_zip(tmp_path: Path) -> 
 
     reason = refused(beside(tmp_path, "x.zip", data), "x.zip", "container-refused")
 
-    assert reason == "other data stands before its first member"
+    assert reason == "other data precedes its first member"
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 65_000])

@@ -1,4 +1,4 @@
-"""Links, and what is no regular file: every way through them ends, and nothing else is harmed."""
+"""Links and special files: reading them always ends, and does not affect other files."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_a_fifo_that_took_the_place_of_a_file_is_not_waited_for(tmp_path: Path) 
 
     done = run_python(code, str(tmp_path / "a.json"))
 
-    assert b"UnreadableError: it is no regular file" in done.stderr
+    assert b"UnreadableError: it is not a regular file" in done.stderr
 
 
 def test_every_entry_of_a_mixed_folder_is_seen_once(tmp_path: Path) -> None:

@@ -237,11 +237,11 @@ def test_a_name_that_is_no_unicode_text_is_read_and_shown_with_escapes(tmp_path:
 
 
 def test_the_same_session_under_a_name_that_is_no_unicode_text_is_flagged(tmp_path: Path) -> None:
-    write(tmp_path, {os.fsdecode(b"\xff.json"): GOOD, "b.json": GOOD})
+    write(tmp_path, {os.fsdecode(b"\xff.json"): GOOD, "B.json": GOOD})
 
     rows = load(tmp_path).violations.select("source", "value").rows()
 
-    assert rows == [(f"{tmp_path}/\\xff.json", f"{tmp_path}/b.json")]
+    assert rows == [(f"{tmp_path}/\\xff.json", f"{tmp_path}/B.json")]
 
 
 @pytest.mark.parametrize("name", ["a b.json", "a\nb.json", "-.json", "\u202ea.json", "a'\".json", "%41.json"])

@@ -1,4 +1,4 @@
-"""What a container may hold, and the ways in which it can be no container to read."""
+"""Limits of what is read from one container, and the errors of containers that are not read."""
 
 from __future__ import annotations
 
@@ -9,39 +9,41 @@ from clamp_analytics.sources.files import UnreadableError
 
 
 class DamagedError(UnreadableError):
-    """It is cut, a checksum is wrong, or its parts contradict each other."""
+    """A container is cut or damaged: a checksum is wrong, or its parts contradict each other."""
 
     rule = "container-damaged"
 
 
 class RefusedError(UnreadableError):
-    """It can be read, but it is made in a way that honest telemetry is not."""
+    """A container is readable, but built in a way that only serves to deceive or to overload a reader."""
 
     rule = "container-refused"
 
 
 class LimitError(UnreadableError):
-    """It holds more than the limits allow."""
+    """A container holds more than the limits allow."""
 
     rule = "container-limit"
 
 
 class MismatchError(UnreadableError):
-    """Its name promises another format than its bytes have."""
+    """The name of a file indicates another format than its bytes."""
 
     rule = "container-mismatch"
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerLimits:
-    """How much is read out of one container before it is taken for a bomb.
+    """How much is read from one container; more is taken for an attack.
 
     Attributes:
         max_member_bytes: the largest member that is read, in bytes; a member is held in memory.
         max_total_bytes: the most that a container may unpack to, in bytes.
         max_ratio: how many times its own size a container may unpack to, from ``ratio_from_bytes`` on.
         max_members: the most entries that a container may have, of whatever kind.
-        ratio_from_bytes: what unpacks to less than this is no danger at any ratio, in bytes.
+        ratio_from_bytes: size in bytes below which ``max_ratio`` does not apply.
+        kept_bytes: decompressed bytes that are kept in memory until the end of a stream is checked; a longer stream is
+            read twice.
 
     Raises:
         UsageError: a limit is below 1.
@@ -53,6 +55,7 @@ class ContainerLimits:
     max_ratio: int = 300
     max_members: int = 500_000
     ratio_from_bytes: int = 256_000_000
+    kept_bytes: int = 64_000_000
 
     def __post_init__(self) -> None:
         for limit in fields(self):
@@ -64,7 +67,7 @@ DEFAULT_LIMITS = ContainerLimits()
 
 
 class Budget:
-    """What was taken out of one container so far.
+    """Counts what was read from one container, and checks it against the limits.
 
     Args:
         limits: how much there may be.

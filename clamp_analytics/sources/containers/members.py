@@ -1,4 +1,4 @@
-"""What a container turns out to hold: members, some of them to be read later, and what is rejected or passed over."""
+"""The contents of a container: members, some of which are read later, rejected members, and counts of skipped ones."""
 
 from __future__ import annotations
 
@@ -14,14 +14,11 @@ from clamp_analytics.sources.containers.limits import Budget, ContainerLimits, D
 from clamp_analytics.sources.files import UnreadableError, open_regular, reason_of
 from clamp_analytics.sources.names import ENDINGS, HEAD_BYTES, Codec, Form, ending_of, format_of
 
-KEPT_BYTES = 64_000_000
-"""What a stream holds is kept up to here until its end is known to be sound; of more, it is read twice."""
-
 _WORDS = {Form.ZIP: "a zip", Form.TAR: "a tar"}
 
 
 class Member(NamedTuple):
-    """A session file inside of a container, or a compressed one.
+    """A session file in a container, or a compressed session file.
 
     Attributes:
         source: its name: ``artifact.zip!/telemetry/x.json``.
@@ -47,27 +44,27 @@ class Rejected(NamedTuple):
 
 
 class Skipped(NamedTuple):
-    """What was passed over, by reason, as in a folder."""
+    """How many entries were skipped, by reason."""
 
     skipped: Counter[str]
 
 
 @dataclass(frozen=True, slots=True)
 class LazyMember:
-    """A member that is read later, maybe in another process.
+    """A member that is read later, possibly in another process.
 
     Attributes:
         source: its name.
         path: the file on disk.
-        size: about how many bytes it has.
+        size: its approximate size in bytes.
         member: which member of a zip it is; None for a compressed session file.
-        limits: how much it may unpack to.
+        limits: how large it may be.
     """
 
     source: EscapedName
     path: str
     size: int
-    member: zips.Member | None
+    member: zips.ZipEntry | None
     limits: ContainerLimits
 
     def read(self) -> bytes:
@@ -79,7 +76,7 @@ class LazyMember:
         with open_regular(self.path) as raw:
             try:
                 if self.member is not None:
-                    return zips.read_member(zips.FilePlace(raw), self.member)
+                    return zips.read_member(zips.RandomAccessFile(raw), self.member)
                 return read_session(self.path, raw, self.limits)
             except OSError as error:
                 raise UnreadableError(reason_of(error)) from error
@@ -118,12 +115,12 @@ def read_session(name: str, raw: Raw, limits: ContainerLimits, shared: Budget | 
     while part := stream.upto(PIECE_BYTES):
         size += len(part)
         Budget(limits, packed_bytes).check_member("it", size)
-        if size <= KEPT_BYTES:
+        if size <= limits.kept_bytes:
             parts.append(part)
         else:
             parts.clear()
     if shared is not None:
         shared.take(size)
-    if size <= KEPT_BYTES:
+    if size <= limits.kept_bytes:
         return b"".join(parts)
     return stream_of(raw, codec, Budget(limits, packed_bytes)).upto(size)

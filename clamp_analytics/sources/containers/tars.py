@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from clamp_analytics.sources.containers.codecs import Stream
 from clamp_analytics.sources.containers.limits import Budget, DamagedError, RefusedError
-from clamp_analytics.sources.names import Kind, MemberFilter
+from clamp_analytics.sources.names import MemberFilter, MemberKind
 
 BLOCK = 512
 _LONG_NAME_BYTES = 1 << 16
@@ -26,18 +26,18 @@ _PAX = frozenset(b"xX")
 _PAX_RECORD = re.compile(rb"([0-9]{1,9}) ([^=]+)=")
 
 
-class Entry(NamedTuple):
-    """One member.
+class TarEntry(NamedTuple):
+    """A member of a tar file.
 
     Attributes:
-        name: its name, without the parts that say nothing.
-        kind: what it is by its name.
-        reason: why it is passed over, or is nothing that can be read.
-        data: its bytes; None where they were passed over.
+        name: its name without ``.`` and empty parts.
+        kind: what it is according to its name.
+        reason: why it is skipped, or cannot be read.
+        data: its bytes; None where they were skipped.
     """
 
     name: str
-    kind: Kind
+    kind: MemberKind
     reason: str = ""
     data: bytes | None = None
     refused: bool = False
@@ -45,7 +45,7 @@ class Entry(NamedTuple):
 
 def entries(
     stream: Stream, member_filter: MemberFilter, budget: Budget, has_room: Callable[[int], bool]
-) -> Iterator[Entry]:
+) -> Iterator[TarEntry]:
     """The members of an archive in their order, to its very end.
 
     Args:
@@ -84,7 +84,7 @@ def _entry(
     member_filter: MemberFilter,
     budget: Budget,
     has_room: Callable[[int], bool],
-) -> Entry:
+) -> TarEntry:
     kind_byte = header[156]
     raw_name = pax.get("GNU.sparse.name") or pax.get("path") or long_name or _name(header)
     size = _pax_size(pax["size"]) if "size" in pax else _number(header[124:136])
@@ -94,24 +94,24 @@ def _entry(
         more = header[482]
         while more:
             more = _exactly(stream, BLOCK)[504]
-    name, kind, reason = member_filter.sort(raw_name)
+    name, kind, reason = member_filter.classify(raw_name)
     stored = 0 if kind_byte in _WITHOUT_DATA else size
     budget.check_ahead(stored)
     data = None
     what = "a sparse file" if is_sparse else _WITHOUT_DATA.get(kind_byte, "")
-    if kind in (Kind.OTHER, Kind.NOT_ASKED) or is_sparse or not is_file:
+    if kind in (MemberKind.OTHER, MemberKind.NOT_ASKED) or is_sparse or not is_file:
         _skip(stream, stored)
         if kind_byte == ord("5") or (kind_byte == 0 and not is_file):
-            return Entry(name, Kind.NOT_ASKED)
-        if kind not in (Kind.OTHER, Kind.NOT_ASKED):
-            return Entry(name, kind, f"it is {what or 'no regular file'}", refused=True)
-        return Entry(name, kind, reason if is_file else "not a regular file")
+            return TarEntry(name, MemberKind.NOT_ASKED)
+        if kind not in (MemberKind.OTHER, MemberKind.NOT_ASKED):
+            return TarEntry(name, kind, f"it is {what or 'not a regular file'}", refused=True)
+        return TarEntry(name, kind, reason if is_file else "not a regular file")
     budget.check_member(name, size)
     if has_room(size):
         data = _data(stream, size)
     else:
         _skip(stream, size)
-    return Entry(name, kind, data=data)
+    return TarEntry(name, kind, data=data)
 
 
 def _header(stream: Stream) -> bytes | None:
@@ -144,7 +144,7 @@ def _number(field: bytes) -> int:
         return int.from_bytes(field[1:], "big")
     digits = field.partition(b"\0")[0].strip()
     if not re.fullmatch(rb"[0-7]*", digits):
-        raise DamagedError("the header of a member is damaged: a number in it is none")
+        raise DamagedError("the header of a member is damaged: a field is not a number")
     return int(digits or b"0", 8)
 
 
@@ -174,7 +174,7 @@ def _pax(data: bytes) -> dict[str, str]:
 
 def _pax_size(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,19}", text):
-        raise DamagedError("the extended header of a member is damaged: its size is no number")
+        raise DamagedError("the extended header of a member is damaged: its size is not a number")
     return int(text)
 
 

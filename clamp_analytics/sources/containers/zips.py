@@ -1,7 +1,7 @@
-"""Zip archives (PKWARE APPNOTE 6.3), read by their directory, which is checked as a whole before a member is.
+"""Read zip files (PKWARE APPNOTE 6.3) by their directory, which is checked as a whole before any member is read.
 
-Every range of bytes is claimed once, from the first byte to the last, so no two members share data, nothing is
-hidden around them, and every reader finds the same members.
+Every byte belongs to exactly one member or to the directory. So no two members share data, nothing is hidden between
+or around them, and a program that reads the local headers one after another finds the same members.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 
 from clamp_analytics.sources.containers.codecs import Raw, read_fully
 from clamp_analytics.sources.containers.limits import Budget, DamagedError, RefusedError
-from clamp_analytics.sources.names import Kind, MemberFilter
+from clamp_analytics.sources.names import MemberFilter, MemberKind
 
 _END, _END_64, _LOCATOR = struct.Struct("<4s4H2LH"), struct.Struct("<4sQ2H2L4Q"), struct.Struct("<4sLQL")
 _ENTRY, LOCAL = struct.Struct("<4s6H3L5H2L"), struct.Struct("<4s5H3L2H")
@@ -31,25 +31,25 @@ _WINDOW = 1 << 20
 _TAIL = _END.size + 0xFFFF
 
 
-class Member(NamedTuple):
-    """One member as the directory gives it.
+class ZipEntry(NamedTuple):
+    """A member as the directory describes it.
 
     Attributes:
-        name: its name, without the parts that say nothing.
-        kind: what it is by its name.
-        reason: why it is passed over, or cannot be read.
-        refused: whether it would be read but for the reason.
-        raw_name: its name as it stands.
+        name: its name without ``.`` and empty parts.
+        kind: what it is according to its name.
+        reason: why it is skipped, or cannot be read.
+        refused: whether it is a session or container that cannot be read.
+        raw_name: the bytes of its name.
         method: how it is compressed.
         crc: the CRC-32 of its content.
-        packed: its bytes in the archive.
-        size: the bytes of its content.
-        offset: where its local header is.
-        end: where the next member or the directory begins.
+        packed: its compressed size in bytes.
+        size: its size in bytes.
+        offset: the offset of its local header.
+        end: the offset of the next member or of the directory.
     """
 
     name: str
-    kind: Kind
+    kind: MemberKind
     reason: str
     refused: bool
     raw_name: bytes
@@ -61,70 +61,70 @@ class Member(NamedTuple):
     end: int = 0
 
 
-class Place(Protocol):
-    """Where bytes are read at any offset."""
+class RandomAccess(Protocol):
+    """Bytes that can be read at any offset."""
 
     size: int
 
     def at(self, offset: int, size: int) -> bytes:
-        """The bytes there, fewer at the end."""
+        """The bytes at an offset; fewer at the end."""
 
 
-class FilePlace:
-    """An open file or bytes in memory as a place."""
+class RandomAccessFile:
+    """An open file or bytes in memory, read at any offset."""
 
     def __init__(self, raw: Raw) -> None:
         self._raw = raw
         self.size = raw.seek(0, os.SEEK_END)
 
     def at(self, offset: int, size: int) -> bytes:
-        """The bytes there, fewer at the end."""
+        """The bytes at an offset; fewer at the end."""
         if offset >= self.size:
-            # A lie may be too large for the system to look there.
+            # A false offset may be too large for the operating system.
             return b""
         self._raw.seek(offset)
         return read_fully(self._raw, size)
 
 
-def directory(place: Place, member_filter: MemberFilter, budget: Budget) -> list[Member]:
-    """All members but folders, by name, after the whole directory was checked.
+def directory(file: RandomAccess, member_filter: MemberFilter, budget: Budget) -> list[ZipEntry]:
+    """All members except folders, sorted by name, after checking the whole directory.
 
     Raises:
         UnreadableError: it is cut, damaged, deceptive, or holds too much.
     """
-    count, start, size = _find_directory(place)
+    count, start, size = _find_directory(file)
     budget.count_member(count)
     starts, ends = array("Q"), array("Q")
     found = []
-    at = _Cursor(place, start, size)
+    cursor = _Cursor(file, start, size)
     for _ in range(count):
-        member, occupied = _member(at, member_filter)
+        member, occupied = _next_entry(cursor, member_filter)
         if occupied > start:
             raise DamagedError("a member lies outside of the archive")
         starts.append(member.offset)
         ends.append(occupied)
         found.append(member)
-    if at.left:
+    if cursor.left:
         raise DamagedError("its directory has more entries than it says")
     bounds = _bounds(starts, ends, start)
     for member in found:
-        _check_local_header(place, member, bounds[member.offset])
+        _check_local_header(file, member, bounds[member.offset])
     asked = [
         member._replace(end=bounds[member.offset])
         for member in found
-        if member.kind is not Kind.NOT_ASKED and not member.raw_name.endswith(b"/")
+        if member.kind is not MemberKind.NOT_ASKED and not member.raw_name.endswith(b"/")
     ]
     for member in asked:
-        if member.kind is not Kind.OTHER and not member.refused:
+        if member.kind is not MemberKind.OTHER and not member.refused:
             budget.check_member(member.name, member.size)
             budget.take(member.size)
     return sorted(asked, key=lambda member: member.name)
 
 
-def _find_directory(place: Place) -> tuple[int, int, int]:
+def _find_directory(file: RandomAccess) -> tuple[int, int, int]:
     """Entries, offset and size of the directory."""
-    begin = max(place.size - _TAIL, 0)
-    tail = place.at(begin, _TAIL)
+    begin = max(file.size - _TAIL, 0)
+    tail = file.at(begin, _TAIL)
     at = tail.rfind(b"PK\x05\x06")
     if at < 0:
         raise DamagedError("it has no directory at its end: it is cut, or other data follows")
@@ -136,10 +136,10 @@ def _find_directory(place: Place) -> tuple[int, int, int]:
     if at + _END.size + comment < len(tail):
         raise DamagedError("its directory is not at its end: it is cut, or other data follows")
     end = begin + at
-    located = place.at(end - _LOCATOR.size, _LOCATOR.size) if end >= _LOCATOR.size else b""
+    located = file.at(end - _LOCATOR.size, _LOCATOR.size) if end >= _LOCATOR.size else b""
     if located.startswith(b"PK\x06\x07"):
         _, disk, offset, _ = _LOCATOR.unpack(located)
-        record = place.at(offset, _END_64.size)
+        record = file.at(offset, _END_64.size)
         if len(record) < _END_64.size or not record.startswith(b"PK\x06\x06"):
             raise DamagedError("its zip64 directory is missing")
         _, length, _, _, _, first_disk, here, count, size, start = _END_64.unpack(record)
@@ -158,8 +158,8 @@ def _find_directory(place: Place) -> tuple[int, int, int]:
 class _Cursor:
     """Reads a directory forward through a window, because it may be large."""
 
-    def __init__(self, place: Place, start: int, size: int) -> None:
-        self._place = place
+    def __init__(self, file: RandomAccess, start: int, size: int) -> None:
+        self._file = file
         self._next = start
         self._unread = size
         self._window = b""
@@ -173,7 +173,7 @@ class _Cursor:
     def take(self, size: int) -> bytes:
         """The next bytes."""
         if self._at + size > len(self._window):
-            more = self._place.at(self._next, min(max(_WINDOW, size), self._unread))
+            more = self._file.at(self._next, min(max(_WINDOW, size), self._unread))
             self._next += len(more)
             self._unread -= len(more)
             self._window, self._at = self._window[self._at :] + more, 0
@@ -184,29 +184,29 @@ class _Cursor:
         return part
 
 
-def _member(at: _Cursor, member_filter: MemberFilter) -> tuple[Member, int]:
-    """The next member of a directory, and the least offset at which it may end."""
+def _next_entry(cursor: _Cursor, member_filter: MemberFilter) -> tuple[ZipEntry, int]:
+    """The next member of a directory, and the lowest offset at which it can end."""
     # The fields are those of the specification, in its order.
     (signature, made_by, _, flags, method, _, _, crc, packed, size, name_length, extra_length, comment_length,
-     disk, _, attributes, offset) = _ENTRY.unpack(at.take(_ENTRY.size))  # fmt: skip
+     disk, _, attributes, offset) = _ENTRY.unpack(cursor.take(_ENTRY.size))  # fmt: skip
     if signature != b"PK\x01\x02":
         raise DamagedError("its directory is damaged")
-    raw_name = at.take(name_length)
-    extra = at.take(extra_length)
-    at.take(comment_length)
+    raw_name = cursor.take(name_length)
+    extra = cursor.take(extra_length)
+    cursor.take(comment_length)
     size, packed, offset = large_sizes(extra, size, packed, offset)
     if disk not in (0, 0xFFFF):
         raise RefusedError("it is one part of an archive on several disks")
-    name, kind, reason = member_filter.sort(name_of(raw_name))
+    name, kind, reason = member_filter.classify(name_of(raw_name))
     occupied = offset + LOCAL.size + name_length + packed
     mode = attributes >> 16 if made_by >> 8 == _UNIX else 0
     if raw_name.endswith(b"/"):
-        kind = Kind.NOT_ASKED
+        kind = MemberKind.NOT_ASKED
     why = refusal_of(mode, flags, method)
-    if kind is Kind.OTHER and _is_special(mode):
+    if kind is MemberKind.OTHER and _is_special(mode):
         reason = "not a regular file"
-    refused = bool(why) and kind not in (Kind.OTHER, Kind.NOT_ASKED)
-    member = Member(name, kind, why if refused else reason, refused, raw_name, method, crc, packed, size, offset)
+    refused = bool(why) and kind not in (MemberKind.OTHER, MemberKind.NOT_ASKED)
+    member = ZipEntry(name, kind, why if refused else reason, refused, raw_name, method, crc, packed, size, offset)
     return member, occupied
 
 
@@ -217,7 +217,7 @@ def _is_special(mode: int) -> bool:
 def refusal_of(mode: int, flags: int, method: int) -> str:
     """Why a member that is asked for cannot be read; empty where it can."""
     if _is_special(mode):
-        return "it is a link" if stat.S_ISLNK(mode) else "it is no regular file"
+        return "it is a link" if stat.S_ISLNK(mode) else "it is not a regular file"
     if flags & _ENCRYPTED or method == 99:
         return "it is encrypted"
     if method not in (STORED, DEFLATED):
@@ -244,31 +244,31 @@ def large_sizes(extra: bytes, size: int, packed: int, offset: int) -> tuple[int,
         at += _EXTRA.size
         if tag == 1:
             field = extra[at : at + length]
-            for place, value in enumerate(values):
+            for position, value in enumerate(values):
                 if value == 0xFFFFFFFF:
                     if len(field) < 8:
                         raise DamagedError("the zip64 sizes of a member are missing")
-                    values[place], field = int.from_bytes(field[:8], "little"), field[8:]
+                    values[position], field = int.from_bytes(field[:8], "little"), field[8:]
             return values[0], values[1], values[2]
         at += length
     return size, packed, offset
 
 
 def _bounds(starts: array[int], ends: array[int], directory_start: int) -> dict[int, int]:
-    """Where each member's bytes have to end, by its offset."""
+    """The offset at which each member has to end, by the offset of the member."""
     order = sorted(range(len(starts)), key=starts.__getitem__)
     bounds: dict[int, int] = {}
     if directory_start and (not order or starts[order[0]] != 0):
-        raise RefusedError("other data stands before its first member")
-    for place, following in pairwise([*order, -1]):
+        raise RefusedError("other data precedes its first member")
+    for index, following in pairwise([*order, -1]):
         end = directory_start if following < 0 else starts[following]
-        if ends[place] > end:
+        if ends[index] > end:
             raise RefusedError("its members overlap")
-        bounds[starts[place]] = end
+        bounds[starts[index]] = end
     return bounds
 
 
-def _check_local_header(place: Place, member: Member, end: int) -> None:
+def _check_local_header(file: RandomAccess, member: ZipEntry, end: int) -> None:
     """Check that a program that reads local headers one after another finds the next member at ``end`` as well.
 
     A header that is missing or reaches too far is a fault of its member alone, which reading it reports.
@@ -276,27 +276,27 @@ def _check_local_header(place: Place, member: Member, end: int) -> None:
     Raises:
         RefusedError: the header gives another size, or other data follows the member.
     """
-    header = place.at(member.offset, LOCAL.size)
+    header = file.at(member.offset, LOCAL.size)
     if len(header) < LOCAL.size or not header.startswith(b"PK\x03\x04"):
         return
     _, _, flags, _, _, _, _, packed, size, name_length, extra_length = LOCAL.unpack(header)
     data_start = member.offset + LOCAL.size + name_length + extra_length
     if data_start + member.packed > end:
-        if member.kind in (Kind.OTHER, Kind.NOT_ASKED) or member.refused:
+        if member.kind in (MemberKind.OTHER, MemberKind.NOT_ASKED) or member.refused:
             raise RefusedError("its members overlap")
         return
     if 0xFFFFFFFF in (packed, size):
-        extra = place.at(data_start - extra_length, extra_length)
+        extra = file.at(data_start - extra_length, extra_length)
         size, packed, _ = large_sizes(extra, size, packed, 0)
     sizes_follow = bool(flags & SIZES_FOLLOW)
     if (packed, size) != (member.packed, member.size) and not (sizes_follow and packed == 0):
         raise RefusedError("the header of a member contradicts the size in the directory")
-    rest = place.at(data_start + member.packed, end - data_start - member.packed)
+    rest = file.at(data_start + member.packed, end - data_start - member.packed)
     if rest and not (sizes_follow and rest in _data_descriptors(member)):
-        raise RefusedError("other data stands between its members")
+        raise RefusedError("there is other data between its members")
 
 
-def _data_descriptors(member: Member) -> Iterator[bytes]:
+def _data_descriptors(member: ZipEntry) -> Iterator[bytes]:
     """The forms in which the sizes of a member may follow its data."""
     for form in ("<L2L", "<L2Q"):
         if max(member.packed, member.size) > 0xFFFFFFFF and form == "<L2L":
@@ -305,32 +305,32 @@ def _data_descriptors(member: Member) -> Iterator[bytes]:
         yield from (descriptor, b"PK\x07\x08" + descriptor)
 
 
-def read_member(place: Place, member: Member) -> bytes:
+def read_member(file: RandomAccess, member: ZipEntry) -> bytes:
     """The content of a member.
 
     Raises:
-        DamagedError: its bytes are not what the directory says of them.
+        DamagedError: its bytes contradict the directory.
     """
-    header = place.at(member.offset, LOCAL.size)
+    header = file.at(member.offset, LOCAL.size)
     if len(header) < LOCAL.size or not header.startswith(b"PK\x03\x04"):
         raise DamagedError("its header is missing")
     _, _, _, method, _, _, _, _, _, name_length, extra_length = LOCAL.unpack(header)
     start = member.offset + LOCAL.size + name_length + extra_length
-    if method != member.method or place.at(member.offset + LOCAL.size, name_length) != member.raw_name:
+    if method != member.method or file.at(member.offset + LOCAL.size, name_length) != member.raw_name:
         raise DamagedError("its header contradicts the directory")
     if start + member.packed > member.end:
         raise RefusedError("it overlaps with what follows")
-    # Deflate adds a few bytes a block to what does not shrink; more is a lie, and not worth its memory.
+    # Deflate adds a few bytes per block to data that does not shrink; more than that is a false size.
     if member.packed > 2 * member.size + 1024:
         raise DamagedError("its two sizes contradict each other")
-    return unpacked(place.at(start, member.packed), member)
+    return unpacked(file.at(start, member.packed), member)
 
 
-def unpacked(data: bytes, member: Member) -> bytes:
+def unpacked(data: bytes, member: ZipEntry) -> bytes:
     """The content of a member, checked against its size and checksum.
 
     Raises:
-        DamagedError: it is another one.
+        DamagedError: the content contradicts them.
     """
     if member.method == DEFLATED:
         engine = zlib.decompressobj(-zlib.MAX_WBITS)

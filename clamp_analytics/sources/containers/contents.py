@@ -1,8 +1,8 @@
 """Zip, tar and compressed files as sources: their members one by one, never unpacked to disk.
 
-Nothing of a container is given out before all of it is known to be sound. A zip is judged by its directory, and its
-members by their own checksums. A stream is decompressed to its end first, and once more where it holds too much to
-be kept meanwhile.
+No member is returned before the container is checked as a whole. A zip is checked by its directory, and each of its
+members by its own checksum. A stream is decompressed to its end first, and a second time if it holds too much to be
+kept in memory.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from clamp_analytics.path_names import INSIDE, EscapedName, display_name, member_name, source_name
-from clamp_analytics.sources.containers import headers, tars, zips
+from clamp_analytics.sources.containers import tars, zip_salvage, zips
 from clamp_analytics.sources.containers.codecs import Raw, stream_of
 from clamp_analytics.sources.containers.limits import (
     DEFAULT_LIMITS,
@@ -23,7 +23,6 @@ from clamp_analytics.sources.containers.limits import (
     RefusedError,
 )
 from clamp_analytics.sources.containers.members import (
-    KEPT_BYTES,
     LazyMember,
     Member,
     Rejected,
@@ -36,8 +35,8 @@ from clamp_analytics.sources.names import (
     ENDINGS,
     Codec,
     Form,
-    Kind,
     MemberFilter,
+    MemberKind,
     ending_of,
     split_member,
 )
@@ -93,7 +92,7 @@ def open_container(
             for found in walk.container(container, raw, form, codec, member_filter):
                 if only and isinstance(found, Rejected) and found.source == container:
                     if named in given:
-                        # The one member that was asked for was salvaged, and the rest is nobody's concern.
+                        # The requested member was salvaged; the damage is elsewhere.
                         continue
                     found = found._replace(source=named)
                 elif only and not isinstance(found, Skipped):
@@ -108,12 +107,12 @@ def open_container(
 
 
 def identity(path: str) -> str:
-    """What stays the same as long as a container's bytes do: their SHA-256, in hexadecimal.
+    """The SHA-256 of a container's bytes, in hexadecimal; nothing is decompressed.
 
     It reads the container as it is and decompresses nothing.
 
     Raises:
-        UnreadableError: it is no regular file, or the system refuses.
+        UnreadableError: it is not a regular file, or the system refuses.
     """
     try:
         with open_regular(path) as raw:
@@ -158,32 +157,30 @@ class _Walk:
     def _zip(
         self, name: EscapedName, raw: Raw, member_filter: MemberFilter, skipped: Counter[str], *, inner: bool
     ) -> Iterator[Member | LazyMember | Rejected | Skipped]:
-        place = zips.FilePlace(raw)
+        file = zips.RandomAccessFile(raw)
         try:
-            members = zips.directory(place, MemberFilter(member_filter.only), self._budget(inner=inner))
+            members = zips.directory(file, MemberFilter(member_filter.only), self._budget(inner=inner))
         except DamagedError:
             if not self._salvage:
                 raise
-            for member, content in headers.whole_members(place, member_filter, self._budget(inner=inner)):
-                yield from self._sorted_out(
-                    name, member.name, member.kind, member, content, member_filter, skipped, inner
-                )
+            for member, content in zip_salvage.intact_members(file, member_filter, self._budget(inner=inner)):
+                yield from self._results(name, member.name, member.kind, member, content, member_filter, skipped, inner)
             raise
         for member in members:
             source = member_name(name, member.name)
-            if member.kind is Kind.SESSION and not member.refused and not inner:
+            if member.kind is MemberKind.SESSION and not member.refused and not inner:
                 self.met = True
                 yield LazyMember(source, self._path, member.size, member, self._limits)
                 continue
             data = None
-            if member.kind not in (Kind.OTHER, Kind.NOT_ASKED) and not member.refused:
+            if member.kind not in (MemberKind.OTHER, MemberKind.NOT_ASKED) and not member.refused:
                 try:
-                    data = zips.read_member(place, member)
+                    data = zips.read_member(file, member)
                 except UnreadableError as error:
                     self.met = True
                     yield Rejected(source, error.rule, str(error))
                     continue
-            yield from self._sorted_out(name, member.name, member.kind, member, data, member_filter, skipped, inner)
+            yield from self._results(name, member.name, member.kind, member, data, member_filter, skipped, inner)
 
     def _tar(
         self,
@@ -195,8 +192,8 @@ class _Walk:
         *,
         inner: bool,
     ) -> Iterator[Member | LazyMember | Rejected | Skipped]:
-        room = _Room(KEPT_BYTES)
-        kept: list[tars.Entry] = []
+        room = _Room(self._limits.kept_bytes)
+        kept: list[tars.TarEntry] = []
         damage: DamagedError | None = None
         budget = self._budget(inner=inner)
         try:
@@ -209,7 +206,7 @@ class _Walk:
             if not self._salvage:
                 raise
             damage = error
-        entries: Iterator[tars.Entry] = iter(kept)
+        entries: Iterator[tars.TarEntry] = iter(kept)
         if room.left < 0:
             # What it holds was counted; the second time costs no more of what inner containers may take.
             again = Budget(self._limits, self._packed_bytes)
@@ -218,39 +215,37 @@ class _Walk:
             )
         try:
             for entry in entries:
-                yield from self._sorted_out(
-                    name, entry.name, entry.kind, entry, entry.data, member_filter, skipped, inner
-                )
+                yield from self._results(name, entry.name, entry.kind, entry, entry.data, member_filter, skipped, inner)
         except DamagedError as error:
-            # It was sound a moment ago, unless its damage is known.
+            # The first pass found no damage, unless it is already known.
             damage = damage or error
         if damage is not None:
             raise damage
 
-    def _sorted_out(
+    def _results(
         self,
         container: EscapedName,
         name: str,
-        kind: Kind,
-        entry: tars.Entry | zips.Member,
+        kind: MemberKind,
+        entry: tars.TarEntry | zips.ZipEntry,
         data: bytes | None,
         member_filter: MemberFilter,
         skipped: Counter[str],
         inner: bool,
     ) -> Iterator[Member | LazyMember | Rejected | Skipped]:
-        """What becomes of one member."""
-        if kind is Kind.NOT_ASKED:
+        """The results for one member."""
+        if kind is MemberKind.NOT_ASKED:
             return
-        if kind is Kind.OTHER:
+        if kind is MemberKind.OTHER:
             skipped[entry.reason] += 1
             return
         self.met = True
         source = member_name(container, name)
         if entry.refused or data is None:
             yield Rejected(source, RefusedError.rule, entry.reason)
-        elif kind is Kind.SESSION:
+        elif kind is MemberKind.SESSION:
             yield Member(source, data)
-        elif kind is Kind.COMPRESSED:
+        elif kind is MemberKind.COMPRESSED:
             try:
                 yield Member(source, read_session(name, io.BytesIO(data), self._limits, self._inner))
             except UnreadableError as error:
@@ -265,7 +260,7 @@ class _Walk:
 
 
 class _Room:
-    """Room for members that are kept until their container is known to be sound."""
+    """Memory for members that are kept until their container is checked to its end."""
 
     def __init__(self, size: int) -> None:
         self.left = size
