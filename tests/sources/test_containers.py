@@ -57,8 +57,6 @@ def test_any_members_read_the_same_as_the_folder_of_the_same_files(
         found = load(packed, jobs=1, limits=ContainerLimits(kept_bytes=kept))
 
         assert plain(found, f"{packed}!") == plain(load(folder, jobs=1), f"{folder}")
-            load(folder, jobs=1), f"{folder}"
-        )
 
 
 @pytest.mark.parametrize("kind", KINDS)
