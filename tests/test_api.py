@@ -199,8 +199,8 @@ def test_a_plot_and_a_report_are_written_once(tmp_path: Path) -> None:
     assert (tmp_path / "drift.svg").read_bytes().startswith(b"<svg")
     with pytest.raises(clamp.OutputError):
         plot.write(tmp_path / "drift.svg")
-    with pytest.raises(clamp.UsageError, match=r"\.png or \.svg"):
-        plot.write(tmp_path / "drift.pdf")
+    with pytest.raises(clamp.UsageError, match=r"\.png, \.svg or \.pdf"):
+        plot.write(tmp_path / "drift.gif")
 
 
 def results() -> dict[str, Any]:

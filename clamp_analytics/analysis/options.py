@@ -17,48 +17,50 @@ FEWEST_RESAMPLES = 100
 """An interval from fewer resamples than this says nothing."""
 
 
+STRATA = ("backend", "device_name")
+"""The columns within which regressions are judged, unless the sessions are pooled."""
+
+
 @dataclass(frozen=True)
 class DriftOptions:
     """How changes are looked for and judged.
 
     Attributes:
         alpha: the false discovery rate over everything that is tested together.
-        min_sessions: the least number of sessions before and after a change.
-        autocorrelation_limit: the lag-1 correlation of sessions above which blocks of them are tested, and the
-            verdict is at most a warning.
+        suspect_alpha: the p-value, if sessions were independent, at which a change that correlated noise explains is
+            a suspect.
+        pooled: whether sessions of all backends and devices are judged together. By default they are judged within
+            each, so that a changed share of them is not taken for a regression.
+        known_changes: the TOML file of accepted changes; None for none. ``drift`` of the Python API takes the entries
+            themselves.
         floors: the smallest effect that matters, by metric, where it is not that of ``METRICS``: a share of the value
             before for durations (0.05 is 5 %), else a difference in the metric's unit.
         since: sessions that started before are left out; None for no limit. Without a zone it is UTC.
         until: sessions that started then or later are left out; None for no limit. Without a zone it is UTC.
         last: how many of the latest sessions are used; None for all.
-        confidence: the coverage of the slopes' intervals.
-        replays: how many histories without a change ``calibrate`` draws.
+        replays: how many histories without a change ``calibrate`` simulates.
         replayed_sessions: how many of the latest sessions of a series ``calibrate`` uses.
-        seed: of the random numbers that ``calibrate`` draws; ``drift`` draws none.
+        seed: of the random numbers of ``calibrate``; ``drift`` uses none.
 
     Raises:
         UsageError: a value is out of its range, or a floor names an unknown metric.
     """
 
     alpha: float = 0.05
-    min_sessions: int = 10
-    autocorrelation_limit: float = 0.25
+    suspect_alpha: float = 0.01
+    pooled: bool = False
+    known_changes: str | None = None
     floors: Mapping[str, float] = field(default_factory=dict)
     since: datetime | None = None
     until: datetime | None = None
     last: int | None = None
-    confidence: float = 0.95
     replays: int = 200
     replayed_sessions: int = 500
     seed: int = 0
 
     def __post_init__(self) -> None:
         _check("alpha", self.alpha, ok=0 < self.alpha < 1, must="lie between 0 and 1")
-        most = MOST_SESSIONS // 2
-        _check("min_sessions", self.min_sessions, ok=2 <= self.min_sessions <= most, must=f"be from 2 to {most}")
-        limit = self.autocorrelation_limit
-        _check("autocorrelation_limit", limit, ok=0 <= limit < 1, must="be from 0 to below 1")
-        _check("confidence", self.confidence, ok=0 < self.confidence < 1, must="lie between 0 and 1")
+        _check("suspect_alpha", self.suspect_alpha, ok=0 < self.suspect_alpha < 1, must="lie between 0 and 1")
         last, most = self.last, MOST_SESSIONS
         _check("last", last, ok=last is None or 1 <= last <= most, must=f"be from 1 to {most}")
         _check("replays", self.replays, ok=self.replays >= 1, must="be at least 1")

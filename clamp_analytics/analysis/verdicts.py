@@ -29,22 +29,44 @@ _NORMAL = NormalDist()
 
 
 class Verdict(StrEnum):
-    """What a metric did, the worst first."""
+    """The answer to whether a series changed, the worst first."""
 
     REGRESSED = "regressed"
-    """It became worse."""
-    WARNING = "warning"
-    """It shifted, but the sessions are correlated, or neither direction is better: look at it."""
+    """Its latest level is worse than the first one, and neither independent nor correlated noise explains that."""
+    SUSPECT = "suspect"
+    """Only independent noise is ruled out, or the newest sessions are outside the range of the history, or the series
+    is back at a level that it has left before. Look at the direction, too."""
     IMPROVED = "improved"
-    """It became better."""
+    """Its latest level is better than the first one, and neither independent nor correlated noise explains that."""
+    RECOVERED = "recovered"
+    """It was worse for a while and is back at its first level."""
     NOT_ENOUGH_DATA = "not enough data"
-    """There are too few sessions to say."""
+    """There are too few sessions to find a change of any size."""
     UNCHANGED = "unchanged"
-    """No shift was shown, or one that is too small to matter."""
+    """No change, and a shift of the size ``detectable`` would have been found."""
 
 
-RANK: dict[str, int] = {verdict.value: place for place, verdict in enumerate(Verdict)}
-"""The place of each verdict in a report."""
+class Direction(StrEnum):
+    """Whether the latest level is better or worse than the first one."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    NONE = "none"
+
+
+class Shape(StrEnum):
+    """The form of a change."""
+
+    STEP = "step"
+    TREND = "trend"
+    OUTAGE = "outage"
+    OUTLIER = "outlier"
+    SEVERAL = "several"
+    NONE = "none"
+
+
+RANK: dict[str, int] = {verdict.value: index for index, verdict in enumerate(Verdict)}
+"""The order of verdicts in a report, the worst first."""
 
 
 SHOWN = 5
@@ -128,11 +150,11 @@ def judge(metric: Metric, evidence: Evidence, *, alpha: float, floor: float, min
         return Judgement(Verdict.UNCHANGED, f"{shift}, below the floor of {floor_text(metric, floor)}")
     if evidence.autocorrelation is not None:
         return Judgement(
-            Verdict.WARNING,
+            Verdict.SUSPECT,
             f"{shift}, but {_correlated(evidence.autocorrelation)}",
         )
     if metric.higher_is_better is None:
-        return Judgement(Verdict.WARNING, f"{shift}; neither direction is better")
+        return Judgement(Verdict.SUSPECT, f"{shift}; neither direction is better")
     better = (evidence.after > evidence.before) == metric.higher_is_better
     return Judgement(Verdict.IMPROVED if better else Verdict.REGRESSED, shift)
 

@@ -48,7 +48,7 @@ class FailOnVerdict(StrEnum):
     """The least bad verdict with which a command fails."""
 
     REGRESSION = "regression"
-    WARNING = "warning"
+    SUSPECT = "suspect"
     NEVER = "never"
 
     def verdicts(self) -> "list[Verdict]":
@@ -57,7 +57,7 @@ class FailOnVerdict(StrEnum):
 
         if self is FailOnVerdict.NEVER:
             return []
-        return [Verdict.REGRESSED] if self is FailOnVerdict.REGRESSION else [Verdict.REGRESSED, Verdict.WARNING]
+        return [Verdict.REGRESSED] if self is FailOnVerdict.REGRESSION else [Verdict.REGRESSED, Verdict.SUSPECT]
 
 
 FailOn = Annotated[
@@ -93,15 +93,6 @@ class JudgingOptions(ReadingOptions):
             "--alpha",
             metavar="SHARE",
             help=f"False discovery rate over all series. [default: {DEFAULTS.alpha}]",
-            rich_help_panel=JUDGING_PANEL,
-        ),
-    ] = None
-    min_sessions: Annotated[
-        int | None,
-        typer.Option(
-            "--min-sessions",
-            metavar="N",
-            help=f"Fewest sessions on each side of a change. [default: {DEFAULTS.min_sessions}]",
             rich_help_panel=JUDGING_PANEL,
         ),
     ] = None
@@ -144,15 +135,18 @@ class JudgingOptions(ReadingOptions):
         Raises:
             UsageError: a floor is not understood.
         """
-        return {"alpha": self.alpha, "min_sessions": self.min_sessions, "floors": _parse_floors(self.floor)}
+        return {"alpha": self.alpha, "floors": _parse_floors(self.floor)}
 
-    def compare_options(self) -> CompareOptions:
+    def compare_options(self, **more: object) -> CompareOptions:
         """The options of a comparison: defaults, then pyproject.toml, then the command line.
+
+        Args:
+            more: further fields from the command line; None for those that were not given.
 
         Raises:
             UsageError: a value is wrong.
         """
-        return layer_options("compare", CompareOptions, self.judging_values())
+        return layer_options("compare", CompareOptions, {**self.judging_values(), **more})
 
     def read_values(self, sources: Sequence[str], groups: Sequence[str], inputs: Inputs) -> "SessionValues":
         """Read one value per session, group and metric.
@@ -163,11 +157,11 @@ class JudgingOptions(ReadingOptions):
         """
         metrics = checked_metrics(self.metric or None)
         with open_sources(sources, self, inputs) as arguments:
-            from clamp_analytics.analysis.series import SessionFold, session_values
+            from clamp_analytics.analysis.series import AttributeFold, SessionFold, session_values
             from clamp_analytics.reading import Reader
 
-            fold = SessionFold(checked_by(groups), metrics)
-            return session_values(Reader(**arguments, columns=fold.columns), by=fold.by, metrics=fold.metrics)
+            fold = AttributeFold(SessionFold(checked_by(groups), metrics))
+            return session_values(Reader(**arguments, columns=fold.columns), by=groups, metrics=metrics)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,6 +178,20 @@ class HistoryOptions(JudgingOptions):
     last: Annotated[
         int | None, typer.Option("--last", min=1, metavar="N", help="Only the last N sessions of those.")
     ] = None
+    pooled: Annotated[
+        bool,
+        typer.Option(
+            "--pooled",
+            help="Judge sessions of all backends and devices together, not within each.",
+            rich_help_panel=JUDGING_PANEL,
+        ),
+    ] = False
+
+    def series_columns(self, options: DriftOptions) -> tuple[str, ...]:
+        """The columns that series are read by; see ``drift.series_columns``."""
+        from clamp_analytics.analysis.drift import series_columns
+
+        return series_columns(self.groups(), options)
 
     def drift_options(self, **more: object) -> DriftOptions:
         """The options of a search for drift: defaults, then pyproject.toml, then the command line.
@@ -198,6 +206,7 @@ class HistoryOptions(JudgingOptions):
             "since": _parse_time("--since", self.since),
             "until": _parse_time("--until", self.until, end_of_day=True),
             "last": self.last,
+            "pooled": self.pooled or None,
             **self.judging_values(),
             **more,
         }

@@ -47,9 +47,9 @@ def register(app: typer.Typer) -> None:
 class CalibrateCommand(HistoryOptions, OutputOptions):
     """Show how far drift can be trusted on this history.
 
-    Resamples your sessions without their changes: how often would drift have reported a regression that is not
-    there? Then adds a shift: which is the smallest that drift finds in 80 and in 90 of 100 histories? Finally
-    judges the history again and again while it grows, as CI would have done.
+    Simulates histories with the noise of yours but without a change: how often does drift report a regression that
+    is not there? Shows the smallest shift that drift finds in about 80 of 100 histories. Finally judges the history
+    again and again while it grows, as CI would have done.
 
     Defaults of these options can be set in pyproject.toml, in the table [tool.clamp-analytics.drift].
     """
@@ -60,7 +60,7 @@ class CalibrateCommand(HistoryOptions, OutputOptions):
         typer.Option(
             "--replays",
             metavar="N",
-            help=f"Histories that are resampled. [default: {DEFAULTS.replays}]",
+            help=f"Histories that are simulated. [default: {DEFAULTS.replays}]",
             rich_help_panel=JUDGING_PANEL,
         ),
     ] = None
@@ -74,9 +74,10 @@ class CalibrateCommand(HistoryOptions, OutputOptions):
             from clamp_analytics.analysis.drift import calibrate
 
             chosen = self.drift_options(replays=self.replays)
-            values = self.read_values(self.sources, self.groups(), inputs)
+            values = self.read_values(self.sources, self.series_columns(chosen), inputs)
             found = calibrate(values, options=chosen)
-        text, kind = _render(found, values.by, self.output_format, self.limit)
+        by = found.figures.columns[: found.figures.columns.index("metric")]
+        text, kind = _render(found, by, self.output_format, self.limit)
         write_result(text, self.output, kind, force=self.force, inputs=inputs)
         for sentence in _sentences(found):
             tell(sentence)
@@ -102,10 +103,13 @@ def _text_frame(figures: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     """The most important figures as text for a person."""
     import polars as pl
 
+    from clamp_analytics.analysis.metrics import METRICS
     from clamp_analytics.render.text import figure
 
-    def shift(value: float | None, unit: str) -> str | None:
-        return None if value is None else f"{figure(value)} {unit}" if unit == "ms" else figure(value)
+    def amount(metric: str, value: float | None) -> str | None:
+        if value is None:
+            return None
+        return f"{figure(100 * value)} %" if METRICS[metric].is_relative else figure(value)
 
     rows = [
         {
@@ -115,12 +119,11 @@ def _text_frame(figures: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
             "false_alarms": None if row["false_alarms"] is None else f"{row['false_alarms']:.1%}",
             "alarms": f"{row['alarms']} of {row['gates']}",
             "unfounded": str(row["unfounded"]),
-            "catches_80": shift(row["catches_80"], row["unit"]),
-            "catches_90": shift(row["catches_90"], row["unit"]),
+            "detectable": amount(row["metric"], row["detectable"]),
         }
         for row in figures.iter_rows(named=True)
     ]
-    names = (*by, "metric", "sessions", "false_alarms", "alarms", "unfounded", "catches_80", "catches_90")
+    names = (*by, "metric", "sessions", "false_alarms", "alarms", "unfounded", "detectable")
     return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clamp_analytics.analysis.options import CompareOptions
 from clamp_analytics.cli import options
 from clamp_analytics.cli.analysis_options import (
     FailOn,
@@ -16,7 +17,7 @@ from clamp_analytics.cli.analysis_options import (
     any_fails,
     require_drift_extra,
 )
-from clamp_analytics.cli.command import add_command
+from clamp_analytics.cli.command import JUDGING_PANEL, add_command
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import MOST_LISTED, tell
 from clamp_analytics.cli.options import OutputOptions, format_option
@@ -28,6 +29,8 @@ from clamp_analytics.wording import plural
 if TYPE_CHECKING:
     from clamp_analytics.analysis.compare import Comparison
     from clamp_analytics.analysis.series import SessionValues
+
+COMPARE_DEFAULTS = CompareOptions()
 
 HOST_WORDS = ("cpu", "host")
 """Words in the name of a backend or device that make it the baseline of a comparison of two."""
@@ -83,6 +86,15 @@ class CompareCommand(JudgingOptions, OutputOptions):
     candidate: Annotated[
         str | None, typer.Option("--candidate", metavar="VALUE", help="With --across: the value that is judged.")
     ] = None
+    min_sessions: Annotated[
+        int | None,
+        typer.Option(
+            "--min-sessions",
+            metavar="N",
+            help=f"Fewest sessions on each side. [default: {COMPARE_DEFAULTS.min_sessions}]",
+            rich_help_panel=JUDGING_PANEL,
+        ),
+    ] = None
     output_format: Annotated[VerdictFormat, format_option()] = VerdictFormat.TABLE
     fail_from: FailOn = FailOnVerdict.NEVER
     limit: options.Limit = 50
@@ -119,7 +131,7 @@ class CompareCommand(JudgingOptions, OutputOptions):
     def _compare_sources(self, inputs: Inputs) -> Comparison:
         from clamp_analytics.analysis.compare import compare
 
-        chosen = self.compare_options()
+        chosen = self.compare_options(min_sessions=self.min_sessions)
         sides = [self.read_values([source], self.groups(), inputs) for source in self.sources]
         for source, side in zip(self.sources, sides, strict=True):
             _check_timed(source, side)
@@ -128,7 +140,7 @@ class CompareCommand(JudgingOptions, OutputOptions):
     def _compare_values(self, across: str, inputs: Inputs) -> tuple[Comparison, tuple[str, str]]:
         from clamp_analytics.analysis.compare import compare_groups
 
-        chosen = self.compare_options()
+        chosen = self.compare_options(min_sessions=self.min_sessions)
         groups = (across, *(name for name in self.groups() if name != across))
         values = self.read_values(self.sources, groups, inputs)
         names = _choose_values(values, across, self.baseline, self.candidate)

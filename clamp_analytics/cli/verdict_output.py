@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from clamp_analytics.analysis.verdicts import Verdict
     from clamp_analytics.cli.reading import Inputs
     from clamp_analytics.outputs import OutputKind
+    from clamp_analytics.render.incidents import IncidentTexts
     from clamp_analytics.render.verdicts import VerdictColumns
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -58,6 +59,9 @@ class VerdictReport:
         series: the values behind the verdicts, for sparklines.
         tables: other tables of the JSON document, by key.
         lists: names of groups by their title, for Markdown.
+        documents: other values of the JSON document, by key; they come first.
+        failing_series: group and metric of the series that fail a test case of JUnit; by their verdicts where None.
+        incidents: the incidents as text, which come before the verdicts; None where the analysis has none.
     """
 
     verdicts: pl.DataFrame
@@ -69,6 +73,9 @@ class VerdictReport:
     series: pl.DataFrame | None = None
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     lists: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
+    documents: Mapping[str, object] = field(default_factory=dict)
+    failing_series: Collection[tuple[tuple[str | None, ...], str]] | None = None
+    incidents: IncidentTexts | None = None
 
     def write(self, output_format: VerdictFormat, options: OutputOptions, inputs: Inputs, *, limit: int) -> None:
         """Write the verdicts.
@@ -96,14 +103,24 @@ class VerdictReport:
 
         if output_format is VerdictFormat.JSON:
             tables = {"verdicts": changes_first(self.verdicts), **self.tables}
-            return document(self.counts, tables), kind_of_document(KIND, [*self.counts, *tables])
+            values = {**self.documents, **self.counts}
+            return document(values, tables), kind_of_document(KIND, [*values, *tables])
         if output_format is VerdictFormat.MARKDOWN:
             return self._markdown(), kind_of_beginning(KIND, f"### {self.columns.title}: ")
         if output_format is VerdictFormat.GITHUB:
+            if self.incidents is not None:
+                return github.annotate_incidents(self.incidents.annotations), kind_of_annotations(KIND)
             return github.annotate_verdicts(self.verdicts, self.by, self.columns), kind_of_annotations(KIND)
         if output_format is VerdictFormat.JUNIT:
             failing = self.failing or FailOnVerdict.REGRESSION.verdicts()
-            text = junit.report_verdicts(self.verdicts, self.by, self.columns, failing=failing, properties=self.counts)
+            text = junit.report_verdicts(
+                self.verdicts,
+                self.by,
+                self.columns,
+                failing=failing,
+                failing_series=self.failing_series,
+                properties=self.counts,
+            )
             return text, kind_of_text(KIND, f'<testsuite name="{TOOL} {self.columns.name}"')
         if output_format is VerdictFormat.CSV:
             rows = changes_first(self.verdicts)
@@ -116,7 +133,10 @@ class VerdictReport:
     def _markdown(self) -> str:
         from clamp_analytics.render.pull_request import markdown
 
-        return markdown(self.verdicts, self.by, self.columns, summary=self.summary, lists=self.lists)
+        incidents = "" if self.incidents is None else self.incidents.markdown
+        return markdown(
+            self.verdicts, self.by, self.columns, summary=self.summary, lists=self.lists, incidents=incidents
+        )
 
     def _table(self, limit: int, *, to_screen: bool) -> str:
         from clamp_analytics.render import table
@@ -139,6 +159,8 @@ class VerdictReport:
         )
         frame = _widest_that_fits(frames, terminal_width() if to_screen else None, limit)
         text = as_table(frame, limit) if to_screen else table(frame, limit=limit or None)
+        if self.incidents is not None and self.incidents.terminal:
+            text = f"{self.incidents.terminal}\n{text}"
         return text if unicode else text.translate(_TO_ASCII)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 
@@ -16,10 +16,9 @@ import polars as pl
 
 from clamp_analytics import __version__, plots
 from clamp_analytics.analysis.compare import CompareOptions, Comparison, compare
-from clamp_analytics.analysis.drift import Drift, DriftOptions, drift
-from clamp_analytics.analysis.drift.result import change_frame, series_frame, verdict_frame
+from clamp_analytics.analysis.drift import Drift, DriftOptions, drift, series_columns
 from clamp_analytics.analysis.result import Result
-from clamp_analytics.analysis.series import SessionFold, SessionValues, session_values
+from clamp_analytics.analysis.series import AttributeFold, SessionFold, SessionValues, session_values
 from clamp_analytics.atomic_files import publish
 from clamp_analytics.extras import require_extras
 from clamp_analytics.html_report import sections, verdict_tables
@@ -56,8 +55,9 @@ class ReportOptions:
 
 def columns(options: ReportOptions) -> frozenset[str]:
     """The columns of ``records`` that the reader of a report needs."""
-    fold = SessionFold(options.by) if options.metrics is None else SessionFold(options.by, options.metrics)
-    return fold.columns | frozenset(COLUMNS)
+    by = series_columns(options.by, options.drift)
+    fold = SessionFold(by) if options.metrics is None else SessionFold(by, options.metrics)
+    return AttributeFold(fold).columns | frozenset(COLUMNS)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -116,7 +116,7 @@ def report(
     Args:
         source: paths, loaded telemetry, or a DuckDB connection; see ``open_source``.
         options: what is analysed, and how.
-        baseline: the sessions to compare with, likewise; or values of sessions by the same columns.
+        baseline: the sessions to compare with, likewise; or values of sessions by ``series_columns`` of the options.
         build_info: JSON text of the provenance snapshot.
         jobs: number of batches of files that are read at once; by default the usable cores.
         recursive: whether to search subfolders.
@@ -128,38 +128,29 @@ def report(
     require_extras("charts", "drift")
     chosen = options or ReportOptions()
     reader = ReportReader(open_source(source, columns=columns(chosen), jobs=jobs, recursive=recursive))
-    values = session_values(reader, by=chosen.by, metrics=chosen.metrics)
-    changes = drift(values, options=chosen.drift) if values.sessions else _without_series(values, chosen.drift)
+    by = series_columns(chosen.by, chosen.drift)
+    values = session_values(reader, by=by, metrics=chosen.metrics)
+    changes = drift(values, options=chosen.drift) if values.sessions else Drift.without_sessions(values, chosen.drift)
     compared = None
     if baseline is not None:
-        compared = compare(
-            baseline,
-            values,
-            by=chosen.by,
-            metrics=chosen.metrics,
-            options=chosen.compare,
-            jobs=jobs,
-            recursive=recursive,
+        before = (
+            baseline
+            if isinstance(baseline, SessionValues)
+            else session_values(baseline, by=by, metrics=chosen.metrics, jobs=jobs, recursive=recursive)
         )
+        compared = _compare(before, values, chosen)
     figures = Figures()
     parts = list(_sections(changes, reader, chosen, compared, build_info, figures))
     html = page(sections.conclusion(conclude(changes, compared)), parts, figures.specifications)
     return Report(html, changes, compared, reader.counts)
 
 
-def _without_series(values: SessionValues, options: DriftOptions) -> Drift:
-    """An empty result, for sessions without a usable timestamp; the rest of the report is still useful."""
-    table, by = values.values, values.by
-    return Drift(
-        verdicts=verdict_frame([], table, by, options.confidence),
-        series=series_frame(table, by, values.metrics),
-        changes=change_frame([], table, by),
-        by=by,
-        sessions=0,
-        untimed=values.untimed,
-        tested=0,
-        options=options,
-    )
+def _compare(baseline: SessionValues, values: SessionValues, options: ReportOptions) -> Comparison:
+    """Compare by the columns of the options, and by backend and device where there are several."""
+    both = pl.concat([side.values.select(values.by) for side in (baseline, values)])
+    by = tuple(name for name in values.by if name in options.by or both[name].n_unique() > 1)
+    one, other = (replace(side, by=by) for side in (baseline, values))
+    return compare(one, other, by=by, metrics=options.metrics, options=options.compare)
 
 
 def _sections(
@@ -170,7 +161,7 @@ def _sections(
     build_info: str | None,
     figures: Figures,
 ) -> Iterator[Section]:
-    data, by = reader.report_data, options.by
+    data, by = reader.report_data, changes.by
     metrics = plots.select_panels(changes, by, options.metrics)
     links = SeriesLinks(changes.verdicts, by, metrics, verdict_tables.MOST_VERDICTS)
     yield "figures", "Figures", sections.figures(changes, data, reader.counts)

@@ -50,8 +50,8 @@ def conclude(drift: Drift, comparison: Comparison | None = None) -> Conclusion:
     sessions = plural(drift.sessions, "session")
     if regressed := _changed(verdicts, by, Verdict.REGRESSED):
         return Conclusion(Verdict.REGRESSED, "Not stable", regressed)
-    if shifted := _changed(verdicts, by, Verdict.WARNING):
-        return Conclusion(Verdict.WARNING, "Possibly not stable", shifted)
+    if shifted := _changed(verdicts, by, Verdict.SUSPECT):
+        return Conclusion(Verdict.SUSPECT, "Possibly not stable", shifted)
     if improved := _changed(verdicts, by, Verdict.IMPROVED):
         return Conclusion(Verdict.IMPROVED, "Stable", f"no regression in {sessions}. Improved: {improved}")
     if verdicts.filter(verdict=Verdict.UNCHANGED.value).is_empty():
@@ -108,7 +108,7 @@ def _in_metric_order(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _past(verdict: Verdict) -> str:
-    return "shifted" if verdict is Verdict.WARNING else verdict.value
+    return "shifted" if verdict is Verdict.SUSPECT else verdict.value
 
 
 def _since(rows: pl.DataFrame) -> str:

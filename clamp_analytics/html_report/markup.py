@@ -21,7 +21,7 @@ NOTHING = "-"
 DIGITS = 4
 """Significant digits of a measured value."""
 
-MARKS = {"regressed": "✗", "warning": "!", "improved": "✓", "not enough data": "?", "unchanged": "="}
+MARKS = {"regressed": "✗", "suspect": "!", "improved": "✓", "recovered": "↺", "not enough data": "?", "unchanged": "="}
 """The sign of each verdict, so that no verdict is shown by its colour alone."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import polars as pl
 
@@ -83,16 +82,10 @@ def _rows(verdicts: pl.DataFrame, by: Sequence[str], links: SeriesLinks) -> list
             else None,
             p_value(row["adjusted_p"], missing=NOTHING),
             row["sessions"],
-            _reason(row),
+            row["reason"],
         ]
         rows.append(Row(values, links.row(metric, key), plots.group_label(key)))
     return rows
-
-
-def _reason(row: dict[str, Any]) -> str:
-    needed = row["needed_sessions"]
-    more = f" (needs about {needed:,})" if needed and row["verdict"] == "not enough data" else ""
-    return f"{row['reason']}{more}"
 
 
 def comparison(result: Comparison) -> str:

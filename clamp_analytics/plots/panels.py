@@ -25,8 +25,8 @@ MOST_PANELS = 12
 DEFAULT_METRICS = ("mean_stability", "duration_p95_ms")
 """Metrics that are drawn even if they did not change."""
 
-CHANGED = (Verdict.REGRESSED.value, Verdict.WARNING.value, Verdict.IMPROVED.value)
-"""The verdicts on series that changed."""
+CHANGED = (Verdict.REGRESSED.value, Verdict.SUSPECT.value, Verdict.IMPROVED.value)
+"""The verdicts of series that changed."""
 
 POINTS = {
     "at": pl.Datetime("us", "UTC"),
@@ -116,7 +116,7 @@ def select_panels(
     """
     keys = ["metric", *by]
     rank = pl.col("verdict").replace_strict(RANK, return_dtype=pl.UInt8)
-    effect = pl.col("effect_sd").abs().fill_nan(None)
+    effect = pl.col("effect_relative").abs()
     ordered = drift.verdicts.sort(
         rank, effect, "sessions", *keys, descending=[False, True, True, *[False] * len(keys)], nulls_last=True
     )

@@ -34,10 +34,10 @@ MOST_LISTED_NAMES = 100
 """How many groups are listed by name that appeared or vanished."""
 
 HOW_TO_READ = (
-    "A regression or an improvement takes all three: enough sessions on both sides, an effect that is large enough to "
-    "matter, and a p-value, corrected for everything that was tested, that noise would hardly give.",
-    "A warning is a shift that cannot be told from slow noise, because neighbouring sessions resemble each other, or "
-    "one of which nobody can say whether it is better.",
+    "A regression or an improvement takes enough sessions, an effect that is large enough to matter, and a p-value, "
+    "corrected for everything that was tested, that neither independent nor correlated noise explains.",
+    "A suspect is worse, but slow noise explains it as well, or only the newest sessions are outside the range of the "
+    "history: the next sessions will tell.",
     "The unit of statistics is the session: each gives one value of a metric.",
     "Durations change in percent, scores, shares and counts in their own unit.",
 )
@@ -50,6 +50,7 @@ def markdown(
     *,
     summary: str = "",
     lists: Mapping[str, Sequence[str | None]] | None = None,
+    incidents: str = "",
 ) -> str:
     """Write a headline, the changes, and everything else in sections that unfold.
 
@@ -59,15 +60,18 @@ def markdown(
         columns: which analysis the verdicts are of.
         summary: what was compared, in one sentence of ours; it is not escaped.
         lists: names of groups by their title, such as "Only in the baseline"; empty lists are left out.
+        incidents: the incidents as Markdown, which come first.
     """
     counts = count_verdicts(verdicts)
     ranked = changes_first(verdicts)
     changed = pl.col("verdict").is_in([verdict.value for verdict in CHANGES])
     headline = list_counts(counts, CHANGES) or "no change"
-    parts = [f"### {columns.title}: {headline}", summary]
-    room = COMMENT_CHARACTERS
+    parts = [f"### {columns.title}: {headline}", summary, incidents]
+    room = COMMENT_CHARACTERS - len(incidents)
     if changes := ranked.filter(changed).rows(named=True):
-        parts.append(_table(changes, by, columns, room))
+        rows = _table(changes, by, columns, room)
+        # The incidents say the same in fewer lines.
+        parts.append(_details(list_counts(counts, CHANGES), rows) if incidents else rows)
     for title, names in (lists or {}).items():
         if names:
             parts.append(_name_list(title, names))

@@ -19,13 +19,14 @@ from clamp_analytics.render.sparkline import BLOCKS, sparkline
 from clamp_analytics.render.text import MISSING, Row, day, figure, group_name, signed_figure
 from clamp_analytics.wording import p_value
 
-CHANGES = (Verdict.REGRESSED, Verdict.WARNING, Verdict.IMPROVED)
+CHANGES = (Verdict.REGRESSED, Verdict.SUSPECT, Verdict.IMPROVED, Verdict.RECOVERED)
 """The verdicts that need attention."""
 
 _NOUNS = {
     Verdict.REGRESSED: ("regression", "regressions"),
-    Verdict.WARNING: ("warning", "warnings"),
+    Verdict.SUSPECT: ("suspect", "suspects"),
     Verdict.IMPROVED: ("improvement", "improvements"),
+    Verdict.RECOVERED: ("recovered", "recovered"),
     Verdict.NOT_ENOUGH_DATA: ("without enough data", "without enough data"),
     Verdict.UNCHANGED: ("unchanged", "unchanged"),
 }
@@ -94,10 +95,16 @@ def interval(row: Row, columns: VerdictColumns) -> str:
 
 
 def certainty(row: Row) -> str:
-    """The corrected p-value of a verdict, or how many sessions one would need."""
-    if row["verdict"] == Verdict.NOT_ENOUGH_DATA and row["needed_sessions"] is not None:
-        return f"needs {row['needed_sessions']}"
+    """The corrected p-value of a verdict, or how many sessions one would need, where that is known."""
+    needed = row.get("needed_sessions")
+    if row["verdict"] == Verdict.NOT_ENOUGH_DATA and needed is not None:
+        return f"needs {needed}"
     return p_value(row["adjusted_p"])
+
+
+def with_changes(verdicts: pl.DataFrame) -> pl.DataFrame:
+    """The verdicts that need attention."""
+    return verdicts.filter(pl.col("verdict").is_in([verdict.value for verdict in CHANGES]))
 
 
 def changes_first(verdicts: pl.DataFrame) -> pl.DataFrame:

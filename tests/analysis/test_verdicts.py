@@ -102,10 +102,10 @@ def test_a_series_that_is_too_short_says_how_many_sessions_it_takes():
 
 
 @pytest.mark.parametrize("after", [5.0, 20.0])
-def test_correlated_sessions_are_a_warning_at_most(after):
+def test_correlated_sessions_are_a_suspect_at_most(after):
     correlated = replace(SLOWER, after=after, autocorrelation=0.5)
 
-    assert verdict(correlated) is Verdict.WARNING
+    assert verdict(correlated) is Verdict.SUSPECT
     assert reason(correlated).endswith("but neighbouring sessions are correlated (0.50)")
 
 
@@ -113,10 +113,10 @@ def test_correlated_sessions_without_a_shift_are_no_warning():
     assert verdict(replace(SLOWER, adjusted_p=0.5, autocorrelation=0.5)) is Verdict.UNCHANGED
 
 
-def test_a_metric_without_a_better_direction_is_a_warning_at_most():
+def test_a_metric_without_a_better_direction_is_a_suspect_at_most():
     neutral = Metric("records", "Records.", "count", None, Scale.IDENTITY, 1.0)
 
-    assert verdict(SLOWER, neutral) is Verdict.WARNING
+    assert verdict(SLOWER, neutral) is Verdict.SUSPECT
 
 
 def test_a_duration_that_was_zero_can_regress():
@@ -126,8 +126,9 @@ def test_a_duration_that_was_zero_can_regress():
 def test_regressions_come_first_and_what_is_unchanged_last():
     assert sorted(RANK, key=lambda name: RANK[name]) == [
         "regressed",
-        "warning",
+        "suspect",
         "improved",
+        "recovered",
         "not enough data",
         "unchanged",
     ]

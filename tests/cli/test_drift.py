@@ -32,8 +32,9 @@ def test_the_shift_of_the_sample_is_found_where_it_was_made(clamp):
 
 
 def test_the_table_has_changes_first_with_a_sparkline(clamp):
-    lines = clamp("drift", DRIFTING, "--metric", "duration_p50_ms").out.splitlines()
+    out = clamp("drift", DRIFTING, "--metric", "duration_p50_ms", "--all").out
 
+    lines = out.split("\n\n")[1].splitlines()
     assert lines[0].split() == ["verdict", "context", "metric", "trend", "before", "→", "after", "change", "since", "p"]
     assert lines[2].split()[:3] == ["regressed", "upload-queue", "duration_p50_ms"]
     assert "2026-10-08" in lines[2]
@@ -41,22 +42,30 @@ def test_the_table_has_changes_first_with_a_sparkline(clamp):
     assert len(lines) == 5
 
 
+def test_incidents_come_first_and_unchanged_series_are_left_out(clamp):
+    incident, table = clamp("drift", DRIFTING, "--metric", "duration_p50_ms").out.split("\n\n")
+
+    assert " worse: step since 2026-10-08 18:00, last good 2026-10-08 06:00\n" in incident
+    assert incident.endswith("  upload-queue duration_p50_ms: 1.47 → 2.3 ms (+57.1%)")
+    assert [line.split()[1] for line in table.splitlines()[2:]] == ["upload-queue"]
+
+
 def test_the_closing_line_counts_sessions_and_verdicts(clamp):
     done = clamp("drift", DRIFTING, "--metric", "duration_p50_ms")
 
     assert done.err == (
-        "1 regression, 2 unchanged; 3 tested; 30 sessions, 0 untimed; "
+        "1 incident; 2 series unchanged; 30 sessions, 3 series tested. "
         "files: 30 seen = 30 loaded + 0 rejected + 0 skipped\n"
     )
 
 
-@pytest.mark.parametrize("level, code", [("never", 0), ("regression", 1), ("warning", 1)])
+@pytest.mark.parametrize("level, code", [("never", 0), ("regression", 1), ("suspect", 1)])
 def test_the_check_fails_where_it_is_asked_to(clamp, level, code):
     assert clamp("drift", DRIFTING, "--fail-on", level).code == code
 
 
 def test_without_a_regression_the_check_is_passed(clamp):
-    assert clamp("drift", SAMPLES / "clean", "--fail-on", "warning").code == 0
+    assert clamp("drift", SAMPLES / "clean", "--fail-on", "suspect").code == 0
 
 
 def test_csv_has_every_column_with_all_digits(clamp):
@@ -81,7 +90,8 @@ def test_github_gets_annotations_and_the_summary_of_the_job(clamp, tmp_path):
 
     done = clamp("drift", DRIFTING, "-f", "github", "-m", "duration_p50_ms", env={"GITHUB_STEP_SUMMARY": str(summary)})
 
-    assert done.out.startswith("::error title=Drift%3A duration_p50_ms regressed::upload-queue: duration_p50_ms ")
+    assert done.out.startswith("::error title=Drift%3A ")
+    assert "::upload-queue duration_p50_ms: 1.47 → 2.3 ms (+57.1%25)" in done.out
     assert len(done.out.splitlines()) == 1
     assert summary.read_text().startswith("before\n### Drift: 1 regression\n")
 
@@ -138,7 +148,7 @@ def test_series_are_told_apart_by_what_is_asked_for(clamp, tmp_path):
     history(tmp_path / "runs", [1, 1, 1], backends=("CPU", "HIP"))
 
     by_both = json.loads(clamp("drift", "runs", "-f", "json", "--by", "context", "--by", "backend").out)["verdicts"]
-    by_none = json.loads(clamp("drift", "runs", "-f", "json", "--by", "none").out)["verdicts"]
+    by_none = json.loads(clamp("drift", "runs", "-f", "json", "--by", "none", "--pooled").out)["verdicts"]
 
     assert {(row["context"], row["backend"]) for row in by_both} == {("queue", "CPU"), ("queue", "HIP")}
     assert len(by_none) == len(METRICS)
@@ -157,7 +167,7 @@ def test_sessions_without_a_timestamp_are_counted(clamp, tmp_path):
 def test_a_history_that_just_began_has_not_enough_data(clamp, tmp_path, sessions):
     history(tmp_path / "runs", [1] * sessions)
 
-    done = clamp("drift", "runs", "--fail-on", "warning", "-f", "json")
+    done = clamp("drift", "runs", "--fail-on", "suspect", "-f", "json")
 
     assert done.code == 0
     assert {row["verdict"] for row in json.loads(done.out)["verdicts"]} == {"not enough data"}
@@ -227,3 +237,67 @@ def test_help_names_every_metric_and_column_and_the_defaults(clamp):
 
     assert [name for name in (*METRICS, *BY) if name not in text] == []
     assert "False discovery rate over all series. [default: 0.05]" in text
+
+
+def known_change(tmp_path, clamp):
+    """The file of known changes with the incident of the sample."""
+    found = json.loads(clamp("drift", DRIFTING, "-f", "json").out)
+    (incident,) = found["incidents"]
+    done = clamp(
+        "drift", DRIFTING, "--acknowledge", incident["id"], "--reason", "bounds checks", "--known-changes", "known.toml"
+    )
+    assert (done.code, done.out) == (0, "")
+    return tmp_path / "known.toml"
+
+
+def test_an_acknowledged_incident_no_longer_fails_the_check(clamp, tmp_path):
+    file = known_change(tmp_path, clamp)
+
+    done = clamp("drift", DRIFTING, "--known-changes", file, "--fail-on", "suspect")
+
+    assert done.code == 0
+    assert "accepted: bounds checks" in done.out
+
+
+def test_the_project_can_name_the_file_of_known_changes(clamp, tmp_path):
+    known_change(tmp_path, clamp)
+    (tmp_path / "pyproject.toml").write_text('[tool.clamp-analytics.drift]\nknown_changes = "known.toml"\n')
+
+    assert clamp("drift", DRIFTING, "--fail-on", "suspect").code == 0
+
+
+def test_an_entry_that_matches_nothing_is_named(clamp, tmp_path):
+    file = known_change(tmp_path, clamp)
+    file.write_text(file.read_text().replace("upload-queue", "gone"))
+
+    done = clamp("drift", DRIFTING, "--known-changes", file)
+
+    assert "known change that matches nothing: context gone duration_p50_ms (bounds checks)" in done.err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--acknowledge", "00000000", "--reason", "x", "--known-changes", "k.toml"], "there is no such incident"),
+        (["--acknowledge", "00000000", "--known-changes", "k.toml"], "--acknowledge needs a reason"),
+        (["--acknowledge", "00000000", "--reason", "x"], "there is no file of known changes"),
+        (["--known-changes", "missing.toml"], "missing.toml: cannot be read"),
+        (["--since-label", "build"], "a label is given as NAME=VALUE"),
+    ],
+)
+def test_wrong_options_of_known_changes_and_gates_are_explained(clamp, options, message):
+    done = clamp("drift", DRIFTING, *options)
+
+    assert (done.code, message in done.err) == (2, True)
+
+
+@pytest.mark.parametrize(("within", "code"), [(10, 0), (20, 1)])
+def test_the_gate_can_look_at_the_latest_sessions_only(clamp, within, code):
+    assert clamp("drift", DRIFTING, "--fail-on", "regression", "--changed-within", within).code == code
+
+
+def test_the_gate_can_look_at_sessions_since_a_label(clamp):
+    labelled = ("drift", DRIFTING, "--label", r"day=clamp_run_(\d{8})", "--fail-on", "regression")
+
+    assert clamp(*labelled, "--since-label", "day=20261001").code == 1
+    assert clamp(*labelled, "--since-label", "day=20261012").code == 0

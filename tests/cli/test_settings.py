@@ -198,7 +198,7 @@ def test_a_wrong_value_of_the_command_line_is_not_blamed_on_the_file(tmp_path):
 
 
 def test_drift_and_compare_have_the_defaults_that_the_help_of_their_shared_options_shows():
-    shared = ("alpha", "min_sessions")
+    shared = ("alpha",)
 
     assert [getattr(DriftOptions(), name) for name in shared] == [getattr(CompareOptions(), name) for name in shared]
 

@@ -72,10 +72,10 @@ def test_series_with_too_few_sessions_are_counted_beside_the_stable_ones():
     assert found.text.endswith("1 series has too few sessions for a verdict.")
 
 
-def test_a_warning_is_possibly_not_stable():
-    found = conclude(drift(("a", "duration_p50_ms", "warning", 1.0, 2.0)))
+def test_a_suspect_is_possibly_not_stable():
+    found = conclude(drift(("a", "duration_p50_ms", "suspect", 1.0, 2.0)))
 
-    assert (found.verdict, found.lead) == ("warning", "Possibly not stable")
+    assert (found.verdict, found.lead) == ("suspect", "Possibly not stable")
 
 
 def test_an_improvement_is_stable():

@@ -51,7 +51,7 @@ def test_groups_that_changed_come_first():
 def test_many_unchanged_groups_are_folded():
     names = {f"g{number}": "unchanged" for number in range(MOST_ROWS + 1)}
 
-    text = made(verdicts(changed="warning", **names))
+    text = made(verdicts(changed="suspect", **names))
 
     assert f"<summary>{MOST_ROWS + 1} groups without a change</summary>" in text
     assert text.index('data-group="changed"') < text.index("<details")

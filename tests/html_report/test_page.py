@@ -296,8 +296,11 @@ def test_a_page_on_5000_sessions_of_50_contexts_stays_below_3_mb():
     from clamp_analytics.html_report.links import SeriesLinks
     from clamp_analytics.html_report.matrix import matrix
     from clamp_analytics.reading import Counts
+    from tests.analysis.drift.conftest import attributes_of
 
-    given = SessionValues(values, ("context",), tuple(METRICS), sessions, 0, Counts(sessions, 0, 0))
+    given = SessionValues(
+        values, attributes_of(values), ("context",), tuple(METRICS), sessions, 0, Counts(sessions, 0, 0)
+    )
     found = drift(given)
     figures = Figures()
     metrics = plots.select_panels(found, ("context",), METRICS)

@@ -39,7 +39,7 @@ def drift_result(*series: dict[str, Any], by: tuple[str, ...] = ("context",)) ->
                 "verdict": one.get("verdict", "unchanged"),
                 "reason": "the reason",
                 "sessions": frame.height,
-                "effect_sd": one.get("effect_sd"),
+                "effect_relative": one.get("effect_relative"),
             }
         )
         points.append(frame.select(*(pl.lit(value, pl.String).alias(name) for name, value in key.items()), pl.all()))
@@ -62,7 +62,7 @@ def drift_result(*series: dict[str, Any], by: tuple[str, ...] = ("context",)) ->
         "after": pl.Float64(),
     }
     return Drift(
-        verdicts=pl.DataFrame(verdicts, schema_overrides={**names, "effect_sd": pl.Float64}),
+        verdicts=pl.DataFrame(verdicts, schema_overrides={**names, "effect_relative": pl.Float64}),
         series=pl.concat(points),
         changes=pl.DataFrame(changes, schema=change_schema),
         by=by,

@@ -59,9 +59,9 @@ def test_a_span_without_a_session_gives_no_bin():
 def test_what_changed_comes_first():
     given = drift_result(
         {"group": {"context": "a"}, "values": [1, 2]},
-        {"group": {"context": "b"}, "values": [1, 2], "verdict": "improved", "effect_sd": -2.0},
-        {"group": {"context": "c"}, "values": [1, 2], "verdict": "regressed", "effect_sd": 1.0},
-        {"group": {"context": "d"}, "values": [1, 2], "verdict": "regressed", "effect_sd": -3.0},
+        {"group": {"context": "b"}, "values": [1, 2], "verdict": "improved", "effect_relative": -2.0},
+        {"group": {"context": "c"}, "values": [1, 2], "verdict": "regressed", "effect_relative": 1.0},
+        {"group": {"context": "d"}, "values": [1, 2], "verdict": "regressed", "effect_relative": -3.0},
     )
 
     (metric_panels,) = plots.select_panels(given, ["context"])
@@ -80,7 +80,7 @@ def test_no_more_series_are_drawn_than_allowed_and_the_others_are_counted():
 def test_of_other_metrics_only_what_changed_is_drawn():
     given = drift_result(
         {"group": {"context": "a"}, "metric": "hold_total_ms", "values": [1]},
-        {"group": {"context": "b"}, "metric": "hold_total_ms", "values": [1], "verdict": "warning"},
+        {"group": {"context": "b"}, "metric": "hold_total_ms", "values": [1], "verdict": "suspect"},
         {"group": {"context": "a"}, "metric": "mean_stability", "values": [1]},
     )
 

@@ -40,7 +40,7 @@ ROWS = [
     ("not enough data", "rare", "in_flight", FEW, 0.0, None, None, None, None, None, None, 24),
     ("improved", "queue", "unstable_share", "0.2 to 0.05", 0.2, 0.05, -0.15, -0.75, AT, "b.json", 1e-9, 20),
     ("regressed", "queue", "duration_p95_ms", SHIFT, 1.8644, 2.9312, 1.0668, 0.5722, AT, "b.json", 0.00123, 20),
-    ("warning", None, "violations", "0 to 4", 0.0, 4.0, 4.0, None, AT, "b.json", 0.02, 20),
+    ("suspect", None, "violations", "0 to 4", 0.0, 4.0, 4.0, None, AT, "b.json", 0.02, 20),
     ("regressed", HOSTILE, "hold_total_ms", "x%y", 1000.4, 123456.7, 122456.3, 122.4, AT, "b.json", 0.0004, 20),
 ]
 

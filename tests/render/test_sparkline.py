@@ -23,7 +23,7 @@ def test_a_series_without_a_difference_is_of_middle_height():
 
 
 def test_a_long_series_shows_the_median_of_each_stretch():
-    assert sparkline([0, 1, 9, 4, 9, 4, 8, 9, 8], 3) == "▁▄█"
+    assert sparkline([0, 1, 5, 4, 6, 4, 8, 9, 8], 3) == "▁▄█"
 
 
 def test_stretches_need_not_be_of_one_length():
@@ -35,8 +35,12 @@ def test_what_is_no_value_is_a_gap(hole):
     assert sparkline([0, hole, 7], 8) == "▁ █"
 
 
-def test_an_outlier_within_a_stretch_does_not_hide_the_others():
-    assert sparkline([1, 2, 99, 8, 9, -99], 2) == "▁█"
+def test_a_spike_within_a_stretch_is_shown():
+    assert sparkline([1, 2, 1, 2, 1, 2, 99, 1, 2, 1, 2, 1], 4) == "▁▁█▁"
+
+
+def test_a_newest_session_that_is_far_from_all_others_is_shown():
+    assert sparkline([*[1.0, 1.1, 0.9] * 20, 10.0], 5) == "▁▁▁▁█"
 
 
 @pytest.mark.parametrize("values, shown", [([], ""), ([None, None], "  "), ([1.0], "▅")])

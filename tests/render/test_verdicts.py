@@ -17,7 +17,7 @@ def test_changes_come_first_and_the_surest_of_them_before_others():
     assert order == [
         ("regressed", HOSTILE),
         ("regressed", "queue"),
-        ("warning", None),
+        ("suspect", None),
         ("improved", "queue"),
         ("not enough data", "rare"),
         ("unchanged", "a|b"),

@@ -59,7 +59,7 @@ VERDICT_COLUMNS: Mapping[str, tuple[type[pl.DataType], str]] = {
 """The columns of ``Comparison.verdicts`` after those of ``by``: type and meaning."""
 
 
-SHIFTS = (Verdict.REGRESSED, Verdict.WARNING, Verdict.IMPROVED)
+SHIFTS = (Verdict.REGRESSED, Verdict.SUSPECT, Verdict.IMPROVED)
 """Verdicts whose rows are sorted by the size of the effect."""
 
 FEWEST_FOR_INTERVAL = 2

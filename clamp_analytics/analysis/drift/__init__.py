@@ -1,20 +1,26 @@
-"""Drift: which metrics changed over sessions, when, by how much, and whether the change is more than noise."""
+"""Drift: what changed over sessions, since when, by how much, and whether it is more than noise."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 
-from clamp_analytics.analysis.drift.calibration import Calibration, replayed
-from clamp_analytics.analysis.drift.findings import judge_all
-from clamp_analytics.analysis.drift.result import Drift, change_frame, series_frame, verdict_frame
-from clamp_analytics.analysis.drift.selection import all_series, selected
-from clamp_analytics.analysis.options import DriftOptions
-from clamp_analytics.analysis.series import SessionValues, session_values
+from clamp_analytics.analysis.drift.calibration import Calibration, replay_history
+from clamp_analytics.analysis.drift.judging import judge_all
+from clamp_analytics.analysis.drift.result import Drift, IncidentReport, change_frame, series_frame, verdict_frame
+from clamp_analytics.analysis.drift.selection import all_series, select_rows
+from clamp_analytics.analysis.incidents.grouping import Incident, SeriesChange, group_changes
+from clamp_analytics.analysis.incidents.known_changes import KnownChange
+from clamp_analytics.analysis.incidents.mix import mix_changes
+from clamp_analytics.analysis.incidents.suspects import find_suspects
+from clamp_analytics.analysis.incidents.timeline import Timeline
+from clamp_analytics.analysis.options import STRATA, DriftOptions, JudgeOptions
+from clamp_analytics.analysis.series import SessionValues, checked_by, session_values
 from clamp_analytics.errors import UsageError
 from clamp_analytics.reading.open_source import Source
 
-__all__ = ["Calibration", "Drift", "DriftOptions", "calibrate", "drift"]
+__all__ = ["Calibration", "Drift", "DriftOptions", "calibrate", "drift", "series_columns"]
 
 
 def drift(
@@ -22,6 +28,8 @@ def drift(
     *,
     by: Iterable[str] | str | None = ("context",),
     metrics: Iterable[str] | str | None = None,
+    labels: Iterable[str] = (),
+    known_changes: Sequence[KnownChange] = (),
     options: DriftOptions | None = None,
     jobs: int | None = None,
     recursive: bool = True,
@@ -31,8 +39,11 @@ def drift(
     Args:
         source: paths, loaded telemetry, or a DuckDB connection (see ``open_source``); or values of sessions, which
             bring their own ``by`` and ``metrics``.
-        by: the columns of ``BY`` that series are grouped by; none for one series of all records.
+        by: the columns of ``BY`` that series are grouped by; none for one series of all records. ``backend`` and
+            ``device_name`` follow by themselves where sessions differ in them, unless ``options.pooled``.
         metrics: names of ``METRICS``; all by default.
+        labels: rules for labels of sessions, each ``NAME=RULE``; see ``reading.labels``.
+        known_changes: changes that are accepted.
         options: which sessions are examined, and when a change counts.
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
@@ -43,19 +54,67 @@ def drift(
     """
     require_scipy()
     chosen = options or DriftOptions()
-    values = _values(source, by, metrics, jobs, recursive=recursive)
-    table = selected(values, chosen)
-    findings, tested = judge_all(list(all_series(table, values.by, values.metrics)), chosen)
-    return Drift(
-        verdicts=verdict_frame(findings, table, values.by, chosen.confidence),
-        series=series_frame(table, values.by, values.metrics),
-        changes=change_frame(findings, table, values.by),
-        by=values.by,
-        sessions=table.select("started_at", "source").n_unique(),
-        untimed=values.untimed,
-        tested=tested,
-        options=chosen,
+    values = _values(source, by, metrics, labels, chosen, jobs, recursive=recursive)
+    return judge_values(values, known_changes, chosen)
+
+
+def series_columns(by: Sequence[str], options: DriftOptions) -> tuple[str, ...]:
+    """The columns that series are read by: ``by``, then those within which regressions are judged."""
+    return tuple(by) if options.pooled else (*by, *(name for name in STRATA if name not in by))
+
+
+def judge_values(values: SessionValues, known_changes: Sequence[KnownChange], options: DriftOptions) -> Drift:
+    """Judge values of sessions; see ``drift``."""
+    table, by = select_rows(values, options), _columns(values, options)
+    timeline = Timeline.of(values.attributes.join(table.select("source").unique(), on="source", how="semi"))
+    judged = judge_all(
+        list(all_series(table, by, values.metrics)), timeline.index_of, table["source"].to_list(), options
     )
+    changes = [change for one in judged for change in one.changes()]
+    strata = [name for name in by if name in STRATA]
+    mixed: list[SeriesChange] = []
+    if strata:
+        groups = [name for name in by if name not in STRATA]
+        limits = JudgeOptions(alpha=options.alpha)
+        found = mix_changes(table.select("source", *by, "records"), groups, strata, timeline.index_of, limits)
+        mixed = [replace(change, group=(*change.group, *(None for _ in strata))) for change in found]
+    incidents = group_changes(changes, timeline.started_at) + group_changes(mixed, timeline.started_at)
+    reports = tuple(_report(incident, known_changes, timeline, by) for incident in incidents)
+    kinds = {name: table.schema[name] for name in by}
+    matched = {id(entry) for report in reports for entry in report.acknowledged if entry is not None}
+    return Drift(
+        incidents=reports,
+        verdicts=verdict_frame(judged, reports, timeline, by, kinds),
+        series=series_frame(table, by, values.metrics),
+        changes=change_frame(judged, reports, timeline, by, kinds),
+        by=by,
+        timeline=timeline,
+        sessions=len(timeline.sources),
+        untimed=values.untimed,
+        tested=sum(one.judgement.p_value == one.judgement.p_value for one in judged),
+        unmatched=tuple(entry for entry in known_changes if id(entry) not in matched),
+        options=options,
+    )
+
+
+def _columns(values: SessionValues, options: DriftOptions) -> tuple[str, ...]:
+    """The columns that series are grouped by: without a stratum that has the same value everywhere."""
+    if options.pooled:
+        return values.by
+    return tuple(name for name in values.by if name not in STRATA or values.values[name].n_unique() > 1)
+
+
+def _report(
+    incident: Incident, known_changes: Sequence[KnownChange], timeline: Timeline, by: Sequence[str]
+) -> IncidentReport:
+    entries = tuple(
+        next(
+            (entry for entry in known_changes if entry.describes(change, by, timeline.started_at, timeline.labels)),
+            None,
+        )
+        for change in incident.changes
+    )
+    return IncidentReport(incident, entries, tuple(find_suspects(timeline.attributes, incident.first_bad)))
 
 
 def calibrate(
@@ -69,31 +128,41 @@ def calibrate(
 ) -> Calibration:
     """Estimate on this very history how often ``drift`` raises a false alarm, and which shifts it detects.
 
-    The noise of the history, without the changes that were found, is resampled in blocks of neighbouring sessions, and
-    ``drift`` is applied to each resampled history. Args and errors are those of ``drift``.
+    Args and errors are those of ``drift``.
     """
     require_scipy()
     chosen = options or DriftOptions()
-    values = _values(source, by, metrics, jobs, recursive=recursive)
-    table = selected(values, chosen)
-    return replayed(table, values.by, list(all_series(table, values.by, values.metrics)), chosen)
+    values = _values(source, by, metrics, (), chosen, jobs, recursive=recursive)
+    table, columns = select_rows(values, chosen), _columns(values, chosen)
+    index_of = {name: index for index, name in enumerate(table["source"].unique(maintain_order=True))}
+    sources = table["source"].to_list()
+    return replay_history(
+        list(all_series(table, columns, values.metrics)),
+        lambda series: judge_all(series, index_of, sources, chosen),
+        columns,
+        {name: table.schema[name] for name in columns},
+        chosen,
+    )
 
 
 def _values(
     source: Source | SessionValues,
     by: Iterable[str] | str | None,
     metrics: Iterable[str] | str | None,
+    labels: Iterable[str],
+    options: DriftOptions,
     jobs: int | None,
     *,
     recursive: bool,
 ) -> SessionValues:
     if isinstance(source, SessionValues):
         return source
-    return session_values(source, by=by, metrics=metrics, jobs=jobs, recursive=recursive)
+    columns = series_columns(checked_by(by), options)
+    return session_values(source, by=columns, metrics=metrics, labels=labels, jobs=jobs, recursive=recursive)
 
 
 def require_scipy() -> None:
-    """Check that scipy is installed.
+    """Check that the library of the statistics is installed.
 
     Raises:
         UsageError: it is not.

@@ -1,74 +1,65 @@
-"""How far the gate can be trusted on a user's own history: how often it would have cried wolf, and what it catches."""
+"""How far the gate can be trusted on a history: how often it raises a false alarm, and which shifts it detects."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from clamp_analytics.analysis.drift.findings import Finding, judge_all
 from clamp_analytics.analysis.drift.selection import Series
-from clamp_analytics.analysis.drift.shift import find_shift
+from clamp_analytics.analysis.incidents.changes import JudgedSeries
 from clamp_analytics.analysis.options import DriftOptions
 from clamp_analytics.analysis.result import Result
-from clamp_analytics.analysis.stats import Floats, block_length, robust_sd
-from clamp_analytics.analysis.verdicts import Verdict
+from clamp_analytics.analysis.stats.arrays import Floats, np
+from clamp_analytics.analysis.stats.change_points import smallest_variances
+from clamp_analytics.analysis.stats.noise_model import CELLS, cosine_transform, fit_noise
+from clamp_analytics.analysis.stats.robust_scores import robust_scores
+from clamp_analytics.analysis.verdicts import Direction, Verdict
 from clamp_analytics.wording import plural
 
 GATES = 30
-"""How many times, at most, the gate is asked again while the history grows."""
+"""How many times, at most, the growing history is judged."""
 
-STEP_SDS = 0.25
-"""The shifts that are tried are multiples of this many robust standard deviations."""
-
-MOST_SDS = 6.0
-"""The largest shift that is tried."""
-
-POWER_REPLAYS = 100
-"""Histories, at most, that each shift is tried on."""
-
-POWERS = (0.8, 0.9)
+WARM_UP = 300
+"""Steps of the wander that are dropped, so that it begins anywhere in its range."""
 
 CALIBRATION_COLUMNS: dict[str, pl.DataType] = {
     "metric": pl.String(),
     "unit": pl.String(),
     "sessions": pl.Int64(),
     "false_alarms": pl.Float64(),
-    "false_warnings": pl.Float64(),
+    "false_suspects": pl.Float64(),
     "gates": pl.Int64(),
     "alarms": pl.Int64(),
     "unfounded": pl.Int64(),
-    "catches_80": pl.Float64(),
-    "catches_90": pl.Float64(),
-    "catches_80_sd": pl.Float64(),
-    "catches_90_sd": pl.Float64(),
+    "detectable": pl.Float64(),
 }
 """The columns of ``Calibration.figures`` behind those of ``by``."""
+
+Judge = Callable[[Sequence[Series]], list[JudgedSeries]]
+"""Judges the series of one history together."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Calibration(Result):
-    """What the gate would have done.
+    """How often the gate raises a false alarm on a history, and which shifts it detects.
 
     Attributes:
-        figures: one row a group and metric. ``false_alarms`` and ``false_warnings`` are the shares of histories
-            without a change in which it was called regressed, or a warning. Of the ``gates`` at which the growing
-            history was long enough, ``alarms`` called it regressed, ``unfounded`` of them at a place where the whole
-            history shows no change. ``catches_80`` and ``catches_90`` are the smallest shifts to the worse, in the
-            middle, that are caught in 80 and 90 of 100 histories, in the metric's unit; the same in robust standard
-            deviations on its scale. Null where there are too few sessions, no noise, or no shift was large enough.
-        replays: histories without a change that were made.
-        false_alarms: the share of them in which anything at all was called regressed.
-        false_changes: the share of them in which anything got a verdict of regressed, improved or warning.
+        figures: one row per group and metric. ``false_alarms`` and ``false_suspects`` are the shares of simulated
+            histories without a change in which the series was called regressed, or a suspect for the worse. Of the
+            ``gates`` at which the growing history was long enough, ``alarms`` called it regressed; ``unfounded`` of
+            them named a session at which the whole history shows no change. ``detectable`` is the smallest lasting
+            shift to the worse that is found in about four of five cases: a share for durations, else in ``unit``.
+            Null where there are too few sessions.
+        replays: the number of simulated histories.
+        false_alarms: the share of them in which any series was called regressed.
+        false_changes: the share of them in which any series got a verdict of regressed or improved.
         gates: how many times the growing history was judged.
-        alarms: at how many of those anything was called regressed.
-        unfounded: at how many of those that was so at a place where the whole history shows no change.
-        untested: series with too few sessions.
+        alarms: how many of those called any series regressed.
+        unfounded: how many of those named a session at which the whole history shows no change.
+        untested: the number of series with too few sessions.
     """
 
     figures: pl.DataFrame
@@ -95,193 +86,159 @@ class Calibration(Result):
         return self.figures
 
 
-def replayed(table: pl.DataFrame, by: tuple[str, ...], every: Sequence[Series], options: DriftOptions) -> Calibration:
-    """Replay histories; the series are those of the table."""
-    recent = [_latest(series, options.replayed_sessions) for series in every]
-    findings, tested = judge_all(recent, options)
-    noises = [_noise(finding) for finding in findings if finding.shift is not None]
-    alarms, warnings, any_alarm, any_change = _without_change(noises, options)
-    gates = _grown(recent, findings, options)
-    level = options.alpha / max(tested, 1)
-    rows, place = [], 0
-    for number, finding in enumerate(findings):
-        metric = finding.series.metric
-        row = {
-            **dict(zip(by, finding.series.group, strict=True)),
-            "metric": metric.name,
-            "unit": metric.unit,
-            "sessions": finding.series.values.size,
-            **{name: int(counts[number]) for name, counts in gates.of_series.items()},
+def replay_history(
+    series: Sequence[Series], judge: Judge, by: Sequence[str], kinds: dict[str, pl.DataType], options: DriftOptions
+) -> Calibration:
+    """Judge simulated histories without a change, and the history itself while it grows.
+
+    The noise of each series, a slow wander plus white noise as ``drift`` fits it, is simulated around its latest level.
+    The metrics of one group share their random numbers, because they are nearly copies of each other. Drawing from a
+    fitted model keeps a wander that is longer than blocks of a resampled history could be.
+
+    Args:
+        series: the series of the history.
+        judge: judges series as ``drift`` does.
+        by: the columns that tell series apart.
+        kinds: the types of these columns.
+        options: the number of simulated histories, the sessions that are used, and the seed.
+    """
+    recent = [_part(one, slice(max(one.values.size - options.replayed_sessions, 0), None)) for one in series]
+    judged = judge(recent)
+    tested = [index for index, one in enumerate(judged) if one.judgement.verdict is not Verdict.NOT_ENOUGH_DATA]
+    noises = [_noise_of(recent[index], judged[index]) for index in tested]
+    alarms, suspects, any_alarm, any_change = _simulated(noises, judge, options)
+    grown = _while_growing(recent, judged, judge)
+    rows = [
+        {
+            **dict(zip(by, one.group, strict=True)),
+            "metric": one.metric,
+            "unit": recent[index].metric.unit,
+            "sessions": one.judgement.sessions,
+            "false_alarms": None,
+            "false_suspects": None,
+            "gates": int(grown.gates_of[index]),
+            "alarms": int(grown.alarms_of[index]),
+            "unfounded": int(grown.unfounded_of[index]),
+            "detectable": one.judgement.detectable if np.isfinite(one.judgement.detectable) else None,
         }
-        if finding.shift is not None:
-            row["false_alarms"] = float(alarms[place])
-            row["false_warnings"] = float(warnings[place])
-            row |= _caught(noises[place], level, options)
-            place += 1
-        rows.append(row)
+        for index, one in enumerate(judged)
+    ]
+    for index, alarm, suspect in zip(tested, alarms, suspects, strict=True):
+        rows[index] |= {"false_alarms": float(alarm), "false_suspects": float(suspect)}
     return Calibration(
-        figures=pl.DataFrame(rows, schema={**{name: table.schema[name] for name in by}, **CALIBRATION_COLUMNS}),
+        figures=pl.DataFrame(rows, schema={**kinds, **CALIBRATION_COLUMNS}),
         replays=options.replays,
         false_alarms=any_alarm,
         false_changes=any_change,
-        gates=gates.gates,
-        alarms=gates.alarms,
-        unfounded=gates.unfounded,
-        untested=sum(finding.shift is None for finding in findings),
+        gates=grown.gates,
+        alarms=grown.alarms,
+        unfounded=grown.unfounded,
+        untested=len(judged) - len(tested),
     )
-
-
-def _latest(series: Series, count: int) -> Series:
-    return _part(series, slice(max(series.values.size - count, 0), None))
 
 
 def _part(series: Series, part: slice) -> Series:
-    return replace(
-        series,
-        rows=series.rows[part],
-        values=series.values[part],
-        scaled=series.scaled[part],
-        days=series.days[part],
-    )
+    return replace(series, rows=series.rows[part], values=series.values[part], days=series.days[part])
 
 
 @dataclass(frozen=True, slots=True)
 class _Noise:
-    """A series without its changes: every level is moved to the last one's."""
+    """The noise of a series on the scale of its metric, around its latest level."""
 
     series: Series
-    scaled: Floats
-    length: int
+    level: float
+    wander: float
+    white: float
+    correlation: float
 
-    def history(self, places: npt.NDArray[np.int64], shift: float = 0.0) -> Series:
-        """The sessions at these places, in that order, with a shift of the second half on the scale."""
-        scaled = self.scaled[places]
-        if shift:
-            scaled = scaled.copy()
-            scaled[scaled.size // 2 :] += shift
-        values = self.series.metric.from_scale(scaled)
-        # What no score can be is cut off by the way back to the unit, and is cut off on the scale, too.
-        return replace(self.series, values=values, scaled=self.series.metric.to_scale(values))
+    def simulate(self, seed: tuple[int, ...]) -> Series:
+        """A history without a change."""
+        from scipy.signal import lfilter
 
-
-def _noise(finding: Finding) -> _Noise:
-    scaled = finding.series.scaled.copy()
-    edges = [0, *(change.place for change in finding.changes), scaled.size]
-    last = float(np.median(scaled[edges[-2] :]))
-    for start, end in pairwise(edges):
-        scaled[start:end] += last - float(np.median(scaled[start:end]))
-    assert finding.shift is not None
-    return _Noise(finding.series, scaled, block_length(finding.shift.autocorrelation))
+        n = self.series.values.size
+        random = np.random.default_rng(seed)
+        steps = random.standard_normal(WARM_UP + n) * np.sqrt(1 - self.correlation**2)
+        wander = lfilter([1.0], [1.0, -self.correlation], steps)[WARM_UP:]
+        scaled = self.level + self.wander * wander + self.white * random.standard_normal(n)
+        return replace(self.series, values=self.series.metric.from_scale(scaled))
 
 
-def _draws(noises: Sequence[_Noise], replays: int, seed: int) -> dict[int, npt.NDArray[np.int64]]:
-    """For each length of a series the places of the sessions of each history: blocks of neighbours, drawn anew.
-
-    The blocks keep what neighbours have in common. Series of one length share their draws, which keeps what the
-    series of one session have in common.
-
-    Source: Politis and Romano, A Circular Block-Resampling Procedure for Stationary Data, 1992, in Exploring the
-    Limits of Bootstrap, pages 263 to 270.
-    """
-    drawn = {}
-    for n in sorted({noise.scaled.size for noise in noises}):
-        longest = max(noise.length for noise in noises if noise.scaled.size == n)
-        length = min(longest, max(n // 4, 1))
-        generator = np.random.default_rng((seed, n))
-        starts = generator.integers(0, n, (replays, math.ceil(n / length)))
-        places = (starts[:, :, None] + np.arange(length)).reshape(replays, -1)[:, :n] % n
-        drawn[n] = places.astype(np.int64)
-    return drawn
+def _noise_of(series: Series, judged: JudgedSeries) -> _Noise:
+    metric, changes = series.metric, judged.judgement.changes
+    scaled = metric.to_scale(series.values)
+    edges = [0, *(change.index for change in changes), scaled.size]
+    residuals = np.concatenate([scaled[a:b] - np.median(scaled[a:b]) for a, b in pairwise(edges)])
+    if judged.judgement.slope is not None:
+        sessions = np.arange(scaled.size)
+        residuals = scaled - np.polyval(np.polyfit(sessions, scaled, 1), sessions)
+    scores, units = robust_scores(residuals[None])
+    fit = fit_noise(cosine_transform(scores), smallest_variances(scores))
+    correlation, ratio = CELLS[int(fit.cells[0])]
+    sd = float(np.sqrt(fit.variances[0])) * float(units[0])
+    # Without a wander all of the noise is white.
+    wander = sd / np.sqrt(1 + ratio) if correlation else 0.0
+    white = sd * np.sqrt(ratio / (1 + ratio)) if correlation else sd
+    return _Noise(series, float(np.median(scaled[edges[-2] :])), float(wander), float(white), correlation)
 
 
-def _without_change(noises: Sequence[_Noise], options: DriftOptions) -> tuple[Floats, Floats, float, float]:
-    """Shares of histories without a change: with an alarm and a warning by series, with any alarm, with any change."""
-    draws = _draws(noises, options.replays, options.seed)
-    alarms, warnings = np.zeros(len(noises)), np.zeros(len(noises))
+def _simulated(noises: Sequence[_Noise], judge: Judge, options: DriftOptions) -> tuple[Floats, Floats, float, float]:
+    """The shares of simulated histories: with an alarm and a suspect by series, with any alarm, with any change."""
+    alarms, suspects = np.zeros(len(noises)), np.zeros(len(noises))
     any_alarm = any_change = 0
+    groups = {group: number for number, group in enumerate(dict.fromkeys(noise.series.group for noise in noises))}
     for number in range(options.replays if noises else 0):
-        histories = [noise.history(draws[noise.scaled.size][number]) for noise in noises]
-        verdicts = [finding.judgement.verdict for finding in judge_all(histories, options)[0]]
-        alarms += [verdict is Verdict.REGRESSED for verdict in verdicts]
-        warnings += [verdict is Verdict.WARNING for verdict in verdicts]
-        any_alarm += Verdict.REGRESSED in verdicts
-        any_change += not set(verdicts) <= {Verdict.UNCHANGED}
+        histories = [noise.simulate((options.seed, number, groups[noise.series.group])) for noise in noises]
+        judged = [one.judgement for one in judge(histories)]
+        alarm = np.array([one.verdict is Verdict.REGRESSED for one in judged])
+        alarms += alarm
+        suspects += [one.verdict is Verdict.SUSPECT and one.direction is Direction.WORSE for one in judged]
+        any_alarm += bool(alarm.any())
+        any_change += any(one.verdict in (Verdict.REGRESSED, Verdict.IMPROVED) for one in judged)
     replays = options.replays
-    return alarms / replays, warnings / replays, any_alarm / replays, any_change / replays
+    return alarms / replays, suspects / replays, any_alarm / replays, any_change / replays
 
 
 @dataclass(frozen=True, slots=True)
 class _Grown:
-    """What the gate said while the history grew, in all and of each series."""
+    """What the gate said while the history grew: in all, and for each series."""
 
     gates: int
     alarms: int
     unfounded: int
-    of_series: dict[str, npt.NDArray[np.int64]]
+    gates_of: Floats
+    alarms_of: Floats
+    unfounded_of: Floats
 
 
-def _grown(every: Sequence[Series], whole: Sequence[Finding], options: DriftOptions) -> _Grown:
+def _while_growing(series: Sequence[Series], whole: Sequence[JudgedSeries], judge: Judge) -> _Grown:
     """Judge the history again and again while it grows; the last time it is whole."""
-    counts = {name: np.zeros(len(every), dtype=np.int64) for name in ("gates", "alarms", "unfounded")}
-    sessions = np.unique(np.concatenate([series.days for series in every])) if every else np.zeros(0)
-    first = 2 * options.min_sessions
-    ends = np.unique(np.linspace(first, sessions.size, GATES).astype(int)) if sessions.size >= first else sessions[:0]
-    alarms = unfounded = 0
+    gates, alarms, unfounded = (np.zeros(len(series)) for _ in range(3))
+    times = np.unique(np.concatenate([one.days for one in series])) if series else np.zeros(0)
+    ends = np.unique(np.linspace(min(10, times.size), times.size, GATES).astype(int)) if times.size else times
+    any_alarms = any_unfounded = judged_gates = 0
     for end in ends:
-        day = sessions[int(end) - 1]
-        parts = [_part(series, slice(0, int(np.searchsorted(series.days, day, side="right")))) for series in every]
-        found = judge_all(parts, options)[0]
-        loud = np.array([finding.judgement.verdict is Verdict.REGRESSED for finding in found])
-        pairs = zip(loud, found, whole, strict=True)
-        wrong = np.array([bool(one) and not _known(part, of_all, options) for one, part, of_all in pairs])
-        counts["gates"] += [finding.shift is not None for finding in found]
-        counts["alarms"] += loud
-        counts["unfounded"] += wrong
-        alarms += bool(loud.any())
-        unfounded += bool(wrong.any())
-    return _Grown(len(ends), alarms, unfounded, counts)
+        last = times[int(end) - 1]
+        parts = [_part(one, slice(0, int(np.searchsorted(one.days, last, side="right")))) for one in series]
+        judged = judge(parts)
+        long_enough = np.array([one.judgement.verdict is not Verdict.NOT_ENOUGH_DATA for one in judged])
+        alarm = np.array([one.judgement.verdict is Verdict.REGRESSED for one in judged])
+        known = np.array([_is_known(one, of_all) for one, of_all in zip(judged, whole, strict=True)])
+        wrong = alarm & ~known
+        gates += long_enough
+        alarms += alarm
+        unfounded += wrong
+        judged_gates += bool(long_enough.any())
+        any_alarms += bool(alarm.any())
+        any_unfounded += bool(wrong.any())
+    return _Grown(judged_gates, any_alarms, any_unfounded, gates, alarms, unfounded)
 
 
-def _known(part: Finding, whole: Finding, options: DriftOptions) -> bool:
-    """Whether the whole history shows a change that a part of it ended with.
-
-    Soon after a change its place is not yet looked at, because it is too near the end, and an earlier one is named.
-    """
-    first = part.changes[-1].place - options.min_sessions
-    return any(first <= change.place < part.series.values.size for change in whole.changes)
-
-
-def _caught(noise: _Noise, level: float, options: DriftOptions) -> dict[str, float | None]:
-    """The smallest shifts that are called a regression often enough when nothing else changes."""
-    metric, n = noise.series.metric, noise.scaled.size
-    sd = robust_sd(noise.scaled)
-    if sd == 0:
-        return {}
-    worse = -1.0 if metric.higher_is_better else 1.0
-    draws = _draws([noise], min(POWER_REPLAYS, options.replays), options.seed)[n]
-    shifts, powers = [0.0], [0.0]
-    while powers[-1] < POWERS[-1] and shifts[-1] < MOST_SDS:
-        shifts.append(shifts[-1] + STEP_SDS)
-        step = worse * shifts[-1] * sd
-        caught = [_is_caught(noise.history(places, step), level, options) for places in draws]
-        powers.append(max(float(np.mean(caught)), powers[-1]))
-    level_now = float(np.median(noise.scaled))
-    figures: dict[str, float | None] = {}
-    for power in POWERS:
-        if powers[-1] < power:
-            continue
-        sds = float(np.interp(power, powers, shifts))
-        ends = metric.from_scale(np.array([level_now, level_now + worse * sds * sd]))
-        figures[f"catches_{power * 100:.0f}_sd"] = sds
-        figures[f"catches_{power * 100:.0f}"] = abs(float(ends[1] - ends[0]))
-    return figures
-
-
-def _is_caught(history: Series, level: float, options: DriftOptions) -> bool:
-    shift = find_shift(history.scaled, options.min_sessions, options.autocorrelation_limit)
-    if shift is None or shift.is_blocked or shift.p > level:
-        return False
-    before = history.metric.level(history.values[: shift.place])
-    after = history.metric.level(history.values[shift.place :])
-    worse = (after < before) == bool(history.metric.higher_is_better)
-    return worse and history.metric.size(before, after) >= options.floor(history.metric)
+def _is_known(part: JudgedSeries, whole: JudgedSeries) -> bool:
+    """Whether the whole history shows a change where a part of it does."""
+    if whole.judgement.slope is not None:
+        return True
+    return any(
+        one.earliest <= other.latest and other.earliest <= one.latest
+        for one in part.judgement.changes
+        for other in whole.judgement.changes
+    )

@@ -1,17 +1,22 @@
-"""Findings as frames."""
+"""The result of drift: incidents, and frames of verdicts, changes and series."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
-from clamp_analytics.analysis.drift.findings import Finding, levels_of
-from clamp_analytics.analysis.drift.trend import NO_SLOPE, kendall_tau, theil_sen
+from clamp_analytics.analysis.incidents.changes import JudgedSeries
+from clamp_analytics.analysis.incidents.grouping import Incident, SeriesChange
+from clamp_analytics.analysis.incidents.known_changes import KnownChange
+from clamp_analytics.analysis.incidents.suspects import Suspect
+from clamp_analytics.analysis.incidents.timeline import Timeline
+from clamp_analytics.analysis.metrics import METRICS
 from clamp_analytics.analysis.options import DriftOptions
 from clamp_analytics.analysis.result import Result
+from clamp_analytics.analysis.series import SessionValues
 from clamp_analytics.analysis.verdicts import RANK, verdict_lines
 from clamp_analytics.wording import plural
 
@@ -22,60 +27,137 @@ VERDICT_COLUMNS: dict[str, pl.DataType] = {
     "metric": _TEXT,
     "unit": _TEXT,
     "verdict": _TEXT,
+    "direction": _TEXT,
+    "shape": _TEXT,
     "reason": _TEXT,
     "sessions": _COUNT,
-    "change_at": _TIME,
-    "change_source": _TEXT,
     "before": _FLOAT,
     "after": _FLOAT,
     "effect": _FLOAT,
     "effect_relative": _FLOAT,
-    "effect_sd": _FLOAT,
+    "detectable": _FLOAT,
+    "change_at": _TIME,
+    "change_source": _TEXT,
+    "last_good_source": _TEXT,
+    "changes": _COUNT,
     "p_value": _FLOAT,
     "adjusted_p": _FLOAT,
-    "slope_per_day": _FLOAT,
-    "slope_per_day_low": _FLOAT,
-    "slope_per_day_high": _FLOAT,
     "slope_per_session": _FLOAT,
-    "slope_per_session_low": _FLOAT,
-    "slope_per_session_high": _FLOAT,
-    "tau": _FLOAT,
-    "autocorrelation": _FLOAT,
-    "sessions_before": _COUNT,
-    "sessions_after": _COUNT,
-    "needed_sessions": _COUNT,
+    "outliers": pl.List(pl.String()),
+    "sessions_to_confirm": _COUNT,
+    "acknowledged": pl.Boolean(),
+    "incident": _TEXT,
 }
 """The columns of ``Drift.verdicts`` behind those of ``by``."""
 
 CHANGE_COLUMNS: dict[str, pl.DataType] = {
     "metric": _TEXT,
+    "direction": _TEXT,
+    "shape": _TEXT,
     "change_at": _TIME,
     "change_source": _TEXT,
-    "place": _COUNT,
+    "earliest_source": _TEXT,
+    "latest_source": _TEXT,
     "before": _FLOAT,
     "after": _FLOAT,
-    "effect_sd": _FLOAT,
+    "effect_relative": _FLOAT,
+    "acknowledged": pl.Boolean(),
+    "incident": _TEXT,
 }
 """The columns of ``Drift.changes`` behind those of ``by``."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Drift(Result):
-    """The verdict on every metric of every group.
+@dataclass(frozen=True, slots=True)
+class IncidentReport:
+    """An incident with what is known of it.
 
     Attributes:
-        verdicts: one row a group and metric, changes first. ``change_at`` and ``change_source`` are the first session
-            after the last change; ``before`` and ``after`` are the levels around it, and where there is none,
-            ``before`` is null and ``after`` the level of all. ``effect`` is their difference in ``unit``,
-            ``effect_relative`` as a share of ``before``, ``effect_sd`` on the metric's scale in robust standard
-            deviations (null where there is no noise to compare with). Null stands for what cannot be said.
+        incident: the incident.
+        acknowledged: the entry that accepts each of its changes; None for a change that no entry accepts.
+        suspects: what else changed with its first session, the most likely first.
+    """
+
+    incident: Incident
+    acknowledged: tuple[KnownChange | None, ...]
+    suspects: tuple[Suspect, ...]
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Whether every change for the worse is accepted; an incident without one needs no entry."""
+        changes = zip(self.incident.changes, self.acknowledged, strict=True)
+        worse = [entry for change, entry in changes if change.direction == "worse"]
+        return bool(worse) and None not in worse
+
+    def to_dict(self, by: Sequence[str], timeline: Timeline) -> dict[str, Any]:
+        """The incident as plain Python values."""
+        found = self.incident
+        return {
+            "id": found.id,
+            "direction": found.direction,
+            "shape": found.shape,
+            "ended": found.ended,
+            "groups": [dict(zip(by, group, strict=True)) for group in found.groups],
+            "contexts": list(dict.fromkeys(_context(group, by) for group in found.groups)),
+            "metrics": found.metrics,
+            "last_good": _session(found.last_good, timeline),
+            "first_bad": _session(found.first_bad, timeline),
+            "total_change": [
+                {
+                    **dict(zip(by, change.group, strict=True)),
+                    "metric": change.metric,
+                    "direction": change.direction,
+                    "verdict": change.verdict,
+                    "before": change.before,
+                    "after": change.after,
+                    "relative": change.relative,
+                }
+                for change in found.changes
+            ],
+            "acknowledged": self.is_acknowledged,
+            "reasons": list(dict.fromkeys(entry.reason for entry in self.acknowledged if entry is not None)),
+            "suspects": [
+                {"attribute": one.attribute, "before": one.before, "after": one.after, "score": one.score}
+                for one in self.suspects
+            ],
+        }
+
+
+def _context(group: Sequence[str | None], by: Sequence[str]) -> str | None:
+    return group[by.index("context")] if "context" in by else None
+
+
+def _session(index: int | None, timeline: Timeline) -> dict[str, Any] | None:
+    if index is None:
+        return None
+    return {
+        "source": timeline.sources[index],
+        "started_at": timeline.started_at[index].isoformat().replace("+00:00", "Z"),
+        "labels": dict(timeline.labels[index]),
+    }
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Drift(Result):
+    """The incidents of a history, and the verdict on every metric of every group.
+
+    Attributes:
+        incidents: changes that began with the same session: those for the worse first, of these the latest first.
+        verdicts: one row per group and metric, the worst first. ``before`` is the first level and ``after`` the latest
+            one; without a change ``before`` is null. ``effect`` is their difference in ``unit`` and
+            ``effect_relative`` the same as a share of ``before``. ``detectable`` is the smallest lasting shift to the
+            worse that would have been found: a share for durations, else in ``unit``. ``change_at`` and
+            ``change_source`` are the first session of the change that the verdict rests on. ``outliers`` names single
+            sessions far from the others. ``incident`` is the id of the incident of that change.
         series: the values, long: the columns of ``by``, ``metric``, ``source``, ``started_at``, ``value``.
-        changes: every change point beyond noise; ``place`` counts the sessions of its series before it.
-        by: the columns that series are grouped by.
-        sessions: sessions that were looked at.
-        untimed: usable sessions that were left out because they have no usable timestamp.
-        tested: how many p-values were corrected together; series whose values are all equal are not among them.
-        options: how it was looked for.
+        changes: every change: one row each, by group, metric and time.
+        by: the columns that series are grouped by: those of the call, then ``backend`` and ``device_name`` where
+            sessions differ in them and ``pooled`` is off.
+        timeline: the sessions in the order of time, with their labels and attributes.
+        sessions: the number of sessions.
+        untimed: usable sessions that are left out because they have no usable timestamp.
+        tested: how many p-values were corrected together.
+        unmatched: known changes that match nothing any more.
+        options: the options.
     """
 
     verdicts: pl.DataFrame
@@ -86,106 +168,174 @@ class Drift(Result):
     untimed: int
     tested: int
     options: DriftOptions
+    incidents: tuple[IncidentReport, ...] = ()
+    timeline: Timeline = field(default_factory=lambda: Timeline((), (), (), {}))
+    unmatched: tuple[KnownChange, ...] = ()
+
+    @classmethod
+    def without_sessions(cls, values: SessionValues, options: DriftOptions) -> Drift:
+        """The result for sessions of which none has a usable timestamp."""
+        by, timeline = values.by, Timeline.of(values.attributes)
+        kinds = {name: values.values.schema[name] for name in by}
+        return cls(
+            incidents=(),
+            verdicts=verdict_frame([], [], timeline, by, kinds),
+            series=series_frame(values.values, by, values.metrics),
+            changes=change_frame([], [], timeline, by, kinds),
+            by=by,
+            timeline=timeline,
+            sessions=0,
+            untimed=values.untimed,
+            tested=0,
+            unmatched=(),
+            options=options,
+        )
 
     def describe(self) -> list[str]:
-        """The sessions, how many series got which verdict, and the worst of them."""
-        return [f"{plural(self.sessions, 'session')} examined", *verdict_lines(self.verdicts, self.by)]
+        """The sessions and incidents, how many series got which verdict, and the worst of them."""
+        headline = f"{plural(self.sessions, 'session')}, {plural(len(self.incidents), 'incident')}"
+        return [headline, *verdict_lines(self.verdicts, self.by)]
 
     def to_polars(self) -> pl.DataFrame:
         """One row per group and metric: ``verdicts``."""
         return self.verdicts
 
+    def to_dict(self) -> dict[str, Any]:
+        """The incidents, verdicts and changes as plain Python values."""
+        return {
+            "incidents": [one.to_dict(self.by, self.timeline) for one in self.incidents],
+            "verdicts": self.verdicts.to_dicts(),
+            "changes": self.changes.to_dicts(),
+            "sessions": self.sessions,
+            "untimed": self.untimed,
+            "tested": self.tested,
+        }
 
-def verdict_frame(findings: list[Finding], table: pl.DataFrame, by: tuple[str, ...], confidence: float) -> pl.DataFrame:
-    """One row a finding: changes first, then by the size of the effect, its p-value, the group and the metric."""
-    # Findings come in the order of groups and metrics, which decides where all else is equal.
-    ordered = sorted(findings, key=_urgency)
-    return _frame(
-        ordered, [_verdict_row(finding, table, confidence) for finding in ordered], table, by, VERDICT_COLUMNS
-    )
-
-
-def _urgency(finding: Finding) -> tuple[float, ...]:
-    p = finding.adjusted_p
-    return RANK[finding.judgement.verdict.value], -abs(finding.levels.in_sds), math.inf if math.isnan(p) else p
-
-
-def change_frame(findings: list[Finding], table: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
-    """One row a change point, in the order of groups, metrics and time."""
-    owners, rows = [], []
-    for finding in findings:
-        for change in finding.changes:
-            levels = levels_of(finding.series, change)
-            owners.append(finding)
-            rows.append(
-                {
-                    "metric": finding.series.metric.name,
-                    **_session_at(finding, change.place, table),
-                    "place": change.place,
-                    "before": levels.before,
-                    "after": levels.after,
-                    "effect_sd": levels.in_sds,
-                }
-            )
-    return _frame(owners, rows, table, by, CHANGE_COLUMNS)
+    def open_changes(self) -> list[SeriesChange]:
+        """The changes that no known change accepts; a gate looks at these."""
+        return [
+            change
+            for one in self.incidents
+            for change, entry in zip(one.incident.changes, one.acknowledged, strict=True)
+            if entry is None
+        ]
 
 
-def series_frame(table: pl.DataFrame, by: tuple[str, ...], metrics: tuple[str, ...]) -> pl.DataFrame:
+def verdict_frame(
+    judged: Sequence[JudgedSeries],
+    incidents: Sequence[IncidentReport],
+    timeline: Timeline,
+    by: Sequence[str],
+    kinds: Mapping[str, pl.DataType],
+) -> pl.DataFrame:
+    """One row per series: the worst verdict first, then by p-value, group and metric."""
+    owners = _owners(incidents)
+    rows = [_verdict_row(one, owners, timeline, by) for one in judged]
+    frame = _frame(rows, by, kinds, VERDICT_COLUMNS)
+    rank = pl.col("verdict").replace_strict(RANK, return_dtype=pl.UInt8)
+    worse_first = pl.col("direction") != "worse"
+    return frame.sort(rank, worse_first, "adjusted_p", maintain_order=True, nulls_last=True)
+
+
+def change_frame(
+    judged: Sequence[JudgedSeries],
+    incidents: Sequence[IncidentReport],
+    timeline: Timeline,
+    by: Sequence[str],
+    kinds: Mapping[str, pl.DataType],
+) -> pl.DataFrame:
+    """One row per change, in the order of groups, metrics and time."""
+    owners = _owners(incidents)
+    rows = []
+    for change in (change for one in judged for change in one.changes()):
+        incident, entry = owners[change]
+        rows.append(
+            {
+                **dict(zip(by, change.group, strict=True)),
+                "metric": change.metric,
+                "direction": change.direction,
+                "shape": change.shape,
+                "change_at": timeline.started_at[change.first_bad],
+                "change_source": timeline.sources[change.first_bad],
+                "earliest_source": timeline.sources[change.earliest],
+                "latest_source": timeline.sources[change.latest],
+                "before": change.before,
+                "after": change.after,
+                "effect_relative": change.relative,
+                "acknowledged": entry is not None,
+                "incident": incident.id,
+            }
+        )
+    return _frame(rows, by, kinds, CHANGE_COLUMNS)
+
+
+def series_frame(table: pl.DataFrame, by: Sequence[str], metrics: Sequence[str]) -> pl.DataFrame:
     """The values of all series, metric by metric, each by time."""
     index = [*by, "source", "started_at"]
     long = table.unpivot(metrics, index=index, variable_name="metric", value_name="value")
     return long.drop_nulls("value").select(*by, "metric", "source", "started_at", "value")
 
 
-def _verdict_row(finding: Finding, table: pl.DataFrame, confidence: float) -> dict[str, Any]:
-    series, levels, shift = finding.series, finding.levels, finding.shift
-    last = finding.changes[-1] if finding.changes else None
-    per_day = theil_sen(series.days, series.values, confidence) if series.values.size > 1 else NO_SLOPE
-    steps = pl.int_range(series.values.size, eager=True).cast(pl.Float64).to_numpy()
-    per_session = theil_sen(steps, series.values, confidence) if series.values.size > 1 else NO_SLOPE
-    effect = levels.after - levels.before
+def _owners(incidents: Sequence[IncidentReport]) -> dict[SeriesChange, tuple[Incident, KnownChange | None]]:
     return {
-        "metric": series.metric.name,
-        "unit": series.metric.unit,
-        "verdict": finding.judgement.verdict.value,
-        "reason": finding.judgement.reason,
-        "sessions": series.values.size,
-        **(_session_at(finding, last.place, table) if last else {"change_at": None, "change_source": None}),
-        "before": levels.before,
-        "after": levels.after,
-        "effect": effect,
-        "effect_relative": effect / levels.before if levels.before > 0 else None,
-        "effect_sd": levels.in_sds if last else None,
-        "p_value": shift.p if shift else None,
-        "adjusted_p": finding.adjusted_p,
-        "slope_per_day": per_day.slope,
-        "slope_per_day_low": per_day.low,
-        "slope_per_day_high": per_day.high,
-        "slope_per_session": per_session.slope,
-        "slope_per_session_low": per_session.low,
-        "slope_per_session_high": per_session.high,
-        "tau": kendall_tau(series.values),
-        "autocorrelation": shift.autocorrelation if shift else None,
-        "sessions_before": last.place - last.start if last else None,
-        "sessions_after": last.end - last.place if last else None,
-        "needed_sessions": finding.needed,
+        change: (one.incident, entry)
+        for one in incidents
+        for change, entry in zip(one.incident.changes, one.acknowledged, strict=True)
     }
 
 
-def _session_at(finding: Finding, place: int, table: pl.DataFrame) -> dict[str, Any]:
-    row = int(finding.series.rows[place])
-    return {"change_at": table["started_at"][row], "change_source": table["source"][row]}
+def _verdict_row(
+    one: JudgedSeries,
+    owners: Mapping[SeriesChange, tuple[Incident, KnownChange | None]],
+    timeline: Timeline,
+    by: Sequence[str],
+) -> dict[str, Any]:
+    judgement, changes = one.judgement, list(one.changes())
+    cause = _cause(changes, judgement.direction.value)
+    first = judgement.first if changes else None
+    effect = None if first is None else judgement.latest - first
+    incident, _ = owners[cause] if cause else (None, None)
+    worse = [change for change in changes if change.direction == "worse"]
+    return {
+        **dict(zip(by, one.group, strict=True)),
+        "metric": one.metric,
+        "unit": METRICS[one.metric].unit,
+        "verdict": judgement.verdict.value,
+        "direction": judgement.direction.value,
+        "shape": judgement.shape.value,
+        "reason": judgement.reason,
+        "sessions": judgement.sessions,
+        "before": first,
+        "after": judgement.latest,
+        "effect": effect,
+        "effect_relative": effect / first if effect is not None and first else None,
+        "detectable": judgement.detectable,
+        "change_at": timeline.started_at[cause.first_bad] if cause else None,
+        "change_source": timeline.sources[cause.first_bad] if cause else None,
+        "last_good_source": timeline.sources[cause.first_bad - 1] if cause and cause.first_bad else None,
+        "changes": len(changes),
+        "p_value": judgement.p_value,
+        "adjusted_p": judgement.adjusted_p,
+        "slope_per_session": judgement.slope,
+        "outliers": [timeline.sources[one.sessions[index]] for index in judgement.outliers],
+        "sessions_to_confirm": judgement.sessions_to_confirm,
+        "acknowledged": bool(worse) and all(owners[change][1] is not None for change in worse),
+        "incident": incident.id if incident else None,
+    }
+
+
+def _cause(changes: Sequence[SeriesChange], direction: str) -> SeriesChange | None:
+    """The change that the verdict rests on: the first one in its direction, else the last one."""
+    return next((change for change in changes if change.direction == direction), changes[-1] if changes else None)
 
 
 def _frame(
-    owners: list[Finding],
-    rows: list[dict[str, Any]],
-    table: pl.DataFrame,
-    by: tuple[str, ...],
-    columns: dict[str, pl.DataType],
+    rows: Sequence[Mapping[str, Any]],
+    by: Sequence[str],
+    kinds: Mapping[str, pl.DataType],
+    columns: Mapping[str, pl.DataType],
 ) -> pl.DataFrame:
-    """Rows with the group of each in front; what is no finite number is null."""
-    keyed = [{**dict(zip(by, owner.series.group, strict=True)), **row} for owner, row in zip(owners, rows, strict=True)]
-    frame = pl.DataFrame(keyed, schema={**{name: table.schema[name] for name in by}, **columns})
+    """Rows as a frame, in which numbers that are not finite are null."""
+    frame = pl.DataFrame(rows, schema={**{name: kinds[name] for name in by}, **columns})
     floats = [name for name, kind in columns.items() if kind == _FLOAT]
     return frame.with_columns(pl.when(pl.col(name).is_finite()).then(pl.col(name)) for name in floats)

@@ -1,4 +1,4 @@
-"""Which sessions are looked at, and the series that they make."""
+"""Select the sessions of an analysis, and build their series."""
 
 from __future__ import annotations
 
@@ -25,9 +25,8 @@ class Series:
     Attributes:
         group: the values of the columns of ``by``.
         metric: the metric.
-        rows: where the sessions are among the rows that were selected.
-        values: its values, in its unit.
-        scaled: the same on its scale.
+        rows: the indices of its sessions in the selected rows.
+        values: its values, in the unit of the metric.
         days: when each session started, in days since the first one.
     """
 
@@ -35,11 +34,10 @@ class Series:
     metric: Metric
     rows: npt.NDArray[np.int64]
     values: Floats
-    scaled: Floats
     days: Floats
 
 
-def selected(found: SessionValues, options: DriftOptions) -> pl.DataFrame:
+def select_rows(found: SessionValues, options: DriftOptions) -> pl.DataFrame:
     """The rows of the sessions that the options leave, by time.
 
     Raises:
@@ -79,7 +77,7 @@ def all_series(table: pl.DataFrame, by: tuple[str, ...], metrics: tuple[str, ...
             metric = METRICS[name]
             there = rows[~np.isnan(columns[name][rows])]
             values = columns[name][there]
-            yield Series(group, metric, there, values, metric.to_scale(values), days[there])
+            yield Series(group, metric, there, values, days[there])
 
 
 def _groups(table: pl.DataFrame, by: tuple[str, ...]) -> Iterator[tuple[tuple[Any, ...], npt.NDArray[np.int64]]]:

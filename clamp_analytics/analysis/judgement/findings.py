@@ -15,12 +15,18 @@ from clamp_analytics.analysis.stats.evidence import (
     change_intervals,
     change_p_values,
     detectable_shift,
+    mostly_equal,
+    rare_event_intervals,
     sessions_until_found,
 )
 from clamp_analytics.analysis.stats.noise_model import NoiseFit, low_frequency_density
 from clamp_analytics.analysis.stats.prediction_band import newest_outside
+from clamp_analytics.analysis.stats.ranks import mann_whitney
 from clamp_analytics.analysis.stats.step_scan import MIN_AFTER
 from clamp_analytics.analysis.stats.trend_fit import remove_trend, slope_of
+
+FURTHER_ALPHA = 0.01
+"""The p-value, given the other changes, that each of several changes must reach."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +151,33 @@ class _Model:
 def _model(found: Searched, *, significant: bool) -> _Model:
     is_trend = significant and found.is_trend
     is_change = found.is_change if significant and not is_trend else np.zeros(found.is_change.shape, dtype=bool)
-    p_values = change_p_values(found.scores, is_change)
+    is_change, p_values = _significant_changes(found.scores, is_change)
     is_change, clipped, noise = refine_changes(found.values, is_change)
     left = remove_trend(found.scores[None])[0] if is_trend else residuals(found.scores[None], is_change[None])[0]
     return _Model(is_trend, is_change, clipped, noise, left, p_values)
+
+
+def _significant_changes(scores: Floats, is_change: Bools) -> tuple[Bools, Floats]:
+    """Return the changes that remain when the least significant one is removed as long as it is not significant.
+
+    The segmentation as a whole is significant, but one of its changes may still be noise beside the others.
+    """
+    is_change = is_change.copy()
+    p_values = _p_values_of_changes(scores, is_change)
+    while p_values.size > 1 and p_values.max() > FURTHER_ALPHA:
+        is_change[np.flatnonzero(is_change)[p_values.argmax()]] = False
+        p_values = _p_values_of_changes(scores, is_change)
+    return is_change, p_values
+
+
+def _p_values_of_changes(scores: Floats, is_change: Bools) -> Floats:
+    p_values = change_p_values(scores, is_change)
+    if not mostly_equal(scores[None])[0]:
+        return p_values
+    # A Gaussian likelihood overrates rare events among equal values; the ranks of the two levels do not.
+    spans = list(pairwise([0, *np.flatnonzero(is_change).tolist(), scores.size]))
+    by_rank = [mann_whitney(scores[slice(*one)], scores[slice(*other)]) for one, other in pairwise(spans)]
+    return np.maximum(p_values, by_rank)
 
 
 def _finding(
@@ -175,7 +204,7 @@ def _finding(
         is_trend=model.is_trend,
         slope=slope,
         change_p_values=tuple(model.p_values.tolist()),
-        intervals=tuple(change_intervals(model.clipped, model.is_change, model.noise)),
+        intervals=tuple(_intervals(found, model)),
         levels=levels,
         noise=noise,
         detectable=detectable * found.unit,
@@ -183,6 +212,14 @@ def _finding(
         outliers=_outliers(residual, options.outlier_sds),
         sessions_to_confirm=sessions_until_found(found.scores, step, alpha) if is_suspect else None,
     )
+
+
+def _intervals(found: Searched, model: _Model) -> list[tuple[int, int]]:
+    intervals = change_intervals(model.clipped, model.is_change, model.noise)
+    if not mostly_equal(found.scores[None])[0]:
+        return intervals
+    wider = rare_event_intervals(found.values, model.is_change)
+    return [(min(one[0], other[0]), max(one[1], other[1])) for one, other in zip(intervals, wider, strict=True)]
 
 
 def _refined_step(found: Searched) -> int:

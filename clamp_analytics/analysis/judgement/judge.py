@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from clamp_analytics.analysis.judgement.findings import find_all
@@ -42,6 +43,7 @@ def judge_many(
     families: Sequence[Hashable] | None = None,
     better: Better | Sequence[Better] = "lower",
     scale: Scale | Sequence[Scale] = "log",
+    smallest_effects: Sequence[float] | None = None,
     options: JudgeOptions | None = None,
 ) -> list[SeriesJudgement]:
     """Judge series together: p-values are corrected for the number of groups, and of series within a group.
@@ -54,6 +56,7 @@ def judge_many(
         families: the series whose p-values are corrected together, such as one replayed history each; all by default.
         better: as in ``judge_series``, for all or for each of them.
         scale: as in ``judge_series``, for all or for each of them.
+        smallest_effects: ``JudgeOptions.smallest_effect`` of each series; that of ``options`` by default.
         options: thresholds.
 
     Returns:
@@ -74,7 +77,10 @@ def judge_many(
             raise UsageError(f"better must be lower, higher or neither, and it is {side!r}")
     scaled = [ScaledSeries.of(values, one) for values, one in zip(series, scales, strict=True)]
     findings = find_all(scaled, keys, together, options)
+    limits = [options.smallest_effect] * len(series) if smallest_effects is None else smallest_effects
     return [
-        not_enough_data(one) if finding is None else judge_finding(finding, _WORSE_SIGN[side], options)
-        for one, finding, side in zip(scaled, findings, sides, strict=True)
+        not_enough_data(one)
+        if finding is None
+        else judge_finding(finding, _WORSE_SIGN[side], replace(options, smallest_effect=limit))
+        for one, finding, side, limit in zip(scaled, findings, sides, limits, strict=True)
     ]

@@ -3,44 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Verdict(StrEnum):
-    """The answer to whether a series changed."""
-
-    REGRESSED = "regressed"
-    """Its latest level is worse than the first one, and neither independent nor correlated noise explains that."""
-    IMPROVED = "improved"
-    """Its latest level is better than the first one, and neither independent nor correlated noise explains that."""
-    SUSPECT = "suspect"
-    """Only independent noise is ruled out, or the newest sessions are outside the range of the history, or the series
-    is back at a level that it has left before. Look at the direction, too."""
-    RECOVERED = "recovered"
-    """It was worse for a while and is back at its first level."""
-    UNCHANGED = "unchanged"
-    """No change, and a shift of the size ``detectable`` would have been found."""
-    NOT_ENOUGH_DATA = "not enough data"
-    """There are too few sessions to find a change of any size."""
-
-
-class Direction(StrEnum):
-    """Whether the latest level is better or worse than the first one."""
-
-    BETTER = "better"
-    WORSE = "worse"
-    NONE = "none"
-
-
-class Shape(StrEnum):
-    """The form of a change."""
-
-    STEP = "step"
-    TREND = "trend"
-    OUTAGE = "outage"
-    OUTLIER = "outlier"
-    SEVERAL = "several"
-    NONE = "none"
+from clamp_analytics.analysis.verdicts import Direction, Shape, Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from clamp_analytics.analysis.judgement import reasons
 from clamp_analytics.analysis.judgement.findings import Finding, Level
-from clamp_analytics.analysis.judgement.result import Change, Direction, SeriesJudgement, Shape, Verdict
+from clamp_analytics.analysis.judgement.result import Change, SeriesJudgement
 from clamp_analytics.analysis.judgement.scales import ScaledSeries
 from clamp_analytics.analysis.judgement.search import SHORTEST
 from clamp_analytics.analysis.options import JudgeOptions
 from clamp_analytics.analysis.stats.step_scan import MIN_AFTER
+from clamp_analytics.analysis.verdicts import Direction, Shape, Verdict
 from clamp_analytics.wording import plural
 
 SAME_LEVEL_ERRORS = 3.0

@@ -5,21 +5,24 @@ The session is the unit of statistics, because the records of one session are no
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import polars as pl
 
 from clamp_analytics.analysis.metrics import BY, METRICS, Metric, Scale, checked_by, checked_metrics
 from clamp_analytics.analysis.result import Result
-from clamp_analytics.analysis.series.fold import SessionFold, merge
+from clamp_analytics.analysis.series.attributes import AttributeFold, distinct_values, merge_attributes
+from clamp_analytics.analysis.series.fold import SessionFold, SessionPart, merge
+from clamp_analytics.batch import Batch
 from clamp_analytics.reading import Counts
-from clamp_analytics.reading.open_source import Source, open_source
+from clamp_analytics.reading.open_source import BatchReader, Source, open_source
 from clamp_analytics.wording import plural
 
 __all__ = [
     "BY",
     "METRICS",
+    "AttributeFold",
     "Metric",
     "Scale",
     "SessionFold",
@@ -39,6 +42,8 @@ class SessionValues(Result):
         values: one row per session and group, by time: ``source``, ``started_at`` (the first usable acquisition of the
             whole session), the columns of ``by``, ``records``, and a column for each metric, null where the
             session has no value of it.
+        attributes: one row per session with a usable timestamp, by time: ``source``, ``started_at``, ``labels`` and
+            ``extra`` (JSON objects or null), ``backend``, ``device_name`` and ``threads``.
         by: the columns that series are grouped by.
         metrics: the names of the metrics.
         sessions: the number of usable sessions with a usable timestamp.
@@ -48,6 +53,7 @@ class SessionValues(Result):
     """
 
     values: pl.DataFrame
+    attributes: pl.DataFrame
     by: tuple[str, ...]
     metrics: tuple[str, ...]
     sessions: int
@@ -70,6 +76,7 @@ def session_values(
     *,
     by: Iterable[str] | str | None = ("context",),
     metrics: Iterable[str] | str | None = None,
+    labels: Iterable[str] = (),
     jobs: int | None = None,
     recursive: bool = True,
 ) -> SessionValues:
@@ -81,6 +88,7 @@ def session_values(
         source: paths, loaded telemetry, or a DuckDB connection; see ``open_source``.
         by: the columns of ``BY`` that series are grouped by; none for one series of all records.
         metrics: names of ``METRICS``; all by default.
+        labels: rules for labels of sessions, each ``NAME=RULE``; see ``reading.labels``.
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
 
@@ -88,18 +96,44 @@ def session_values(
         UsageError: there is no such column or metric, or the source was read without a column that is needed.
         SourceError: there is no usable session.
     """
-    fold = SessionFold(checked_by(by), checked_metrics(metrics))
-    reader = open_source(source, columns=fold.columns, jobs=jobs, recursive=recursive)
-    sessions, values = merge(fold, reader.fold(fold, needs_record_index=fold.needs_record_index))
+    fold = AttributeFold(SessionFold(checked_by(by), checked_metrics(metrics)))
+    reader = open_source(source, columns=fold.columns, labels=labels, jobs=jobs, recursive=recursive)
+    return fold_values(reader, fold)
+
+
+def fold_values(reader: BatchReader, fold: AttributeFold) -> SessionValues:
+    """Compute the values of sessions in one pass of a reader.
+
+    Args:
+        reader: what reads the sources, with the columns of ``fold``.
+        fold: which values.
+
+    Raises:
+        SourceError: there is no usable session.
+    """
+    known, distinct = [], [distinct_values(Batch.empty().records)]
+
+    def values_only() -> Iterator[SessionPart]:
+        for partial, sessions_of_batch, values_of_records in reader.fold(
+            fold, needs_record_index=fold.needs_record_index
+        ):
+            known.append(sessions_of_batch)
+            distinct.append(values_of_records)
+            yield partial
+
+    sessions, values = merge(fold.values, values_only())
     reader.require_sessions()
     timed = sessions.drop_nulls("started_at")
+    by = fold.values.by
     joined = values.join(timed, on="source", how="inner").select(
-        "source", "started_at", *fold.by, "records", *fold.metrics
+        "source", "started_at", *by, "records", *fold.values.metrics
     )
+    attributes = timed.join(merge_attributes(known, distinct), on="source", how="left")
     return SessionValues(
-        values=joined.sort("started_at", "source", *fold.by, nulls_last=True),
-        by=fold.by,
-        metrics=fold.metrics,
+        values=joined.sort("started_at", "source", *by, nulls_last=True),
+        attributes=attributes.sort("started_at", "source"),
+        by=by,
+        metrics=fold.values.metrics,
         sessions=timed.height,
         untimed=sessions.height - timed.height,
         counts=reader.counts,

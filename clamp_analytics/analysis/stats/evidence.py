@@ -60,7 +60,7 @@ def weigh(scores: Floats) -> Evidence:
     p_values = p_value(np.maximum(segmentations.evidence, trend), n)
     # Gaussian likelihoods overrate rare events among equal values. Any order of such values is equally likely if they
     # are independent, so their own permutations show what evidence means.
-    for row in np.flatnonzero((p_values <= 0.1) & _mostly_equal(scores)):
+    for row in np.flatnonzero((p_values <= 0.1) & mostly_equal(scores)):
         strongest = max(segmentations.evidence[row], trend[row])
         p_values[row] = max(p_values[row], _permutation_p(scores[row], float(strongest)))
     p_independent, step = _independent_step(scores)
@@ -73,7 +73,7 @@ def _fit(scores: Floats) -> tuple[Segmentations, Floats]:
     return find_changes(scores, without), trend
 
 
-def _mostly_equal(scores: Floats) -> Bools:
+def mostly_equal(scores: Floats) -> Bools:
     """Return whether at least half of the values of each series equal its median."""
     middle = np.median(scores, axis=1, keepdims=True)
     result: Bools = np.mean(scores == middle, axis=1) >= 0.5
@@ -176,6 +176,34 @@ def change_intervals(scores: Floats, is_change: Bools, noise: NoiseFit) -> list[
         plausible = np.flatnonzero(gains >= gains[index] - 2)
         plausible = plausible[(plausible > edges[number - 1]) & (plausible < edges[number + 1])]
         result.append((int(plausible.min()), int(plausible.max())))
+    return result
+
+
+def rare_event_intervals(scores: Floats, is_change: Bools) -> list[tuple[int, int]]:
+    """Return the smallest and largest plausible index of each change of one series of mostly equal values.
+
+    Between its neighbouring changes each value counts as an event if it differs from the median of the series. The
+    indices are those whose log-likelihood for two rates of events is within 2 of the best, as in ``change_intervals``,
+    which takes such values for nearly noiseless and so is too sure of the index.
+    """
+    event = (scores != np.median(scores)).astype(np.float64)
+    edges = [0, *np.flatnonzero(is_change).tolist(), scores.size]
+    result = []
+    for start, index, end in zip(edges, edges[1:], edges[2:], strict=False):
+        part = event[start:end]
+        before = np.arange(1, part.size)
+        hits = np.cumsum(part)[:-1]
+        likelihood = _log_likelihood(hits, before) + _log_likelihood(part.sum() - hits, part.size - before)
+        plausible = start + before[likelihood >= likelihood.max() - 2]
+        result.append((min(int(plausible.min()), index), max(int(plausible.max()), index)))
+    return result
+
+
+def _log_likelihood(events: Floats, trials: Floats | Integers) -> Floats:
+    """Return the log-likelihood of events at their own rate."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = (part * np.log(part / trials) for part in (events, trials - events))
+        result: Floats = np.sum([np.nan_to_num(term) for term in terms], axis=0)
     return result
 
 

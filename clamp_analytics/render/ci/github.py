@@ -5,6 +5,7 @@ Source: https://docs.github.com/actions/reference/workflow-commands-for-github-a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import polars as pl
@@ -24,12 +25,18 @@ from clamp_analytics.render.violations import RANK
 from clamp_analytics.render.violations import describe as describe_violation
 from clamp_analytics.rules import Severity
 from clamp_analytics.sources import STDIN
+from clamp_analytics.wording import plural
 
 ANNOTATIONS_PER_LEVEL = 10
 """GitHub shows this many annotations of each level for a step, and drops the rest without a word."""
 
 _SEVERITY_LEVEL = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
-_VERDICT_LEVEL = {Verdict.REGRESSED: "error", Verdict.WARNING: "warning", Verdict.IMPROVED: "notice"}
+_VERDICT_LEVEL = {
+    Verdict.REGRESSED: "error",
+    Verdict.SUSPECT: "warning",
+    Verdict.IMPROVED: "notice",
+    Verdict.RECOVERED: "notice",
+}
 
 
 def annotate_violations(violations: pl.DataFrame, *, limit: int | None = ANNOTATIONS_PER_LEVEL) -> str:
@@ -102,6 +109,27 @@ def annotate_verdicts(
             lines.append(_command(_VERDICT_LEVEL[verdict], {"title": title}, describe(row, by, columns)))
     if any(left_out.values()):
         lines.append(_last_notice(sum(left_out.values()), list_counts(left_out)))
+    return "".join(line + "\n" for line in lines)
+
+
+def annotate_incidents(incidents: Sequence[tuple[str, str, str]], *, limit: int = ANNOTATIONS_PER_LEVEL) -> str:
+    """Write an annotation per incident.
+
+    Args:
+        incidents: level, title and message of each, the most important first.
+        limit: how many to write of each level; a last notice says how many are left out.
+
+    Returns:
+        Lines that begin with ``::``; an empty text without incidents.
+    """
+    lines, counts = [], Counter[str]()
+    for level, title, message in incidents:
+        counts[level] += 1
+        # The last notice counts as one of its level.
+        if counts[level] <= limit - (level == "notice"):
+            lines.append(_command(level, {"title": title}, message))
+    if left_out := len(incidents) - len(lines):
+        lines.append(_last_notice(left_out, plural(left_out, "incident")))
     return "".join(line + "\n" for line in lines)
 
 

@@ -7,7 +7,7 @@ https://github.com/testmoapp/junitxml. Text is escaped as for a terminal, becaus
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -78,6 +78,7 @@ def report_verdicts(
     columns: VerdictColumns,
     *,
     failing: Sequence[Verdict] = (Verdict.REGRESSED,),
+    failing_series: Collection[tuple[tuple[str | None, ...], str]] | None = None,
     properties: Mapping[str, object] | None = None,
 ) -> str:
     """Write verdicts as a test case per group and metric; one without enough data is skipped.
@@ -87,13 +88,15 @@ def report_verdicts(
         by: the columns that name a group.
         columns: which analysis the verdicts are of.
         failing: the verdicts that fail a test case.
+        failing_series: group and metric of the series that fail, whatever their verdict; None to go by verdicts.
         properties: the properties of the whole suite.
     """
     suite = _suite(f"{TOOL} {columns.name}", properties or {})
     for row in verdicts.iter_rows(named=True):
         case = _add_case(suite, f"{group_name(row, by)}: {row['metric']}")
         sentence = for_terminal(describe(row, by, columns))
-        if row["verdict"] in failing:
+        series = (tuple(row[column] for column in by), row["metric"])
+        if row["verdict"] in failing if failing_series is None else series in failing_series:
             ET.SubElement(case, "failure", message=sentence, type=row["verdict"]).text = sentence
         elif row["verdict"] == Verdict.NOT_ENOUGH_DATA:
             ET.SubElement(case, "skipped", message=sentence)

@@ -71,7 +71,7 @@ def test_junit_has_a_case_for_each_context_and_metric():
 
 
 def test_junit_fails_on_the_verdicts_that_are_asked_for():
-    root = ET.fromstring(report_verdicts(verdicts(), ["context"], DRIFT, failing=[Verdict.REGRESSED, Verdict.WARNING]))
+    root = ET.fromstring(report_verdicts(verdicts(), ["context"], DRIFT, failing=[Verdict.REGRESSED, Verdict.SUSPECT]))
 
     assert (root.get("tests"), root.get("failures")) == ("6", "3")
 

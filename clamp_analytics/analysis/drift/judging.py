@@ -1,0 +1,62 @@
+"""Judge the series of a history together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from clamp_analytics.analysis.drift.selection import Series
+from clamp_analytics.analysis.incidents.changes import JudgedSeries
+from clamp_analytics.analysis.judgement import judge_many
+from clamp_analytics.analysis.judgement.judge import Better
+from clamp_analytics.analysis.judgement.scales import Scale
+from clamp_analytics.analysis.metrics import Metric
+from clamp_analytics.analysis.metrics import Scale as MetricScale
+from clamp_analytics.analysis.options import DriftOptions, JudgeOptions
+
+SCALES: Mapping[MetricScale, Scale] = {
+    MetricScale.LOG: "log",
+    MetricScale.ARCSINE: "arcsine",
+    MetricScale.IDENTITY: "linear",
+}
+"""The scale on which each scale of metrics is judged."""
+
+
+def better_side(metric: Metric) -> Better:
+    """Which side of a metric is better."""
+    if metric.higher_is_better is None:
+        return "neither"
+    return "higher" if metric.higher_is_better else "lower"
+
+
+def judge_all(
+    series: Sequence[Series], index_of: Mapping[str, int], sources: Sequence[str], options: DriftOptions
+) -> list[JudgedSeries]:
+    """Judge series together, groups first and then the metrics of each group.
+
+    Args:
+        series: the series.
+        index_of: the index of each session on the time line.
+        sources: the source of each row that ``Series.rows`` refers to.
+        options: thresholds.
+
+    Returns:
+        The judged series, in the order of ``series``.
+    """
+    judgements = judge_many(
+        [one.values for one in series],
+        groups=[one.group for one in series],
+        better=[better_side(one.metric) for one in series],
+        scale=[SCALES[one.metric.scale] for one in series],
+        smallest_effects=[options.floor(one.metric) for one in series],
+        options=JudgeOptions(alpha=options.alpha, suspect_alpha=options.suspect_alpha),
+    )
+    return [
+        JudgedSeries(
+            one.group,
+            one.metric.name,
+            one.metric.is_relative,
+            [index_of[sources[row]] for row in one.rows],
+            judgement,
+        )
+        for one, judgement in zip(series, judgements, strict=True)
+    ]

@@ -1,0 +1,156 @@
+"""Incidents for people: one block each, for a terminal or in Markdown.
+
+A block says what changed and by how much, since which session and which one was the last good one, what else changed
+with it, and whether a team has accepted it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from clamp_analytics.analysis.drift.result import Drift, IncidentReport
+from clamp_analytics.analysis.incidents.grouping import SeriesChange
+from clamp_analytics.analysis.incidents.mix import SHAPE as MIX
+from clamp_analytics.analysis.incidents.suspects import Suspect
+from clamp_analytics.analysis.metrics import METRICS
+from clamp_analytics.analysis.verdicts import Verdict
+from clamp_analytics.render.escape import for_markdown, for_terminal
+from clamp_analytics.render.text import MISSING, figure, group_name, signed_figure
+from clamp_analytics.wording import plural
+
+MOST_SUSPECTS = 3
+"""Suspects that a block names."""
+
+MOST_CHANGES = 12
+"""Changes that a block lists before it counts the others."""
+
+MOST_INCIDENTS = 20
+"""Incidents that a page lists before it counts the others."""
+
+Escape = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentTexts:
+    """Incidents in the formats that have a text of their own for them.
+
+    Attributes:
+        terminal: the blocks for a terminal.
+        markdown: the blocks in Markdown.
+        annotations: level, title and message of an annotation per incident.
+    """
+
+    terminal: str
+    markdown: str
+    annotations: Sequence[tuple[str, str, str]]
+
+    @classmethod
+    def of(cls, found: Drift) -> IncidentTexts:
+        """Write the incidents of a result."""
+        annotations = [_annotation(report, found) for report in found.incidents]
+        return cls(terminal_blocks(found), markdown_blocks(found), annotations)
+
+
+def _annotation(report: IncidentReport, found: Drift) -> tuple[str, str, str]:
+    """An error for an open regression, a warning for an open suspect, a notice for everything else."""
+    title, *details = _lines(report, found, str, "→")
+    worst = {change.verdict for change in report.incident.changes if change.direction == "worse"}
+    level = "notice"
+    if worst and not report.is_acknowledged and not report.incident.ended:
+        level = "error" if Verdict.REGRESSED in worst else "warning"
+    return level, f"Drift: {title}", "; ".join(details)
+
+
+def headline(found: Drift) -> str:
+    """One line: how many incidents are open, known, over, or for the better; and how many series are unchanged."""
+    parts = []
+    worse = [one for one in found.incidents if one.incident.direction == "worse"]
+    for text, count in (
+        ("incident", sum(not one.is_acknowledged and not one.incident.ended for one in worse)),
+        ("known incident", sum(one.is_acknowledged and not one.incident.ended for one in worse)),
+        ("outage that is over", sum(one.incident.ended for one in worse)),
+        ("improvement", sum(one.incident.direction == "better" for one in found.incidents)),
+        ("change of mix", sum(one.incident.shape == MIX for one in found.incidents)),
+    ):
+        if count:
+            parts.append(_counted(count, text))
+    unchanged = int((found.verdicts["verdict"] == "unchanged").sum())
+    return f"{', '.join(parts) or 'no incident'}; {plural(unchanged, 'series', 'series')} unchanged"
+
+
+def _counted(count: int, text: str) -> str:
+    plurals = {"outage that is over": "outages that are over", "change of mix": "changes of mix"}
+    return plural(count, text, plurals.get(text, ""))
+
+
+def terminal_blocks(found: Drift, *, arrow: str = "→") -> str:
+    """Every incident as a block of lines; empty without incidents.
+
+    Args:
+        found: the result of drift.
+        arrow: the sign between two levels.
+    """
+    blocks = []
+    for report in found.incidents[:MOST_INCIDENTS]:
+        title, *details = _lines(report, found, for_terminal, arrow)
+        blocks.append("\n".join([title, *(f"  {line}" for line in details)]) + "\n")
+    if len(found.incidents) > MOST_INCIDENTS:
+        blocks.append(f"… and {len(found.incidents) - MOST_INCIDENTS:,} more incidents\n")
+    return "\n".join(blocks)
+
+
+def markdown_blocks(found: Drift) -> str:
+    """Every incident as a paragraph with a list; empty without incidents."""
+    blocks = []
+    for report in found.incidents[:MOST_INCIDENTS]:
+        title, *details = _lines(report, found, for_markdown, "→")
+        blocks.append("\n".join([f"**{title}**", "", *(f"- {line}" for line in details)]))
+    if len(found.incidents) > MOST_INCIDENTS:
+        blocks.append(f"… and {len(found.incidents) - MOST_INCIDENTS:,} more incidents")
+    return "\n\n".join(blocks)
+
+
+def _lines(report: IncidentReport, found: Drift, escape: Escape, arrow: str) -> list[str]:
+    incident, timeline = report.incident, found.timeline
+    state = "over" if incident.ended else ("known" if report.is_acknowledged else "")
+    kind = {"worse": "worse", "better": "better", "neither": "changed"}[incident.direction]
+    title = f"{incident.id}  {kind}: {incident.shape}" + (f" ({state})" if state else "")
+    since = escape(timeline.name(incident.first_bad))
+    if incident.shape == "trend":
+        lines = [f"{title} over all sessions"]
+    elif incident.last_good is None:
+        lines = [f"{title} since {since}"]
+    else:
+        lines = [f"{title} since {since}, last good {escape(timeline.name(incident.last_good))}"]
+    lines += [_change(change, found.by, escape, arrow) for change in incident.changes[:MOST_CHANGES]]
+    if len(incident.changes) > MOST_CHANGES:
+        lines.append(f"… and {plural(len(incident.changes) - MOST_CHANGES, 'more change')}")
+    if report.suspects:
+        suspects = ", ".join(_suspect(one, escape, arrow) for one in report.suspects[:MOST_SUSPECTS])
+        lines.append(f"also changed: {suspects}")
+    reasons = dict.fromkeys(entry.reason for entry in report.acknowledged if entry is not None)
+    lines += [f"accepted: {escape(reason)}" for reason in reasons]
+    return lines
+
+
+def _change(change: SeriesChange, by: Sequence[str], escape: Escape, arrow: str) -> str:
+    group = dict(zip(by, change.group, strict=True))
+    # A change of mix is one over all backends and devices.
+    columns = [column for column in by if change.shape != MIX or group[column] is not None]
+    name = escape(group_name(group, columns))
+    unit = METRICS[change.metric].unit if change.metric in METRICS else ""
+    size = (
+        signed_figure(100 * change.relative, "%")
+        if change.relative is not None
+        else signed_figure(change.after - change.before)
+    )
+    shown_unit = f" {unit}" if unit == "ms" else ""
+    levels = f"{figure(change.before)} {arrow} {figure(change.after)}{shown_unit}"
+    verdict = ", suspect" if change.verdict == Verdict.SUSPECT else ""
+    return f"{name} {escape(change.metric)}: {levels} ({size}{verdict})"
+
+
+def _suspect(suspect: Suspect, escape: Escape, arrow: str) -> str:
+    before, after = (MISSING if value is None else escape(value) for value in (suspect.before, suspect.after))
+    return f"{escape(suspect.attribute)} {before} {arrow} {after}"
