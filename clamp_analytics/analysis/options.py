@@ -13,9 +13,6 @@ from clamp_analytics.errors import UsageError
 MOST_SESSIONS = 10**9
 """More sessions than anybody has: the upper limit of counts, and what a negligible effect would need."""
 
-FEWEST_RESAMPLES = 100
-"""An interval from fewer resamples than this says nothing."""
-
 
 STRATA = ("backend", "device_name")
 """The columns within which regressions are judged, unless the sessions are pooled."""
@@ -82,12 +79,11 @@ class CompareOptions:
 
     Attributes:
         alpha: the false discovery rate over everything that is tested together.
-        min_sessions: the least number of sessions per side for a verdict.
+        suspect_alpha: the p-value, if sessions were independent, at which a difference that correlated noise explains
+            is a suspect.
+        min_sessions: the least number of sessions per side for more than a suspect; correlation cannot be estimated
+            from fewer than 10.
         confidence: the coverage of each interval.
-        resamples: how many times the sessions are resampled for an interval.
-        seed: of the resampling; equal sides and options give equal results.
-        autocorrelation_limit: the lag-1 correlation of sessions, corrected for the bias of short series, above which
-            blocks of them are compared, and the verdict is at most a warning.
         floors: the smallest effects that matter, by metric, in the terms of ``Metric.floor``; those of ``METRICS``
             for all others.
 
@@ -96,22 +92,16 @@ class CompareOptions:
     """
 
     alpha: float = 0.05
+    suspect_alpha: float = 0.01
     min_sessions: int = 10
     confidence: float = 0.95
-    resamples: int = 2_000
-    seed: int = 0
-    autocorrelation_limit: float = 0.3
     floors: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check("alpha", self.alpha, ok=0 < self.alpha < 1, must="lie between 0 and 1")
+        _check("suspect_alpha", self.suspect_alpha, ok=0 < self.suspect_alpha < 1, must="lie between 0 and 1")
         _check("confidence", self.confidence, ok=0 < self.confidence < 1, must="lie between 0 and 1")
-        limit = self.autocorrelation_limit
-        _check("autocorrelation_limit", limit, ok=0 < limit < 1, must="lie between 0 and 1")
         _check("min_sessions", self.min_sessions, ok=self.min_sessions >= 2, must="be at least 2")
-        enough = self.resamples >= FEWEST_RESAMPLES
-        _check("resamples", self.resamples, ok=enough, must=f"be at least {FEWEST_RESAMPLES}")
-        _check("seed", self.seed, ok=self.seed >= 0, must="not be negative")
         _check_floors(self.floors)
 
     def floor(self, metric: Metric) -> float:

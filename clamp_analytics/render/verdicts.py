@@ -95,10 +95,10 @@ def interval(row: Row, columns: VerdictColumns) -> str:
 
 
 def certainty(row: Row) -> str:
-    """The corrected p-value of a verdict, or how many sessions one would need, where that is known."""
-    needed = row.get("needed_sessions")
-    if row["verdict"] == Verdict.NOT_ENOUGH_DATA and needed is not None:
-        return f"needs {needed}"
+    """The corrected p-value of a verdict, or how many sessions are missing."""
+    missing = row.get("missing_sessions")
+    if row["verdict"] == Verdict.NOT_ENOUGH_DATA and missing is not None:
+        return f"needs {missing} more"
     return p_value(row["adjusted_p"])
 
 

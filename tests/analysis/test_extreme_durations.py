@@ -6,8 +6,7 @@ import math
 import pytest
 
 from clamp_analytics.analysis.drift import DriftOptions
-from clamp_analytics.analysis.series import METRICS, series
-from clamp_analytics.analysis.verdicts import Evidence, judge
+from clamp_analytics.analysis.series import series
 from clamp_analytics.errors import UsageError
 from clamp_analytics.reading import load
 from clamp_analytics.render.text import figure
@@ -124,16 +123,6 @@ def test_a_comparison_says_how_many_files_of_each_side_were_rejected(clamp, tmp_
     assert done.err.splitlines()[-1] == (
         "files: baseline 3 seen = 3 loaded + 0 rejected + 0 skipped; "
         "candidate 4 seen = 3 loaded + 1 rejected + 0 skipped"
-    )
-
-
-def test_the_reason_names_correlation_that_explains_distant_levels():
-    evidence = Evidence(8.9, 0.001, 0.45, 20, 30, autocorrelation=0.97)
-
-    verdict = judge(METRICS["hold_total_ms"], evidence, alpha=0.05, floor=0.1, min_sessions=10)
-
-    assert verdict.reason == (
-        "no shift beyond noise (corrected p 0.45, limit 0.05); neighbouring sessions are correlated (0.97)"
     )
 
 

@@ -153,7 +153,7 @@ def test_series_that_changed_come_first(tmp_path):
 def test_a_report_against_a_baseline_says_what_differs_and_what_appeared(tmp_path):
     before = history(tmp_path / "before", {"a": 0.0, "gone": 0.0}, sessions=24)
     after = history(tmp_path / "after", {"a": 0.0, "new": 0.0}, sessions=24)
-    options = ReportOptions(metrics=("duration_p50_ms",), compare=CompareOptions(resamples=200))
+    options = ReportOptions(metrics=("duration_p50_ms",), compare=CompareOptions(confidence=0.9))
 
     shown = section_of(report_on(after, options, baseline=str(before)), "baseline")
 

@@ -34,7 +34,7 @@ FEW = "6 and 0 sessions, and it takes 10 a side"
 
 NOISE = "no shift beyond noise (corrected p 0.4, limit 0.01)"
 
-# verdict, context, metric, reason, before, after, effect, relative, at, source, adjusted p, needed sessions
+# verdict, context, metric, reason, before, after, effect, relative, at, source, adjusted p, missing sessions
 ROWS = [
     ("unchanged", "a|b", "mean_stability", NOISE, 0.99952, 0.99948, -4e-05, -4e-05, None, None, 0.4, 20),
     ("not enough data", "rare", "in_flight", FEW, 0.0, None, None, None, None, None, None, 24),
@@ -77,7 +77,7 @@ def verdicts(rows=ROWS, columns=DRIFT):
         columns.changed_at or "at": pl.Datetime("us", "UTC"),
         columns.source or "source": pl.String,
         "adjusted_p": pl.Float64,
-        "needed_sessions": pl.Int64,
+        "missing_sessions": pl.Int64,
     }
     found = pl.DataFrame(rows, schema=schema, orient="row")
     if columns is COMPARE:

@@ -1,84 +1,33 @@
-"""Compare a candidate with a baseline: for each metric of each group the difference, its interval, and a verdict.
+"""Compare a candidate with a baseline: the difference of each metric of each group, its certainty, and a verdict.
 
-The unit is the session: a side has one value of a metric per session and group. The level of a side is the mean of its
-values, geometric for durations and arithmetic for all other metrics; the difference is the level of the candidate minus
-that of the baseline. Its confidence interval is a bootstrap over sessions; for durations the ratio of the two means is
-resampled. Whether the difference is noise is tested by ranks (Mann-Whitney), with a correction for the number of tests
-(Benjamini-Hochberg), so that neither outlier sessions nor many contexts raise false alarms.
+The unit is the session: a side has one value of a metric per session and group. The level of a side is the mean of
+these, geometric for durations and arithmetic for all others, and the difference is the candidate's level minus that of
+the baseline. A change must be explained neither by independent nor by correlated noise: both a rank test (Brunner and
+Munzel) and a test of means that allows for correlation must reject noise, corrected for the number of contexts first
+and of metrics within a context second. Intervals allow for correlation as well.
 
-A comparison does not depend on the order of the sessions, but neighbouring sessions may be correlated. The lag-1
-autocorrelation of the sessions by time widens the p-value and the interval. Where it is above a limit, the verdict is
-at most a warning, and blocks of neighbours are compared where there are enough of them. Sessions without a usable
-timestamp have no position in that order: they are left out and counted, as in a series.
+The sessions of a side are ordered by time, so sessions without a usable timestamp are left out and counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import polars as pl
 
-from clamp_analytics.analysis.compare.measure import VERDICT_COLUMNS, measure_all
+from clamp_analytics.analysis.compare.measure import Key
+from clamp_analytics.analysis.compare.result import VERDICT_COLUMNS, Comparison
+from clamp_analytics.analysis.compare.table import compare_series, group_rows
 from clamp_analytics.analysis.options import CompareOptions
-from clamp_analytics.analysis.result import Result
 from clamp_analytics.analysis.series import SessionValues, checked_by, checked_metrics, session_values
-from clamp_analytics.analysis.verdicts import Verdict, verdict_lines
-from clamp_analytics.errors import UsageError, did_you_mean
-from clamp_analytics.reading import Counts
+from clamp_analytics.errors import SourceError, UsageError, did_you_mean
 from clamp_analytics.reading.open_source import Source
-from clamp_analytics.wording import plural
 
 __all__ = ["VERDICT_COLUMNS", "CompareOptions", "Comparison", "compare", "compare_groups"]
 
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Comparison(Result):
-    """A candidate compared with a baseline.
-
-    Attributes:
-        verdicts: one row per group and metric that both sides have, see ``VERDICT_COLUMNS``; the worst first, and
-            among equal verdicts the largest effect relative to its floor first.
-        appeared: one row per group that only the candidate has: the columns of ``by``, ``sessions`` and ``records``.
-        vanished: one row per group that only the baseline has, likewise.
-        by: the columns of the groups.
-        metrics: the names of the metrics.
-        baseline_sessions: sessions of the baseline that were compared.
-        candidate_sessions: sessions of the candidate that were compared.
-        untimed: usable sessions of both sides that were left out, because they have no usable timestamp.
-        in_both: the number of sessions that are on both sides by name, which makes the sides more similar.
-        baseline_counts: files seen, loaded, rejected and skipped.
-        candidate_counts: likewise.
-    """
-
-    verdicts: pl.DataFrame
-    appeared: pl.DataFrame
-    vanished: pl.DataFrame
-    by: tuple[str, ...]
-    metrics: tuple[str, ...]
-    baseline_sessions: int
-    candidate_sessions: int
-    untimed: int
-    in_both: int
-    baseline_counts: Counts
-    candidate_counts: Counts
-
-    def describe(self) -> list[str]:
-        """The sessions of both sides, how many metrics got which verdict, and the worst of them."""
-        sides = (
-            f"{plural(self.candidate_sessions, 'session')} of the candidate against "
-            f"{plural(self.baseline_sessions, 'session')} of the baseline"
-        )
-        return [sides, *verdict_lines(self.verdicts, self.by)]
-
-    def to_polars(self) -> pl.DataFrame:
-        """One row per group and metric: ``verdicts``."""
-        return self.verdicts
-
-    @property
-    def worst(self) -> Verdict | None:
-        """The worst verdict; None where the sides have no group in common."""
-        return None if self.verdicts.is_empty() else Verdict(self.verdicts["verdict"][0])
+MOST_NAMED = 5
+"""Groups of a side that an error names."""
 
 
 def compare(
@@ -104,7 +53,7 @@ def compare(
         recursive: whether folders are searched recursively.
 
     Raises:
-        SourceError: a side has no usable session.
+        SourceError: a side has no usable session, or the sides have no group in common.
         UsageError: there is no such column or metric, or values of sessions were computed without it.
     """
     keys = checked_by(by)
@@ -138,6 +87,9 @@ def compare_groups(
 ) -> Comparison:
     """Compare two backends, devices, threads or contexts within the same sessions.
 
+    The two values of a session are compared with each other where enough sessions have both: what makes sessions alike
+    or different cancels then.
+
     Args:
         source: paths, loaded telemetry, or a DuckDB connection (see ``open_source``); or values of sessions, which
             must have been computed by ``split`` and ``by``.
@@ -151,7 +103,7 @@ def compare_groups(
         recursive: whether folders are searched recursively.
 
     Raises:
-        SourceError: there is no usable session.
+        SourceError: there is no usable session, or the two values have no group in common.
         UsageError: there is no such column, metric or value, or the two values are the same.
     """
     (column,) = checked_by(split)
@@ -169,7 +121,7 @@ def compare_groups(
         replace(found, values=found.values.filter(pl.col(column) == value)) for value in (baseline, candidate)
     )
     common = tuple(name for name in wanted if name in found.metrics)
-    return _compare((one, other), options or CompareOptions(), keys, common, untimed=found.untimed)
+    return _compare((one, other), options or CompareOptions(), keys, common, untimed=found.untimed, paired=True)
 
 
 def _values(
@@ -202,10 +154,15 @@ def _compare(
     *,
     untimed: int,
     in_both: int = 0,
+    paired: bool = False,
 ) -> Comparison:
     before, after = (side.values for side in sides)
+    groups = group_rows(before, by), group_rows(after, by)
+    if not groups[0].keys() & groups[1].keys():
+        raise _nothing_in_common(groups, by)
+    verdicts, replay = compare_series(groups, by, metrics, options, paired=paired)
     return Comparison(
-        verdicts=measure_all(before, after, by, metrics, options),
+        verdicts=verdicts,
         appeared=_only(after, before, by),
         vanished=_only(before, after, by),
         by=by,
@@ -216,11 +173,29 @@ def _compare(
         in_both=in_both,
         baseline_counts=sides[0].counts,
         candidate_counts=sides[1].counts,
+        replay=replay,
     )
 
 
+def _nothing_in_common(
+    groups: tuple[Mapping[Key, pl.DataFrame], Mapping[Key, pl.DataFrame]], by: tuple[str, ...]
+) -> SourceError:
+    baseline, candidate = (_names(side) for side in groups)
+    columns = ", ".join(by) or "session with a usable timestamp"
+    return SourceError(
+        f"the two sides have no {columns} in common, so there is nothing to compare",
+        hint=f"the baseline has {baseline}; the candidate has {candidate}",
+    )
+
+
+def _names(groups: Mapping[Key, pl.DataFrame]) -> str:
+    names = [", ".join("(none)" if value is None else repr(value) for value in key) for key in groups]
+    more = f" and {len(names) - MOST_NAMED:,} more" if len(names) > MOST_NAMED else ""
+    return f"{'; '.join(filter(None, names[:MOST_NAMED])) or 'none'}{more}"
+
+
 def _only(values: pl.DataFrame, others: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
-    """The groups that only one side has, with their sessions and records."""
+    """The groups that one side has and the other has not, with their sessions and records."""
     if not by:
         return pl.DataFrame(schema={"sessions": pl.UInt32, "records": pl.UInt64})
     return (

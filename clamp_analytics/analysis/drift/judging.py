@@ -7,25 +7,8 @@ from collections.abc import Mapping, Sequence
 from clamp_analytics.analysis.drift.selection import Series
 from clamp_analytics.analysis.incidents.changes import JudgedSeries
 from clamp_analytics.analysis.judgement import judge_many
-from clamp_analytics.analysis.judgement.judge import Better
-from clamp_analytics.analysis.judgement.scales import Scale
-from clamp_analytics.analysis.metrics import Metric
-from clamp_analytics.analysis.metrics import Scale as MetricScale
+from clamp_analytics.analysis.judgement.metric_scales import SCALES, better_side
 from clamp_analytics.analysis.options import DriftOptions, JudgeOptions
-
-SCALES: Mapping[MetricScale, Scale] = {
-    MetricScale.LOG: "log",
-    MetricScale.ARCSINE: "arcsine",
-    MetricScale.IDENTITY: "linear",
-}
-"""The scale on which each scale of metrics is judged."""
-
-
-def better_side(metric: Metric) -> Better:
-    """Which side of a metric is better."""
-    if metric.higher_is_better is None:
-        return "neither"
-    return "higher" if metric.higher_is_better else "lower"
 
 
 def judge_all(

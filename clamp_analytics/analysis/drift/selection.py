@@ -12,7 +12,7 @@ import polars as pl
 
 from clamp_analytics.analysis.options import DriftOptions, as_utc
 from clamp_analytics.analysis.series import METRICS, Metric, SessionValues
-from clamp_analytics.analysis.stats import Floats
+from clamp_analytics.analysis.stats.arrays import Floats
 from clamp_analytics.errors import SourceError
 
 MICROSECONDS_A_DAY = 86_400_000_000

@@ -21,8 +21,11 @@ class FailOn(StrEnum):
     SUSPECT = "suspect"
     NEVER = "never"
 
-
-_FAILING = {FailOn.REGRESSION: {REGRESSED}, FailOn.SUSPECT: {REGRESSED, SUSPECT}, FailOn.NEVER: set[str]()}
+    @property
+    def verdicts(self) -> frozenset[str]:
+        """The verdicts that fail a check."""
+        failing = {FailOn.REGRESSION: {REGRESSED}, FailOn.SUSPECT: {REGRESSED, SUSPECT}, FailOn.NEVER: set[str]()}
+        return frozenset(failing[self])
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class Gate:
             first = max(len(timeline.sources) - self.changed_within, 0)
         if self.since_label is not None:
             first = max(first, timeline.first_with_label(*self.since_label))
-        verdicts = _FAILING[self.fail_on]
+        verdicts = self.fail_on.verdicts
         return [
             change
             for change in changes

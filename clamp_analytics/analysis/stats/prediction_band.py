@@ -25,14 +25,29 @@ def newest_outside(residuals: Floats) -> int:
     Returns:
         The number, negative where the values are below the range; 0 where they are within it.
     """
-    for count, limit in reversed(list(enumerate(LIMITS, start=1))):
+    for count in range(len(LIMITS), 0, -1):
         history, newest = residuals[:-count], residuals[-count:]
         if history.size < 2 * count:
             continue
-        noise = MAD_TO_SD * float(np.median(np.abs(history))) or float(history.std())
-        margin = noise if count == 1 else 0.0
-        if newest.min() > max(history.max() + margin, limit * noise):
+        low, high = prediction_band(history, count)
+        if newest.min() > high:
             return count
-        if newest.max() < min(history.min() - margin, -limit * noise):
+        if newest.max() < low:
             return -count
     return 0
+
+
+def prediction_band(history: Floats, count: int) -> tuple[float, float]:
+    """Return the ends of the band beyond which the next ``count`` values are outside the range of the history.
+
+    They are outside if all of them are beyond the same end.
+
+    Args:
+        history: the values less their level.
+        count: the number of new values.
+    """
+    noise = MAD_TO_SD * float(np.median(np.abs(history))) or float(history.std())
+    # A single value must clear the earlier ones by the noise of one value, because of heavy tails.
+    margin = noise if count == 1 else 0.0
+    limit = LIMITS[min(count, len(LIMITS)) - 1] * noise
+    return min(float(history.min()) - margin, -limit), max(float(history.max()) + margin, limit)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 
-from clamp_analytics.analysis.stats.arrays import ArrayLike, Bools, Floats, np
+from clamp_analytics.analysis.stats.arrays import ArrayLike, Floats, np
 from clamp_analytics.analysis.stats.noise_model import CELLS, cosine_transform, low_frequency_density, spectra
+from clamp_analytics.analysis.stats.robust_scores import CLIP, MAD_TO_SD
 
 FLATNESS = 0.8
 """The mean density of the frequencies that are used is at least this share of that at frequency 0."""
@@ -27,6 +29,9 @@ PERMUTATIONS = 9999
 PERMUTED_BELOW = 15
 """Values of the smaller set below which its statistic is compared with permutations."""
 
+PERMUTED_UP_TO = 100
+"""Values of both sets together up to which that is done; with more, Student's distribution is accurate enough."""
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -37,12 +42,29 @@ class Difference:
         low: the lower end of its interval; minus infinity where there are too few values.
         high: the upper end.
         p_value: two-sided, of no difference; nan where there are too few values.
+        error: the standard error of the estimate; infinity where there are too few values.
+        freedom: its degrees of freedom.
     """
 
     estimate: float
     low: float
     high: float
     p_value: float
+    error: float
+    freedom: float
+
+    def detectable(self, alpha: float, power: float = 0.8) -> float:
+        """Return the smallest difference that a two-sided test of this standard error finds.
+
+        Args:
+            alpha: the level of the test.
+            power: the share of cases in which the difference is found.
+        """
+        if self.error == 0 or math.isinf(self.error):
+            return self.error
+        from scipy.special import stdtrit
+
+        return self.error * float(stdtrit(self.freedom, 1 - alpha / 2) + stdtrit(self.freedom, power))
 
 
 def compare_means(a: ArrayLike, b: ArrayLike, *, confidence: float = 0.95) -> Difference:
@@ -63,15 +85,15 @@ def compare_means(a: ArrayLike, b: ArrayLike, *, confidence: float = 0.95) -> Di
     """
     sides = [np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)]
     if min(side.size for side in sides) < 1:
-        return Difference(math.nan, -math.inf, math.inf, math.nan)
-    estimate = float(sides[1].mean() - sides[0].mean())
+        return _without_interval(math.nan)
+    estimate = _mean(sides[1]) - _mean(sides[0])
     if min(side.size for side in sides) < 2:
-        return Difference(estimate, -math.inf, math.inf, math.nan)
+        return _without_interval(estimate)
     cell = _common_noise(sides)
     variances, freedoms = zip(*(_variance_of_mean(side, cell) for side in sides), strict=True)
     variance = sum(variances)
     if variance == 0:
-        return Difference(estimate, estimate, estimate, float(estimate == 0))
+        return _without_noise(estimate)
     terms = (one * one / freedom for one, freedom in zip(variances, freedoms, strict=True))
     return _interval(estimate, variance, variance * variance / sum(terms), confidence)
 
@@ -86,14 +108,26 @@ def compare_pairs(a: ArrayLike, b: ArrayLike, *, confidence: float = 0.95) -> Di
     """
     differences = np.asarray(b, dtype=np.float64) - np.asarray(a, dtype=np.float64)
     if differences.size < 2:
-        estimate = float(differences.mean()) if differences.size else math.nan
-        return Difference(estimate, -math.inf, math.inf, math.nan)
-    estimate = float(differences.mean())
+        return _without_interval(_mean(differences) if differences.size else math.nan)
+    estimate = _mean(differences)
     cell = _common_noise([differences]) if differences.size >= FEWEST_FOR_CORRELATED_PAIRS else 0
     variance, freedom = _variance_of_mean(differences, cell)
     if variance == 0:
-        return Difference(estimate, estimate, estimate, float(estimate == 0))
+        return _without_noise(estimate)
     return _interval(estimate, variance, freedom, confidence)
+
+
+def clip_outliers(values: Floats) -> Floats:
+    """Clip values far from the median, so that a few wild ones do not hide a difference of means.
+
+    Small sets and those of which most values are equal are returned as they are: there, noise cannot be told from
+    outliers.
+    """
+    if values.size < FEWEST_FOR_CORRELATION:
+        return values
+    middle = float(np.median(values))
+    reach = CLIP * MAD_TO_SD * float(np.median(np.abs(values - middle)))
+    return np.clip(values, middle - reach, middle + reach) if reach > 0 else values
 
 
 def brunner_munzel(a: ArrayLike, b: ArrayLike) -> float:
@@ -115,44 +149,66 @@ def brunner_munzel(a: ArrayLike, b: ArrayLike) -> float:
     pooled = np.concatenate([left, right])
     if pooled.min() == pooled.max():
         return 1.0
-    is_left = np.arange(pooled.size)[None] < left.size
-    if min(left.size, right.size) < PERMUTED_BELOW:
-        is_left = np.concatenate([is_left, _permutations(left.size, right.size)])
-    statistics, freedoms = _studentized(pooled, is_left.astype(np.float64))
-    if len(is_left) > 1:
+    if min(left.size, right.size) < PERMUTED_BELOW and pooled.size <= PERMUTED_UP_TO:
+        below = (pooled[:, None] > pooled).astype(np.float64) + 0.5 * (pooled[:, None] == pooled)
+        dealt = _dealings(left.size, right.size)
+        # The share of the other side that is below each value; 0 for the values of the other side themselves.
+        from_left = dealt @ below.T
+        of_left = (below.sum(axis=1) - from_left) / right.size * dealt
+        of_right = from_left / left.size * (1 - dealt)
+        statistics = _studentized(of_left, of_right, left.size, right.size)[0]
         # Equal statistics may differ by rounding.
         return float(np.mean(np.abs(statistics) >= abs(statistics[0]) * (1 - 1e-9)))
     from scipy.special import stdtr
 
-    return 2 * float(stdtr(freedoms[0], -abs(statistics[0])))
+    of_left, of_right = _share_below(left, right)[None], _share_below(right, left)[None]
+    statistic, freedom = _studentized(of_left, of_right, left.size, right.size)
+    return 2 * float(stdtr(freedom[0], -abs(statistic[0])))
 
 
-def _permutations(left: int, right: int) -> Bools:
-    """Return ways to deal values to two sides: all of them but the given one, or a random sample."""
+def _share_below(values: Floats, others: Floats) -> Floats:
+    """Return the share of the others that is below each value; equal values count half."""
+    ordered = np.sort(others)
+    shares: Floats = (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / (
+        2.0 * others.size
+    )
+    return shares
+
+
+@lru_cache(maxsize=8)
+def _dealings(left: int, right: int) -> Floats:
+    """Return ways to deal values to two sides, 1 where a value goes to the left one: the given one first.
+
+    All others follow, or a random sample of them. Sets of the same sizes share it.
+    """
     n = left + right
+    given = (np.arange(n) < left).astype(np.float64)
     if math.comb(n, left) <= PERMUTATIONS:
-        chosen = np.array(list(combinations(range(n), left)))[1:]
-        result = np.zeros((len(chosen), n), dtype=bool)
-        np.put_along_axis(result, chosen, True, axis=1)
+        result = np.zeros((math.comb(n, left), n))
+        np.put_along_axis(result, np.array(list(combinations(range(n), left))), 1.0, axis=1)
         return result
     generator = np.random.default_rng((left, right))
-    return generator.permuted(np.tile(np.arange(n) < left, (PERMUTATIONS, 1)), axis=1)
+    return np.concatenate([given[None], generator.permuted(np.tile(given, (PERMUTATIONS, 1)), axis=1)])
 
 
-def _studentized(pooled: Floats, is_left: Floats) -> tuple[Floats, Floats]:
-    """Return the statistic of Brunner and Munzel for each way to deal the values, and its degrees of freedom."""
-    below = (pooled[:, None] > pooled).astype(np.float64) + 0.5 * (pooled[:, None] == pooled)
-    is_right = 1 - is_left
-    m, n = float(is_left[0].sum()), float(is_right[0].sum())
-    # The share of the other side that is below each value.
-    of_left, of_right = is_right @ below.T / n, is_left @ below.T / m
-    means = (of_left * is_left).sum(axis=1) / m, (of_right * is_right).sum(axis=1) / n
-    left = (((of_left - means[0][:, None]) ** 2) * is_left).sum(axis=1) / (m - 1) / m
-    right = (((of_right - means[1][:, None]) ** 2) * is_right).sum(axis=1) / (n - 1) / n
+def _studentized(of_left: Floats, of_right: Floats, m: int, n: int) -> tuple[Floats, Floats]:
+    """Return the statistic of Brunner and Munzel for placements, one dealing per row, and its degrees of freedom.
+
+    Each row has the placements of the m values of the left side and those of the n values of the right side; zeros
+    among them are ignored by the sums.
+    """
+    means = of_left.sum(axis=1) / m, of_right.sum(axis=1) / n
+    left = np.maximum((of_left**2).sum(axis=1) - m * means[0] ** 2, 0.0) / (m - 1) / m
+    right = np.maximum((of_right**2).sum(axis=1) - n * means[1] ** 2, 0.0) / (n - 1) / n
     # Where the sides do not overlap, both spreads are 0, and the statistic is as large as one pair allows.
     variance = np.maximum(left + right, 0.25 / (m * n) ** 2)
     freedoms = variance**2 / np.maximum(left**2 / (m - 1) + right**2 / (n - 1), variance**2 / (m + n - 2))
     return (means[1] - means[0]) / np.sqrt(variance) / 2, freedoms
+
+
+def _mean(values: Floats) -> float:
+    # The rounded mean of equal numbers may differ from them.
+    return float(values[0]) if values.min() == values.max() else float(values.mean())
 
 
 def _common_noise(sides: list[Floats]) -> int:
@@ -183,9 +239,18 @@ def _variance_of_mean(side: Floats, cell: int) -> tuple[float, float]:
     return power / float(means[count - 1]) / n, float(count)
 
 
+def _without_interval(estimate: float) -> Difference:
+    return Difference(estimate, -math.inf, math.inf, math.nan, math.inf, math.nan)
+
+
+def _without_noise(estimate: float) -> Difference:
+    return Difference(estimate, estimate, estimate, float(estimate == 0), 0.0, math.nan)
+
+
 def _interval(estimate: float, variance: float, freedom: float, confidence: float) -> Difference:
     from scipy.special import stdtr, stdtrit
 
     error = math.sqrt(variance)
     half = float(stdtrit(freedom, (1 + confidence) / 2)) * error
-    return Difference(estimate, estimate - half, estimate + half, 2 * float(stdtr(freedom, -abs(estimate) / error)))
+    p = 2 * float(stdtr(freedom, -abs(estimate) / error))
+    return Difference(estimate, estimate - half, estimate + half, p, error, freedom)

@@ -11,6 +11,7 @@ import polars as pl
 from clamp_analytics.analysis.compare import CompareOptions, Comparison, compare
 from clamp_analytics.analysis.series import SessionValues
 from clamp_analytics.reading import Counts
+from tests.analysis.drift.conftest import attributes_of
 from tests.conftest import only
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -42,7 +43,7 @@ def side(
     }
     frame = pl.DataFrame(rows, schema=schema).sort("started_at", "source")
     sessions = frame["source"].n_unique()
-    return SessionValues(frame, by, (metric,), sessions, 0, Counts(sessions, 0, 0))
+    return SessionValues(frame, attributes_of(frame), by, (metric,), sessions, 0, Counts(sessions, 0, 0))
 
 
 def one(before: Any, after: Any, metric: str = P50, **options: Any) -> dict[str, Any]:

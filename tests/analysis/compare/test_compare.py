@@ -7,9 +7,11 @@ import math
 import numpy as np
 import polars as pl
 import pytest
+from scipy.stats import brunnermunzel, ttest_ind
 
+from benchmarks.verdicts.noise import autoregressive
 from clamp_analytics.analysis.compare import compare
-from clamp_analytics.analysis.stats import benjamini_hochberg, mann_whitney
+from clamp_analytics.analysis.stats.multiplicity import adjust_in_groups
 from tests.analysis.compare.conftest import P50, noise, one, side
 from tests.conftest import only
 
@@ -41,11 +43,22 @@ def test_a_floor_of_the_options_is_used():
     assert one(noise(200, 1), noise(200, 2, 1.03), floors={P50: 0.01})["verdict"] == "regressed"
 
 
-def test_nine_sessions_are_not_enough_and_the_reason_says_how_many_are():
-    row = one(noise(9, 1), noise(20, 2, 3))
+def test_nine_sessions_of_noise_are_not_enough_and_the_reason_says_how_many_are_missing():
+    row = one(noise(9, 1), noise(19, 2))
 
-    assert (row["verdict"], row["p_value"], row["adjusted_p"]) == ("not enough data", None, None)
-    assert row["needed_sessions"] >= 20
+    assert (row["verdict"], row["p_value"], row["adjusted_p"], row["missing_sessions"]) == (
+        "not enough data",
+        None,
+        None,
+        1,
+    )
+    assert row["reason"] == "9 and 19 sessions; 1 more session of the baseline is needed"
+
+
+def test_nine_sessions_with_a_plain_difference_are_a_suspect():
+    row = one(noise(9, 1), noise(9, 2, 3))
+
+    assert (row["verdict"], row["direction"], row["sessions_to_confirm"]) == ("suspect", "worse", 1)
 
 
 def test_ten_sessions_per_side_are_enough_for_a_large_difference():
@@ -54,13 +67,13 @@ def test_ten_sessions_per_side_are_enough_for_a_large_difference():
     ] == ("regressed")
 
 
-def test_correlated_sessions_make_a_warning_at_most():
-    slow = np.repeat(noise(20, 4, spread=0.2), 3) * noise(60, 5, spread=0.05)
+def test_a_difference_that_correlated_noise_explains_is_a_suspect():
+    wander = autoregressive(0.9)(np.random.default_rng(1), 2, 60)
 
-    row = one(slow, slow + 1)
+    row = one(np.exp(wander[0]), np.exp(wander[1] - wander[1].mean() + wander[0].mean() + 0.6))
 
-    assert row["autocorrelation"] > 0.3
-    assert row["verdict"] == "warning"
+    assert (row["verdict"], row["direction"]) == ("suspect", "worse")
+    assert "correlated noise may" in row["reason"]
 
 
 def test_a_side_without_a_value_is_not_enough_data():
@@ -115,6 +128,7 @@ def test_equal_constants_have_a_difference_of_0():
         1,
     ]
     assert (row["verdict"], row["effect"]) == ("unchanged", 0)
+    assert row["reason"] == "all values are 0.1; a shift of 0.01 would have been found"
 
 
 def test_an_interval_contains_the_difference():
@@ -126,7 +140,7 @@ def test_an_interval_contains_the_difference():
 def test_an_interval_covers_the_true_ratio_at_about_its_level():
     covered = 0
     for number in range(200):
-        row = one(noise(20, 2 * number, spread=0.3), noise(20, 2 * number + 1, 1.5, spread=0.3), resamples=300)
+        row = one(noise(20, 2 * number, spread=0.3), noise(20, 2 * number + 1, 1.5, spread=0.3))
         covered += row["difference_low"] <= 0.5 * row["baseline"] <= row["difference_high"]
 
     # 95 % of 200 is 190.
@@ -143,22 +157,26 @@ def test_the_effect_is_the_dominance_of_the_candidate():
     assert one([2.0, 3.0], [0.5, 1.0])["effect"] == -1
 
 
-def test_p_values_of_independent_sessions_are_those_of_the_rank_test():
-    before, after = np.array([1, 9, 2, 8, 3, 7, 4, 6, 5, 5.5]), np.array([2, 10, 3, 9, 4, 8, 5, 7, 6, 6.5])
+def test_the_p_value_is_the_larger_one_of_ranks_and_means():
+    # Uniform values, because outliers would be clipped.
+    generator = np.random.default_rng(1)
+    before, after = generator.uniform(0, 1, 30), generator.uniform(0.1, 1.1, 30)
 
     row = one(before, after, "in_flight")
 
-    assert row["autocorrelation"] < 0
-    assert row["p_value"] == mann_whitney(before, after)
+    ranks = brunnermunzel(before, after).pvalue
+    means = ttest_ind(before, after, equal_var=False).pvalue
+    assert row["p_value"] == pytest.approx(max(ranks, means))
 
 
-def test_p_values_are_corrected_for_the_number_of_tests():
+def test_p_values_are_corrected_for_the_number_of_contexts():
     before = side({name: noise(20, number) for number, name in enumerate("abcde")})
     after = side({name: noise(20, 50 + number, 1.02) for number, name in enumerate("abcde")}, name="t")
 
     rows = compare(before, after).verdicts
 
-    assert rows["adjusted_p"].to_list() == pytest.approx(benjamini_hochberg(rows["p_value"].to_numpy()).tolist())
+    expected = adjust_in_groups(rows["p_value"].to_numpy(), rows["context"].to_list(), 0.05)
+    assert rows["adjusted_p"].to_list() == pytest.approx(expected.tolist())
 
 
 def test_constant_values_are_not_counted_as_tests():
@@ -171,11 +189,13 @@ def test_constant_values_are_not_counted_as_tests():
     assert found.filter(pl.col("context") == "a")["adjusted_p"].to_list() == [alone]
 
 
-def test_the_needed_sessions_follow_from_noise_and_floor():
-    few = one(noise(300, 1, spread=0.02), noise(300, 2, spread=0.02))["needed_sessions"]
-    many = one(noise(300, 1, spread=0.2), noise(300, 2, spread=0.2))["needed_sessions"]
+def test_an_unchanged_metric_has_the_smallest_shift_that_would_have_been_found():
+    row = one(noise(300, 1, spread=0.2), noise(300, 2, spread=0.2))
 
-    # A floor of 5 % is a step of log 1.05. A rank test needs pi / 3 times what a t test does, and that is
-    # 2 ((1.96 + 0.84) * 0.2 / log 1.05)^2 a side: 276, or 552 in all. Ten times less noise leaves twice the least, 10.
-    assert few == 20
-    assert many == pytest.approx(552, rel=0.25)
+    # (1.96 + 0.84) standard errors of 0.2 * sqrt(2 / 300) each are 0.0457 on the logarithmic scale.
+    assert row["verdict"] == "unchanged"
+    assert row["detectable"] == pytest.approx(math.expm1(0.0457), rel=0.15)
+
+
+def test_a_shift_below_the_floor_is_never_called_detectable():
+    assert one(noise(300, 1, spread=0.01), noise(300, 2, spread=0.01))["detectable"] == 0.05

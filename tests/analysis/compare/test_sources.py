@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from clamp_analytics.analysis.compare import CompareOptions, compare
-from clamp_analytics.analysis.series import METRICS, SessionFold, session_values
+from clamp_analytics.analysis.series import METRICS, AttributeFold, SessionFold, session_values
 from clamp_analytics.errors import SourceError, UsageError
 from clamp_analytics.reading import Reader, load
 from tests.analysis.compare.conftest import P50, START, side
@@ -38,7 +38,7 @@ def runs(folder: Any, count: int, duration: float, **fields: Any) -> Any:
 
 def test_readers_telemetry_and_values_give_the_same(tmp_path):
     before, after = runs(tmp_path / "before", 12, 100), runs(tmp_path / "after", 12, 150)
-    columns = SessionFold().columns
+    columns = AttributeFold(SessionFold()).columns
 
     read = compare(Reader(before, columns=columns), Reader(after, columns=columns))
 
@@ -100,9 +100,7 @@ def test_values_that_were_computed_without_a_metric_are_an_error():
         {"alpha": 0},
         {"confidence": 1},
         {"min_sessions": 1},
-        {"resamples": 5},
-        {"seed": -1},
-        {"autocorrelation_limit": 1},
+        {"suspect_alpha": 0},
     ],
 )
 def test_options_out_of_range_are_refused(options):

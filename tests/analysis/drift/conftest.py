@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from clamp_analytics.analysis.series import SessionValues
-from clamp_analytics.analysis.stats import Floats
+from clamp_analytics.analysis.stats.arrays import Floats
 from clamp_analytics.reading import Counts
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

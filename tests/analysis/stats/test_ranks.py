@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from clamp_analytics.analysis.stats import (
+from clamp_analytics.analysis.stats.ranks import (
     EXACT_BELOW,
     benjamini_hochberg,
     cliffs_delta,
