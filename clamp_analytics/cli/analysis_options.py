@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -255,8 +255,3 @@ def require_drift_extra() -> Iterator[None]:
         if error.name is None or error.name.split(".")[0] not in {"scipy", "numpy"}:
             raise
         raise UsageError(f"{error.name} is not installed", hint="pip install 'clamp-analytics[drift]'") from error
-
-
-def any_fails(level: FailOnVerdict, verdicts: Any) -> bool:
-    """Whether a frame of verdicts has one with which the command fails."""
-    return bool(verdicts["verdict"].is_in([verdict.value for verdict in level.verdicts()]).any())

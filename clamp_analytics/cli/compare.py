@@ -14,7 +14,6 @@ from clamp_analytics.cli.analysis_options import (
     FailOnVerdict,
     JudgingOptions,
     VerdictFormat,
-    any_fails,
     require_drift_extra,
 )
 from clamp_analytics.cli.command import JUDGING_PANEL, add_command
@@ -27,6 +26,8 @@ from clamp_analytics.errors import SourceError, UsageError
 from clamp_analytics.wording import plural
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from clamp_analytics.analysis.compare import Comparison
     from clamp_analytics.analysis.series import SessionValues
 
@@ -104,12 +105,15 @@ class CompareCommand(JudgingOptions, OutputOptions):
         self._check_sides()
         inputs = Inputs()
         with require_drift_extra():
+            from clamp_analytics.analysis.incidents.gate import FailOn as FailOnOfAnalysis
+
             if self.across is None:
                 found, names = self._compare_sources(inputs), None
             else:
                 found, names = self._compare_values(self.across, inputs)
-        self._write(found, names, inputs)
-        return ExitCode.CHECK_FAILED if any_fails(self.fail_from, found.verdicts) else ExitCode.FINE
+        failing = found.failing(FailOnOfAnalysis(self.fail_from.value))
+        self._write(found, names, failing, inputs)
+        return ExitCode.FINE if failing.is_empty() else ExitCode.CHECK_FAILED
 
     def _check_sides(self) -> None:
         """Check that there are two sides.
@@ -149,7 +153,7 @@ class CompareCommand(JudgingOptions, OutputOptions):
         )
         return found, names
 
-    def _write(self, found: Comparison, names: tuple[str, str] | None, inputs: Inputs) -> None:
+    def _write(self, found: Comparison, names: tuple[str, str] | None, failing: pl.DataFrame, inputs: Inputs) -> None:
         from clamp_analytics.render.text import group_name
         from clamp_analytics.render.verdicts import COMPARE, count_verdicts, list_counts
 
@@ -159,6 +163,7 @@ class CompareCommand(JudgingOptions, OutputOptions):
             "untimed": found.untimed,
             "in_both": found.in_both,
             "tested": found.verdicts["adjusted_p"].is_not_null().sum(),
+            "notes": found.notes(),
         }
         summary = (
             f"{plural(found.candidate_sessions, 'session')} of the candidate against "
@@ -180,6 +185,9 @@ class CompareCommand(JudgingOptions, OutputOptions):
             summary=summary,
             counts=counts,
             failing=self.fail_from.verdicts(),
+            failing_series=None
+            if self.fail_from is FailOnVerdict.NEVER
+            else {(row[:-1], row[-1]) for row in failing.select(*found.by, "metric").rows()},
             tables={"appeared": found.appeared, "vanished": found.vanished},
             lists=lists,
         ).write(self.output_format, self, inputs, limit=self.limit)
@@ -187,6 +195,8 @@ class CompareCommand(JudgingOptions, OutputOptions):
             if groups:
                 more = f" … and {len(groups) - MOST_LISTED:,} more" if len(groups) > MOST_LISTED else ""
                 tell(f"{title.lower()}: {', '.join(groups[:MOST_LISTED])}{more}")
+        for note in found.notes():
+            tell(note)
         verdicts = list_counts(count_verdicts(found.verdicts)) or "nothing to compare"
         tell(f"{verdicts}; {counts['tested']:,} tested; {summary}")
         if names is None:

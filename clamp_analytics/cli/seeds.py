@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,12 +31,20 @@ EXAMPLES = """
 clamp-analytics seeds build/telemetry
 clamp-analytics seeds build/telemetry --details --format csv -o seeds.csv
 clamp-analytics seeds build/telemetry --format json | jq .seeds
+clamp-analytics seeds build/telemetry --fail-on differs
 """
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
     add_command(app, "seeds", SeedsCommand, EXAMPLES)
+
+
+class FailOnSeeds(StrEnum):
+    """When the command fails."""
+
+    DIFFERS = "differs"
+    NEVER = "never"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +69,9 @@ class SeedsCommand(ReadingOptions, OutputOptions):
             help=f"Scores that differ by no more than this are the same. [default: {SeedOptions().score_tolerance}]",
         ),
     ] = None
+    fail_from: Annotated[
+        FailOnSeeds, typer.Option("--fail-on", help="End with exit code 1 if a seed differs in score or order.")
+    ] = FailOnSeeds.NEVER
     output_format: Annotated[Format, format_option("Format of the output; json has both tables.")] = Format.TABLE
     limit: options.Limit = 50
 
@@ -77,7 +89,7 @@ class SeedsCommand(ReadingOptions, OutputOptions):
         data, kind = self._render(found)
         write_result(data, self.output, kind, force=self.force, inputs=inputs)
         tell(f"{_summary(found)}; files: {reader.counts}")
-        return ExitCode.FINE
+        return ExitCode.CHECK_FAILED if found.differing and self.fail_from is FailOnSeeds.DIFFERS else ExitCode.FINE
 
     def _render(self, found: Reproducibility) -> tuple[str | bytes, OutputKind]:
         from clamp_analytics import render
@@ -85,6 +97,8 @@ class SeedsCommand(ReadingOptions, OutputOptions):
         if self.output_format is Format.JSON:
             counts = {
                 "sessions": found.sessions,
+                "comparable": found.comparable,
+                "differing": found.differing,
                 "copies": found.copies,
                 "zero_seeds": found.zero_seeds,
                 "unusable_seeds": found.unusable_seeds,
@@ -101,8 +115,7 @@ class SeedsCommand(ReadingOptions, OutputOptions):
 def _summary(found: Reproducibility) -> str:
     repeated = found.seeds.height
     text = f"{plural(repeated, 'seed')} repeated in {plural(found.sessions, 'session')}"
-    differing = int(found.seeds["differing_source"].is_not_null().sum())
-    text += f", {differing:,} of them with another score or order" if repeated else ""
+    text += f"; {found.outcome}" if repeated else ""
     left_out = [
         plural(number, what)
         for number, what in (

@@ -139,4 +139,33 @@ def test_an_empty_side_is_told(clamp, sides, tmp_path):
 def test_options_come_from_pyproject(clamp, sides, tmp_path):
     (tmp_path / "pyproject.toml").write_text("[tool.clamp-analytics.compare]\nmin-sessions = 16\n")
 
-    assert rows(clamp("compare", *sides, "-f", "json"))["duration_p50_ms"]["verdict"] == "not enough data"
+    assert rows(clamp("compare", *sides, "-f", "json"))["duration_p50_ms"]["verdict"] == "suspect"
+
+
+def test_a_suspect_for_the_better_fails_no_check(clamp, tmp_path):
+    history(tmp_path / "main", [1.0] * 40)
+    history(tmp_path / "change", [0.5], seed=2, first=50)
+
+    done = clamp("compare", "main", "change", "--fail-on", "suspect", "-m", "duration_p50_ms", "-f", "json")
+
+    assert (rows(done)["duration_p50_ms"]["verdict"], done.code) == ("suspect", 0)
+
+
+def test_one_new_run_is_checked_against_its_history_with_the_rate_of_false_alarms(clamp, tmp_path):
+    history(tmp_path / "main", [1.0] * 40)
+    history(tmp_path / "change", [2.0], seed=2, first=50)
+
+    done = clamp("compare", "main", "change", "--fail-on", "suspect", "-m", "duration_p50_ms")
+
+    assert done.code == 1
+    assert "the candidate is compared with the range of the baseline: no false alarm in 30 replayed runs" in done.err
+
+
+def test_sides_without_a_context_in_common_are_an_error(clamp, tmp_path):
+    history(tmp_path / "main", [1.0] * 3, context="a")
+    history(tmp_path / "change", [1.0] * 3, context="b")
+
+    done = clamp("compare", "main", "change")
+
+    assert done.code == 3
+    assert "no context in common" in done.err

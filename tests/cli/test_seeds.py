@@ -45,7 +45,7 @@ def test_the_table_has_a_row_a_context(clamp, runs):
         "same_score_share": "0.5",
         "same_order_share": "1.0",
     }
-    assert done.err.startswith("2 seeds repeated in 2 sessions, 1 of them with another score or order; files: 2 seen")
+    assert done.err.startswith("2 seeds repeated in 2 sessions; 1 of 2 differ in score or order; files: 2 seen")
 
 
 def test_details_are_a_row_a_seed_with_what_differs_first(clamp, runs):
@@ -80,3 +80,17 @@ def test_records_that_are_left_out_are_counted(clamp, tmp_path):
     done = clamp("seeds", "runs")
 
     assert done.err.startswith("0 seeds repeated in 1 session; left out: 1 zero seed, 1 unusable seed; files: ")
+
+
+@pytest.mark.parametrize("level, code", [("never", 0), ("differs", 1)])
+def test_the_check_fails_on_seeds_that_differ(clamp, runs, level, code):
+    assert clamp("seeds", runs, "--fail-on", level).code == code
+
+
+def test_seeds_that_all_agree_have_an_upper_bound_of_their_difference(clamp, runs, tmp_path):
+    (tmp_path / "runs" / "b.json").write_bytes((tmp_path / "runs" / "a.json").read_bytes() + b" ")
+
+    done = clamp("seeds", runs, "--fail-on", "differs")
+
+    assert done.code == 0
+    assert "0 of 2 differ in score or order: below 78 % with 95 % confidence" in done.err

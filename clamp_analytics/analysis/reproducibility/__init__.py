@@ -26,6 +26,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from clamp_analytics.analysis.options import SeedOptions
+from clamp_analytics.analysis.proportions import bound_text
 from clamp_analytics.analysis.reproducibility.cycle_table import (
     CYCLE,
     context_table,
@@ -68,12 +69,29 @@ class Reproducibility(Result):
     zero_seeds: int
     unusable_seeds: int
 
+    @property
+    def comparable(self) -> int:
+        """The number of repeated seeds whose scores or orders can be compared."""
+        return int((self.seeds["same_score"].is_not_null() | self.seeds["same_order"].is_not_null()).sum())
+
+    @property
+    def differing(self) -> int:
+        """The number of repeated seeds with another score or order in some session."""
+        return int(self.seeds["differing_source"].is_not_null().sum())
+
+    @property
+    def outcome(self) -> str:
+        """How many of the seeds that can be compared differ.
+
+        Where none does, it has the upper bound of their share, if seeds differ independently of each other.
+        """
+        text = f"{self.differing:,} of {self.comparable:,} differ in score or order"
+        return text if self.differing or not self.comparable else f"{text}: {bound_text(self.comparable)}"
+
     def describe(self) -> list[str]:
         """How many seeds were repeated, how many of those differ, and what was left out."""
-        differing = int(self.seeds["differing_source"].is_not_null().sum())
         return [
-            f"{plural(self.seeds.height, 'repeated seed')} in {plural(self.sessions, 'session')}, "
-            f"{differing:,} with another score or order",
+            f"{plural(self.seeds.height, 'repeated seed')} in {plural(self.sessions, 'session')}; {self.outcome}",
             f"left out: {plural(self.copies, 'repeated session')}, {plural(self.zero_seeds, 'zero seed')}, "
             f"{plural(self.unusable_seeds, 'unusable seed')}",
         ]
