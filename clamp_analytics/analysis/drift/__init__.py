@@ -68,7 +68,11 @@ def judge_values(values: SessionValues, known_changes: Sequence[KnownChange], op
     table, by = select_rows(values, options), _columns(values, options)
     timeline = Timeline.of(values.attributes.join(table.select("source").unique(), on="source", how="semi"))
     judged = judge_all(
-        list(all_series(table, by, values.metrics)), timeline.index_of, table["source"].to_list(), options
+        list(all_series(table, by, values.metrics)),
+        timeline.index_of,
+        table["source"].to_list(),
+        options,
+        [timeline.name(index) for index in range(len(timeline.sources))],
     )
     changes = [change for one in judged for change in one.changes()]
     strata = [name for name in by if name in STRATA]

@@ -12,7 +12,11 @@ from clamp_analytics.analysis.options import DriftOptions, JudgeOptions
 
 
 def judge_all(
-    series: Sequence[Series], index_of: Mapping[str, int], sources: Sequence[str], options: DriftOptions
+    series: Sequence[Series],
+    index_of: Mapping[str, int],
+    sources: Sequence[str],
+    options: DriftOptions,
+    names: Sequence[str] | None = None,
 ) -> list[JudgedSeries]:
     """Judge series together, groups first and then the metrics of each group.
 
@@ -21,16 +25,19 @@ def judge_all(
         index_of: the index of each session on the time line.
         sources: the source of each row that ``Series.rows`` refers to.
         options: thresholds.
+        names: the name of each session on the time line, for the reasons; indices by default.
 
     Returns:
         The judged series, in the order of ``series``.
     """
+    sessions = [[index_of[sources[row]] for row in one.rows] for one in series]
     judgements = judge_many(
         [one.values for one in series],
         groups=[one.group for one in series],
         better=[better_side(one.metric) for one in series],
         scale=[SCALES[one.metric.scale] for one in series],
         smallest_effects=[options.floor(one.metric) for one in series],
+        names=None if names is None else [[names[index] for index in own] for own in sessions],
         options=JudgeOptions(alpha=options.alpha, suspect_alpha=options.suspect_alpha),
     )
     return [
@@ -38,8 +45,8 @@ def judge_all(
             one.group,
             one.metric.name,
             one.metric.is_relative,
-            [index_of[sources[row]] for row in one.rows],
+            own,
             judgement,
         )
-        for one, judgement in zip(series, judgements, strict=True)
+        for one, own, judgement in zip(series, sessions, judgements, strict=True)
     ]

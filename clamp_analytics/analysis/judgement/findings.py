@@ -68,6 +68,7 @@ class Finding:
         outliers: the indices of single sessions far from their level.
         sessions_to_confirm: further sessions that would confirm the step that only independent noise rules out; None
             where it is unknown.
+        names: the names of the sessions; None where they have none.
     """
 
     series: ScaledSeries
@@ -85,6 +86,7 @@ class Finding:
     newest_outside: int
     outliers: tuple[int, ...]
     sessions_to_confirm: int | None
+    names: Sequence[str] | None = None
 
     @property
     def sessions(self) -> int:

@@ -44,6 +44,7 @@ def judge_many(
     better: Better | Sequence[Better] = "lower",
     scale: Scale | Sequence[Scale] = "log",
     smallest_effects: Sequence[float] | None = None,
+    names: Sequence[Sequence[str]] | None = None,
     options: JudgeOptions | None = None,
 ) -> list[SeriesJudgement]:
     """Judge series together: p-values are corrected for the number of groups, and of series within a group.
@@ -57,6 +58,7 @@ def judge_many(
         better: as in ``judge_series``, for all or for each of them.
         scale: as in ``judge_series``, for all or for each of them.
         smallest_effects: ``JudgeOptions.smallest_effect`` of each series; that of ``options`` by default.
+        names: the names of the sessions of each series, for the reasons; their indices by default.
         options: thresholds.
 
     Returns:
@@ -78,6 +80,8 @@ def judge_many(
     scaled = [ScaledSeries.of(values, one) for values, one in zip(series, scales, strict=True)]
     findings = find_all(scaled, keys, together, options)
     limits = [options.smallest_effect] * len(series) if smallest_effects is None else smallest_effects
+    if names is not None:
+        findings = [found and replace(found, names=own) for found, own in zip(findings, names, strict=True)]
     return [
         not_enough_data(one)
         if finding is None

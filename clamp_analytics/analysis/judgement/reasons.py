@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from clamp_analytics.analysis.judgement.result import Change
 from clamp_analytics.analysis.judgement.scales import ScaledSeries
 from clamp_analytics.wording import p_value
+
+Names: TypeAlias = Sequence[str] | None
+"""The names of the sessions of a series; None where they have none."""
 
 MOST_NAMED = 3
 """Sessions that a sentence names before it counts the others."""
@@ -35,20 +39,31 @@ def p_text(p: float) -> str:
     return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
-def names(indices: Sequence[int]) -> str:
-    """Return the indices of some sessions as text."""
-    shown = [str(index) for index in indices[:MOST_NAMED]]
+def session(names: Names, index: int) -> str:
+    """Return the name of a session, or its index where sessions have no names."""
+    return f"session {index}" if names is None else names[index]
+
+
+def sessions(names: Names, indices: Sequence[int]) -> str:
+    """Return the names of some sessions, or their indices, as text."""
+    shown = [str(index) if names is None else names[index] for index in indices[:MOST_NAMED]]
+    noun = "session" if len(indices) == 1 else "sessions"
     if len(indices) > MOST_NAMED:
-        return f"sessions {', '.join(shown)} and {len(indices) - MOST_NAMED} more"
-    if len(shown) == 1:
-        return f"session {shown[0]}"
-    return f"sessions {', '.join(shown[:-1])} and {shown[-1]}"
+        return f"{noun} {', '.join(shown)} and {len(indices) - MOST_NAMED} more"
+    return f"{noun} {' and '.join(filter(None, [', '.join(shown[:-1]), shown[-1]]))}"
 
 
-def steps(series: ScaledSeries, changes: Sequence[Change]) -> str:
+def span(names: Names, start: int, end: int) -> str:
+    """Return from which session to which one a level lasted; ``end`` is the index after the last one."""
+    last = str(end - 1) if names is None else names[end - 1]
+    return f"from {session(names, start)} to {last}"
+
+
+def steps(series: ScaledSeries, changes: Sequence[Change], names: Names) -> str:
     """Return the levels and the first session of each."""
+    since = "from" if names is None else "since"
     parts = [number(changes[0].before)]
-    parts += [f"{number(change.after)} from session {change.index}" for change in changes[-MOST_NAMED:]]
+    parts += [f"{number(change.after)} {since} {session(names, change.index)}" for change in changes[-MOST_NAMED:]]
     text = ", then ".join(parts)
     left = len(changes) - MOST_NAMED
     return f"{text} ({left} changes in between are not named)" if left > 0 else text

@@ -90,19 +90,21 @@ def _judge_changes(found: Finding, worse_sign: int, options: JudgeOptions) -> Se
     if len(found.levels) > 2 and _is_same(first, latest, found):
         return _returned(found, worse_sign, base)
     direction = _direction(latest.value - first.value, worse_sign)
-    text = f"{reasons.steps(found.series, base.changes)} ({reasons.effect(found.series, total)}; {_p(found)})"
+    text = (
+        f"{reasons.steps(found.series, base.changes, found.names)} ({reasons.effect(found.series, total)}; {_p(found)})"
+    )
     if _is_small(total, options):
         return _too_small(found, total, options)
     shape = Shape.STEP if len(base.changes) == 1 else Shape.SEVERAL
     earlier = next((level for level in found.levels[1:-2] if _is_same(level, latest, found)), None)
     if earlier is not None:
+        span = reasons.span(found.names, earlier.start, earlier.end)
         return replace(
             base,
             verdict=Verdict.SUSPECT,
             direction=direction,
             shape=shape,
-            reason=f"{text}, but this level also held from session {earlier.start} to {earlier.end - 1}: the series "
-            "switches between levels",
+            reason=f"{text}, but this level also held {span}: the series switches between levels",
         )
     neither = "" if worse_sign else "; neither direction is better"
     return replace(base, verdict=_VERDICTS[direction], direction=direction, shape=shape, reason=text + neither)
@@ -114,10 +116,10 @@ def _returned(found: Finding, worse_sign: int, base: SeriesJudgement) -> SeriesJ
     start, end = middle[0].start, middle[-1].end
     outage = len(middle) == 1
     shape = Shape.OUTAGE if outage else Shape.SEVERAL
-    span = f"from session {start} to {end - 1} ({plural(end - start, 'session')})"
+    span = f"{reasons.span(found.names, start, end)} ({plural(end - start, 'session')})"
     level = _number(found, found.levels[-1].value)
     if base.changes[-1].direction is Direction.BETTER:
-        reason = f"an outage {span}: {reasons.steps(found.series, base.changes)}; it is over ({_p(found)})"
+        reason = f"an outage {span}: {reasons.steps(found.series, base.changes, found.names)}; it is over ({_p(found)})"
         return replace(base, verdict=Verdict.RECOVERED, shape=shape, reason=reason)
     reason = f"back at the first level of {level} after a different one {span} ({_p(found)})"
     return replace(
@@ -144,7 +146,7 @@ def _suspect_step(found: Finding, worse_sign: int) -> SeriesJudgement:
         verdict=Verdict.SUSPECT,
         direction=direction,
         shape=Shape.STEP,
-        reason=f"perhaps {reasons.steps(found.series, [change])} "
+        reason=f"perhaps {reasons.steps(found.series, [change], found.names)} "
         f"({reasons.effect(found.series, found.series.effect(before, after))}); independent noise does not explain "
         f"it, but a slow wander does ({_p(found)}); {confirm}",
         first=change.before,
@@ -166,7 +168,7 @@ def _unchanged(found: Finding, options: JudgeOptions) -> SeriesJudgement:
         shown = f"no shift from {level} beyond noise; one of {size} would have shown"
     if not found.outliers:
         return replace(base, reason=shown)
-    worst = reasons.names(found.outliers)
+    worst = reasons.sessions(found.names, found.outliers)
     verb = "is an outlier" if len(found.outliers) == 1 else "are outliers"
     return replace(base, shape=Shape.OUTLIER, reason=f"{shown}; {worst} {verb}")
 
@@ -209,7 +211,7 @@ def _newest_text(found: Finding, latest: float) -> str:
     verb = "is" if len(newest) == 1 else "are"
     before = _number(found, found.levels[-1].value)
     return (
-        f"the newest {reasons.names(newest)} {verb} outside the range of the history: "
+        f"the newest {reasons.sessions(found.names, newest)} {verb} outside the range of the history: "
         f"{_number(found, latest)} after {before}"
     )
 

@@ -93,7 +93,7 @@ def test_an_outage_that_is_over_is_recovered(cases):
 
     row = verdicts_of(found, "mean_stability")
     assert (row["verdict"], row["shape"]) == ("recovered", "outage")
-    assert "from session 40 to 54 (15 sessions)" in row["reason"]
+    assert "from 2026-09-14 08:00 to 2026-09-19 00:00 (15 sessions)" in row["reason"]
     assert not fails(found, FailOn.REGRESSION)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clamp_analytics.analysis.judgement import Direction, SeriesJudgement, Shape, Verdict, judge_series
+from clamp_analytics.analysis.judgement import Direction, SeriesJudgement, Shape, Verdict, judge_many, judge_series
 from tests.analysis.judgement.situations import p50, stability, wandering
 
 SEEDS = range(6)
@@ -189,3 +189,11 @@ def test_a_step_that_a_wander_explains_is_a_suspect_that_names_what_would_confir
     assert (judgement.verdict, judgement.direction) == (Verdict.SUSPECT, Direction.WORSE)
     assert judgement.sessions_to_confirm is not None
     assert "would confirm it" in judgement.reason
+
+
+def test_a_reason_names_sessions_where_they_have_names() -> None:
+    values = [100.0 + index % 3 for index in range(40)] + [200.0 + index % 3 for index in range(20)]
+
+    (judgement,) = judge_many([values], names=[[f"build-{index}" for index in range(60)]])
+
+    assert judgement.reason.startswith("101, then 201 since build-40 (+")
