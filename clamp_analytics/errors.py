@@ -1,7 +1,14 @@
 """The errors that the package raises on purpose.
 
-Every one of them says what is wrong, where, and, as a hint, the way out.
-Which exit code an error gets is decided in one place only, ``cli.py``.
+    ClampError
+    ├── UsageError     a call or an option is wrong
+    ├── SourceError    nothing usable could be read
+    ├── OutputError    a result could not be written
+    ├── QueryError     an SQL query was refused or failed
+    ├── WorkerError    a worker process died
+    └── AnchorError    an anchor was used out of order
+
+Each error says what is wrong, where, and what the user can do about it. The command line maps classes to exit codes.
 """
 
 from __future__ import annotations
@@ -14,8 +21,8 @@ class ClampError(Exception):
 
     Attributes:
         what: one sentence that says what is wrong.
-        where: the file, option, line or anchor it is about; empty where there is none.
-        hint: what the user can do; empty where nothing helps.
+        where: the file, option, line or anchor that it concerns; may be empty.
+        hint: what the user can do; may be empty.
     """
 
     def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
@@ -25,15 +32,15 @@ class ClampError(Exception):
         super().__init__(what, where, hint)
 
     def __reduce__(self) -> tuple[object, ...]:
-        # An error may be raised in a worker process and has to reach this one as itself.
-        return _again, (type(self), self.what, self.where, self.hint)
+        # An error that is raised in a worker process is pickled.
+        return _rebuild, (type(self), self.what, self.where, self.hint)
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
         return f"{text}\n  hint: {self.hint}" if self.hint else text
 
 
-def _again(kind: type[ClampError], what: str, where: str, hint: str) -> ClampError:
+def _rebuild(kind: type[ClampError], what: str, where: str, hint: str) -> ClampError:
     return kind(what, where=where, hint=hint)
 
 
@@ -46,7 +53,7 @@ class SourceError(ClampError):
 
 
 class OutputError(ClampError):
-    """A result could not be written; what stood there before is untouched."""
+    """A result could not be written; an existing file is unchanged."""
 
 
 class QueryError(ClampError):
@@ -58,11 +65,11 @@ class WorkerError(ClampError):
 
 
 class AnchorError(ClampError):
-    """An anchor was used out of turn, or a record was given a value outside its range."""
+    """An anchor was used out of order, or a record was given a value outside its range."""
 
 
 def near_names(wrong: str, known: Iterable[str], most: int = 3) -> list[str]:
-    """The known names that a wrong one may have been meant for, the nearest first; case makes no difference."""
+    """The known names that are most similar to a wrong one, the nearest first; case is ignored."""
     # Few runs need it, and the recorder imports this module in every service.
     import difflib
 
@@ -71,6 +78,6 @@ def near_names(wrong: str, known: Iterable[str], most: int = 3) -> list[str]:
 
 
 def did_you_mean(wrong: str, known: Iterable[str], otherwise: str = "") -> str:
-    """A hint with the known name that is nearest to a wrong one, or else another hint."""
+    """A hint that names the known name nearest to a wrong one; ``otherwise`` where none is similar."""
     near = near_names(wrong, known, 1)
     return f"did you mean {near[0]}?" if near else otherwise

@@ -17,7 +17,7 @@ from enum import StrEnum
 import polars as pl
 
 DURATION_SLACK_US = 1
-"""Durations are printed to a microsecond, so they may differ from the timestamps by that much for free."""
+"""Durations are printed to a microsecond, so they may differ from the timestamps by that much."""
 
 PRINTED_SCORE_HALF_STEP = 0.0005
 """Half a step of a score printed with three significant digits, as the C++ producer prints them."""
@@ -27,7 +27,7 @@ PRINTED_MEAN_HALF_STEP = 0.0000005
 
 
 class Severity(StrEnum):
-    """How bad a violation is, worst first."""
+    """The severity of a violation, worst first."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -35,7 +35,7 @@ class Severity(StrEnum):
 
 
 class Scope(StrEnum):
-    """What one violation row of a rule stands for."""
+    """What one row of ``violations`` describes."""
 
     RECORD = "record"
     """One row per record at fault."""
@@ -49,15 +49,15 @@ class Rule:
 
     Attributes:
         id: the name in every report.
-        severity: how bad it is to break it.
+        severity: the severity of a violation.
         sentence: what is wrong where it is broken.
-        fields: the JSON fields it looks at; the expression is made once for each.
-        scope: whether it gives a row a record or a row a file.
+        fields: the JSON fields that are checked; the expression is built for each of them.
+        scope: whether it has one row per record or one row per file.
         expression: true where the rule is broken, over the columns that ``decode`` prepares;
             None for a rule that decoding itself finds.
-        suspicion: a cheap condition on a whole batch without which the expression cannot be true.
+        precondition: a cheap condition on a whole batch without which the expression cannot be true.
         over_sessions: whether the expression is over sessions and not over records.
-        null_value: whether JSON null is what stands there, so that there is no text to look up.
+        null_value: whether the value at fault is always JSON null, so that it need not be looked up.
     """
 
     id: str
@@ -66,7 +66,7 @@ class Rule:
     fields: tuple[str, ...] = ()
     scope: Scope = Scope.RECORD
     expression: Callable[[str], pl.Expr] | None = None
-    suspicion: Callable[[str], pl.Expr] | None = None
+    precondition: Callable[[str], pl.Expr] | None = None
     over_sessions: bool = False
     null_value: bool = False
 
@@ -133,7 +133,7 @@ RULES: tuple[Rule, ...] = (
         "The seed occurs twice in its session.",
         ("seed",),
         expression=_reused,
-        suspicion=lambda field: pl.col(field).n_unique() < pl.len(),
+        precondition=lambda field: pl.col(field).n_unique() < pl.len(),
     ),
     Rule(
         "timestamp-unset",
@@ -141,7 +141,7 @@ RULES: tuple[Rule, ...] = (
         "The timestamp was never set.",
         _STAMPS,
         expression=lambda field: pl.col(f"{field}_text") == "",
-        suspicion=lambda field: pl.col(field).null_count() > 0,
+        precondition=lambda field: pl.col(field).null_count() > 0,
     ),
     Rule(
         "timestamp-unreadable",
@@ -149,7 +149,7 @@ RULES: tuple[Rule, ...] = (
         "The timestamp is not an ISO 8601 date and time.",
         _STAMPS,
         expression=_unreadable,
-        suspicion=lambda field: pl.col(field).null_count() > 0,
+        precondition=lambda field: pl.col(field).null_count() > 0,
     ),
     Rule(
         "timestamp-not-utc",

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 from clamp_analytics.batch import Batch
 from clamp_analytics.decode.batch_builder import BatchBuilder
 from clamp_analytics.decode.options import DEFAULT_OPTIONS, DecodeOptions
-from clamp_analytics.decode.typed import Layouts
+from clamp_analytics.decode.typed import KeyLayouts
 from clamp_analytics.reading import Reader, Telemetry
 from clamp_analytics.schema import RECORDS
 
@@ -119,9 +119,9 @@ def names(telemetry: Telemetry) -> list[str]:
     return [Path(source).name for source in telemetry.sessions["source"]]
 
 
-def decode(*documents: bytes, learnt: Layouts | None = None, options: DecodeOptions = DEFAULT_OPTIONS) -> Batch:
+def decode(*documents: bytes, learnt: KeyLayouts | None = None, options: DecodeOptions = DEFAULT_OPTIONS) -> Batch:
     """Decode documents as the files ``0.json``, ``1.json`` and so on, of which nothing is known before."""
-    builder = BatchBuilder(RECORDS.names, learnt or Layouts(), options)
+    builder = BatchBuilder(RECORDS.names, learnt or KeyLayouts(), options)
     for number, data in enumerate(documents):
         builder.add(f"{number}.json", data)
     return builder.build()

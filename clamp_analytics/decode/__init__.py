@@ -1,1 +1,1 @@
-"""The bytes of session files to columns: strict and fast, or slow and naming each fault."""
+"""Decode the bytes of session files into columns: typed decoders for valid files, a fallback that names each fault."""

@@ -1,4 +1,4 @@
-"""Files in, three frames out: a batch of sessions with their records and violations."""
+"""Build a batch, the three tables of some files, from their bytes."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from clamp_analytics.decode.typed import (
     RECORD_FIELDS,
     SESSION_FIELDS,
     SESSION_FIELDS_WITH_LABELS,
-    DoubtfulError,
-    Layout,
-    Layouts,
+    KeyLayout,
+    KeyLayouts,
+    RecordFaultError,
     raw_fields,
 )
 from clamp_analytics.moments import session_means
@@ -38,15 +38,15 @@ _SESSION_SCHEMA = polars_schema(SESSIONS)
 
 
 class BatchBuilder:
-    """Decodes files one after the other and turns them into one batch.
+    """Decodes files and collects them in one batch.
 
     Args:
-        columns: the columns of ``records`` that are wanted.
-        layouts: what earlier batches learnt about the keys of files.
+        columns: the requested columns of ``records``.
+        layouts: the JSON layouts of the files that were decoded before.
         options: how much is decoded at a time.
     """
 
-    def __init__(self, columns: Collection[str], layouts: Layouts, options: DecodeOptions = DEFAULT_OPTIONS) -> None:
+    def __init__(self, columns: Collection[str], layouts: KeyLayouts, options: DecodeOptions = DEFAULT_OPTIONS) -> None:
         self._options = options
         self._wanted = [name for name in RECORDS.names if name in columns]
         self._layouts = layouts
@@ -56,10 +56,10 @@ class BatchBuilder:
         self._sessions: list[SessionRow] = []
         self._data: list[Document] = []
         self._records = RecordColumns(self._wanted)
-        self._sound = 0, 0
+        self._frozen = 0, 0
 
     def __len__(self) -> int:
-        """Records so far."""
+        """The number of records so far."""
         return len(self._records)
 
     def add(self, source: str, data: Document, session_id: str | None = None) -> SessionRow:
@@ -68,13 +68,13 @@ class BatchBuilder:
         Args:
             source: the file's name.
             data: its bytes.
-            session_id: its hash, where it is asked for.
+            session_id: its hash, if it is requested.
 
         Returns:
-            What is known of the file besides the values of its records.
+            The session of the file, without the values of its records.
         """
         if len(data) >= self._options.long_bytes:
-            # What is pending from here on is of this document alone.
+            # From here on, only records of this document are pending.
             self._freeze()
         session = self._session_row(source, len(data), session_id)
         if not self._add_fast(session, data):
@@ -86,7 +86,7 @@ class BatchBuilder:
         return self._sessions[-1]
 
     def add_unreadable(self, source: str, why: str, rule: str = UNREADABLE) -> None:
-        """Note a file that could not be read, and which rule that breaks."""
+        """Add a file that could not be read, with the rule that it breaks."""
         session = SessionRow(source, status=Status.REJECTED)
         mark_unreadable(session, why, rule)
         self._sessions.append(session)
@@ -95,13 +95,13 @@ class BatchBuilder:
     def build(self) -> Batch:
         """The batch of all files that were added; the builder is empty afterwards."""
         self._freeze()
-        evidence = self._evidence()
-        aggregates = _aggregates(evidence)
+        records = self._checked_records()
+        aggregates = _aggregates(records)
         sessions = self._session_frame(aggregates)
-        violations = validate.violations(self._sessions, self._data, evidence, sessions, self._options.rows_per_rule)
+        violations = validate.violations(self._sessions, self._data, records, sessions, self._options.rows_per_rule)
         batch = Batch(
             sessions=sessions.select(SESSIONS.names),
-            records=self._record_frame(evidence, sessions),
+            records=self._record_frame(records, sessions),
             violations=violations,
             seed_sums=sessions["seed_sum"],
         )
@@ -125,16 +125,16 @@ class BatchBuilder:
         found = self._layouts.decode_session(data, self._options)
         if found is None or _has_top_conflict(found.document):
             return False
-        layout, document, lots = found
+        layout, document, chunks = found
         begin = len(self._records)
         try:
-            for number, records in enumerate(lots):
+            for number, records in enumerate(chunks):
                 if check_columns and has_column_fault(layout, records):
-                    raise DoubtfulError
+                    raise RecordFaultError
                 if number:
                     self._records.freeze()
                 self._records.extend(layout, records, len(self._records) - begin)
-        except DoubtfulError:
+        except RecordFaultError:
             self._records.truncate(begin)
             return False
         session.record_count = session.entry_count = len(self._records) - begin
@@ -142,17 +142,17 @@ class BatchBuilder:
         return True
 
     def _freeze(self) -> None:
-        """Be done with the records of the files that were added since the last time."""
+        """Move the records of the files that were added since the last time into columns."""
         try:
             self._records.freeze()
-        except DoubtfulError:
-            # What decoders let through is rare enough to look for it only now that there is one.
+        except RecordFaultError:
+            # Such faults are rare enough to search for them only when there is one.
             self._add_again()
-        self._sound = len(self._sessions), len(self._records)
+        self._frozen = len(self._sessions), len(self._records)
 
     def _add_again(self) -> None:
-        """Add the files since the last time once more, each with its own check for faults that only a column shows."""
-        files, rows = self._sound
+        """Decode the files since the last time again, and check each for faults that only a column shows."""
+        files, rows = self._frozen
         self._records.truncate(rows)
         for index in range(files, len(self._sessions)):
             session, data = self._sessions[index], self._data[index]
@@ -164,8 +164,8 @@ class BatchBuilder:
             self._sessions[index] = fresh
         self._records.freeze()
 
-    def _evidence(self) -> pl.DataFrame:
-        """The records with all that the rules look at; ``file`` is the position among the sessions."""
+    def _checked_records(self) -> pl.DataFrame:
+        """The records with all columns that the rules check; ``file`` is the index of the session."""
         counts = pl.Series([session.record_count for session in self._sessions], dtype=pl.UInt32)
         files = pl.int_range(len(counts), dtype=pl.UInt32, eager=True).repeat_by(counts).explode(empty_as_null=False)
         records = self._records.take_frame()
@@ -188,13 +188,13 @@ class BatchBuilder:
             .with_columns(pl.col(counted).fill_null(0))
         )
 
-    def _record_frame(self, evidence: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
-        of_file = [sessions[name].gather(evidence["file"]) for name in _FROM_FILE if name in self._wanted]
-        return evidence.with_columns(of_file).select(self._wanted) if of_file else evidence.select(self._wanted)
+    def _record_frame(self, records: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
+        of_file = [sessions[name].gather(records["file"]) for name in _FROM_FILE if name in self._wanted]
+        return records.with_columns(of_file).select(self._wanted) if of_file else records.select(self._wanted)
 
 
 def mark_unreadable(session: SessionRow, why: str, rule: str) -> None:
-    """Say of a rejected file that it was not read, and has no size therefore, and nothing else."""
+    """Mark a session as a file that was not read: it has no size and only this fault."""
     session.size_bytes = None
     # Tables on a screen show the value and not the message.
     session.reject(Fault(rule, value=None if rule == UNREADABLE else shorten(why), detail=why))
@@ -205,25 +205,25 @@ def _has_top_conflict(document: Any) -> bool:
     return isinstance(names[0], str) and isinstance(names[1], str) and names[0] != names[1]
 
 
-def _fill_top(session: SessionRow, layout: Layout, document: Any, data: Document) -> None:
+def _fill_top(session: SessionRow, layout: KeyLayout, document: Any, data: Document) -> None:
     score = document.stability_score
     if score is msgspec.UNSET:
         session.faults.add(Fault("missing-field", "stability_score", byte_offset=data.index(b"{")))
-    session.declared_stability_score = _given(score)
-    session.backend = _given(document.backend)
-    session.device_name = device_name(_given(document.deviceName), _given(document.device_name))
+    session.declared_stability_score = _value_or_none(score)
+    session.backend = _value_or_none(document.backend)
+    session.device_name = device_name(_value_or_none(document.deviceName), _value_or_none(document.device_name))
     has_labels = bool(layout.top_unknown) and session.set_unknown(raw_fields(document, layout.top_unknown))
     is_set = tuple([value is not msgspec.UNSET for value in layout.top(document)])
     session.shared = _shared_faults(layout, session.record_count, is_set, has_labels=has_labels)
 
 
-def _given(value: Any) -> Any:
+def _value_or_none(value: Any) -> Any:
     return None if value is msgspec.UNSET else value
 
 
 @lru_cache(maxsize=1024)
-def _shared_faults(layout: Layout, records: int, is_set: tuple[bool, ...], *, has_labels: bool) -> Sequence[Fault]:
-    """The faults about keys of a file with so many records; most files of a folder have the same."""
+def _shared_faults(layout: KeyLayout, records: int, is_set: tuple[bool, ...], *, has_labels: bool) -> Sequence[Fault]:
+    """The faults about the keys of a file; cached, because most files of a folder have the same keys."""
     keys = [*SESSION_FIELDS, *(key for _, key in layout.top_unknown)]
     counted = SessionRow("")
     counted.note_keys(layout.noted, RECORD_FIELDS, times=records)
@@ -231,10 +231,10 @@ def _shared_faults(layout: Layout, records: int, is_set: tuple[bool, ...], *, ha
     return tuple(counted.shared_faults())
 
 
-def _aggregates(evidence: pl.DataFrame) -> pl.DataFrame:
-    """What the table of sessions says of each one's records."""
+def _aggregates(records: pl.DataFrame) -> pl.DataFrame:
+    """The columns of ``sessions`` that are computed from the records."""
     score, acquired = pl.col("stability_score"), pl.col("acquired_at")
-    aggregates = evidence.group_by("file", maintain_order=True).agg(
+    aggregates = records.group_by("file", maintain_order=True).agg(
         scored_count=score.count().cast(pl.UInt32),
         in_flight_count=pl.col("released_at").is_null().sum().cast(pl.UInt32),
         first_acquired_at=acquired.min(),
@@ -242,4 +242,4 @@ def _aggregates(evidence: pl.DataFrame) -> pl.DataFrame:
         seed_sum=pl.col("seed").sum(),
     )
     counts = aggregates.select("file", count="scored_count")
-    return aggregates.with_columns(session_means(counts, evidence.select("file", score="stability_score")))
+    return aggregates.with_columns(session_means(counts, records.select("file", score="stability_score")))

@@ -1,4 +1,4 @@
-"""Growing columns: the values of records on their way from decoded objects to a frame."""
+"""Collect the values of decoded records in columns."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 import polars as pl
 
 from clamp_analytics.decode.rows import device_name
-from clamp_analytics.decode.typed import RECORD_FIELDS, DoubtfulError, Layout
+from clamp_analytics.decode.typed import RECORD_FIELDS, KeyLayout, RecordFaultError
 from clamp_analytics.schema import RECORDS, SEED_MAX, polars_schema
 
-ALWAYS = frozenset({"seed", "acquired_at", "released_at", "duration_ms", "stability_score"})
-"""Columns that the rules look at; the others are filled only where somebody wants them."""
+CHECKED_COLUMNS = frozenset({"seed", "acquired_at", "released_at", "duration_ms", "stability_score"})
+"""Columns that the rules check; the others are filled only if they are requested."""
 
 _PREFERRED_DEVICE, _OTHER_DEVICE = next(
     column.json.keys for column in RECORDS.columns if column.name == "device_name" and column.json
@@ -28,37 +28,41 @@ _STORED = {
 }
 
 
-def _column_getter(key: str) -> Callable[[Sequence[Any]], list[Any]]:
-    """A function that takes one field of each record.
+def _compile_getter(value: str, condition: str = "") -> Callable[[Sequence[Any]], list[Any]]:
+    """Compile a function that evaluates an expression for each record.
 
-    Spelled out for the field, because an attribute that is known when code is compiled is read in half the time,
-    and this runs for every value there is. The names come from ``schema`` and nowhere else.
+    This is the only use of ``eval``. It runs for every value, and an attribute whose name is known at compile time is
+    read in half the time that ``getattr`` needs. The names in the expressions come from ``schema`` only.
+
+    Args:
+        value: the expression, over ``record``.
+        condition: which records are evaluated; all by default.
     """
-    getter: Callable[[Sequence[Any]], list[Any]] = eval(f"lambda records: [record.{key} for record in records]")
+    where = f" if {condition}" if condition else ""
+    getter: Callable[[Sequence[Any]], list[Any]] = eval(f"lambda records: [{value} for record in records{where}]")
     return getter
 
 
-_GET = {key: _column_getter(key) for key in RECORD_FIELDS}
+_GET = {key: _compile_getter(f"record.{key}") for key in RECORD_FIELDS}
 _DEVICE_KEYS = {_PREFERRED_DEVICE, _OTHER_DEVICE}
-_DEVICES = f"(record.{_PREFERRED_DEVICE}, record.{_OTHER_DEVICE})"
-_UNLIKE_DEVICES: Callable[[Sequence[Any]], list[tuple[str | None, str | None]]] = eval(
-    f"lambda records: [{_DEVICES} for record in records if record.{_PREFERRED_DEVICE} != record.{_OTHER_DEVICE}]"
+_DIFFERING_DEVICES = _compile_getter(
+    f"(record.{_PREFERRED_DEVICE}, record.{_OTHER_DEVICE})", f"record.{_PREFERRED_DEVICE} != record.{_OTHER_DEVICE}"
 )
-"""The two device names of each record in which they are not the same."""
+"""The two device names of each record in which they differ."""
 
 
 class RecordColumns:
     """The columns of records, with timestamps as text.
 
-    Decoded objects become lists and lists become columns of the engine a few thousand at a time, so that the memory
-    of one lot is still in the core's cache when the next lot takes its place.
+    A few thousand records at a time are moved from objects to lists, and from lists to Polars columns, so that the
+    memory of one chunk is still in the processor's cache when the next one reuses it.
     """
 
     def __init__(self, wanted: Collection[str]) -> None:
         self._lists: dict[str, list[Any]] = {
-            name: [] for name in RECORDS.names if name in _FROM_JSON and (name in ALWAYS or name in wanted)
+            name: [] for name in RECORDS.names if name in _FROM_JSON and (name in CHECKED_COLUMNS or name in wanted)
         }
-        self._layout: Layout | None = None
+        self._layout: KeyLayout | None = None
         self._waiting: list[Any] = []
         self._has_conflict = False
         self._columns: dict[str, list[pl.Series]] = {name: [] for name in self._lists}
@@ -73,30 +77,30 @@ class RecordColumns:
         """Records that can still be refused by ``freeze``."""
         return self._length - self._frozen
 
-    def extend(self, layout: Layout, records: Sequence[Any], first_index: int = 0) -> None:
-        """Add decoded records of one layout, of which the first has this place in its file."""
+    def extend(self, layout: KeyLayout, records: Sequence[Any], first_index: int = 0) -> None:
+        """Add decoded records of one layout; ``first_index`` is the index of the first one in its file."""
         if layout is not self._layout:
-            self._settle()
+            self._flush()
             self._layout = layout
         self._waiting += records
         self._count(first_index, len(records))
 
     def append(self, values: Mapping[str, Any], index: int) -> None:
-        """Add one record given by its columns; a column that is not there is null."""
-        self._settle()
+        """Add one record, given by its columns; a missing column is null."""
+        self._flush()
         for name, column in self._lists.items():
             column.append(values.get(name))
         self._count(index, 1)
 
     def truncate(self, length: int) -> None:
-        """Forget every record after the first ``length``."""
-        settled = self._length - len(self._waiting)
-        del self._waiting[max(length - settled, 0) :]
+        """Remove every record after the first ``length``."""
+        flushed = self._length - len(self._waiting)
+        del self._waiting[max(length - flushed, 0) :]
         for values in self._lists.values():
             del values[max(length - self._frozen, 0) :]
         if length < self._frozen:
-            for name, lots in self._columns.items():
-                self._columns[name] = [pl.concat(lots).head(length)]
+            for name, chunks in self._columns.items():
+                self._columns[name] = [pl.concat(chunks).head(length)]
             self._frozen = length
         if length == self._frozen:
             self._has_conflict = False
@@ -105,21 +109,21 @@ class RecordColumns:
         self._length = length
 
     def freeze(self) -> None:
-        """Move what is pending into columns of the engine.
+        """Move the pending records into Polars columns.
 
         Raises:
-            DoubtfulError: a record has a fault that decoders let through, a seed of more than 64 bits or two names
-                for its device; everything is still pending.
+            RecordFaultError: a record has a fault that decoders accept: a seed of more than 64 bits, or two different
+                device names; all records are still pending.
         """
-        self._settle()
+        self._flush()
         if self._has_conflict:
-            raise DoubtfulError
+            raise RecordFaultError
         try:
-            lot = [pl.Series(name, values, dtype=_STORED[name]) for name, values in self._lists.items()]
+            chunk = [pl.Series(name, values, dtype=_STORED[name]) for name, values in self._lists.items()]
         except (OverflowError, TypeError) as error:
-            raise DoubtfulError from error
-        for series, lots in zip(lot, self._columns.values(), strict=True):
-            lots.append(series)
+            raise RecordFaultError from error
+        for series, chunks in zip(chunk, self._columns.values(), strict=True):
+            chunks.append(series)
         self._frozen = self._length
         self._lists = {name: [] for name in self._lists}
 
@@ -141,8 +145,8 @@ class RecordColumns:
             self._runs.append((self._length, first_index))
         self._length += records
 
-    def _settle(self) -> None:
-        """Move the objects that wait into the lists."""
+    def _flush(self) -> None:
+        """Move the waiting objects into the lists."""
         layout, records = self._layout, self._waiting
         if layout is None or not records:
             return
@@ -160,25 +164,25 @@ class RecordColumns:
         self._waiting = []
 
 
-def _device_names(layout: Layout, records: Sequence[Any]) -> list[str | None]:
+def _device_names(layout: KeyLayout, records: Sequence[Any]) -> list[str | None]:
     given = [_GET[key](records) for key in (_PREFERRED_DEVICE, _OTHER_DEVICE) if key in layout.keys]
     if len(given) == 2 and None in given[0]:
         return list(map(device_name, *given))
     return given[0] if given else []
 
 
-def has_column_fault(layout: Layout, records: Sequence[Any]) -> bool:
+def has_column_fault(layout: KeyLayout, records: Sequence[Any]) -> bool:
     """Whether one of these records has a fault that its decoder accepts and that ``freeze`` refuses."""
     return any(record.seed > SEED_MAX for record in records) or has_device_conflict(layout, records)
 
 
-def has_device_conflict(layout: Layout, records: Sequence[Any]) -> bool:
+def has_device_conflict(layout: KeyLayout, records: Sequence[Any]) -> bool:
     """Whether a record gives two different device names under its two keys."""
-    return layout.keys >= _DEVICE_KEYS and any(None not in pair for pair in _UNLIKE_DEVICES(records))
+    return layout.keys >= _DEVICE_KEYS and any(None not in pair for pair in _DIFFERING_DEVICES(records))
 
 
-def _extras(layout: Layout, records: Sequence[Any]) -> list[str]:
-    """What ``json_object`` gives for each record, with the keys written once for all of them."""
+def _extras(layout: KeyLayout, records: Sequence[Any]) -> list[str]:
+    """The result of ``json_object`` for each record, with the keys formatted only once."""
     texts = [[bytes(raw).decode() for raw in map(attrgetter(name), records)] for name, _ in layout.unknown]
     form = ", ".join(json.dumps(key).replace("{", "{{").replace("}", "}}") + ": {}" for _, key in layout.unknown)
     return list(map(f"{{{{{form}}}}}".format, *texts)) if texts else []

@@ -31,8 +31,8 @@ from clamp_analytics.decode.typed import (
     RECORD_FIELDS,
     SESSION_FIELDS,
     SESSION_FIELDS_WITH_LABELS,
-    Layout,
-    Layouts,
+    KeyLayout,
+    KeyLayouts,
 )
 from clamp_analytics.schema import RECORDS, SESSIONS, JsonField, Status, Table
 
@@ -61,7 +61,7 @@ def is_too_dense(entries: int, array_bytes: int) -> bool:
 
 
 class _RejectedError(Exception):
-    """The document is no session; the fault says why."""
+    """The document is not a session, for the reason that the fault gives."""
 
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
@@ -69,7 +69,7 @@ class _RejectedError(Exception):
 
 
 def examine(
-    data: Document, session: SessionRow, columns: RecordColumns, layouts: Layouts, options: DecodeOptions
+    data: Document, session: SessionRow, columns: RecordColumns, layouts: KeyLayouts, options: DecodeOptions
 ) -> None:
     """Read a document of any quality into ``session`` and ``columns``, with its faults.
 
@@ -93,7 +93,7 @@ def examine(
 
 
 def _examine(
-    data: Document, session: SessionRow, columns: RecordColumns, layouts: Layouts, options: DecodeOptions
+    data: Document, session: SessionRow, columns: RecordColumns, layouts: KeyLayouts, options: DecodeOptions
 ) -> None:
     if data.startswith(codecs.BOM_UTF8):
         session.faults.add(Fault("byte-order-mark", byte_offset=0))
@@ -161,7 +161,7 @@ def examine_records(
     start: int,
     session: SessionRow,
     columns: RecordColumns,
-    layouts: Layouts,
+    layouts: KeyLayouts,
     options: DecodeOptions,
 ) -> None:
     """Read the array of records at ``start``, each by a layout where one accepts it."""
@@ -191,7 +191,7 @@ def examine_records(
             layouts.remember(frozenset(spans), frozenset())
 
 
-def _is_valid(layout: Layout, record: Any, raw: Document) -> bool:
+def _is_valid(layout: KeyLayout, record: Any, raw: Document) -> bool:
     """Whether a record has none of the faults that a layout lets through."""
     return not has_column_fault(layout, [record]) and (not layout.unknown or is_utf8(raw))
 

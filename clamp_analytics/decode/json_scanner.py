@@ -84,7 +84,7 @@ class Scanner:
         self._scan = _decoder.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_refuse_constant).scan_once
 
     def document(self) -> int:
-        """Start of the document's value."""
+        """The offset of the document's value."""
         return self._blank(0)
 
     def finish(self, end: int) -> None:

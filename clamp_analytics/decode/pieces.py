@@ -1,7 +1,7 @@
-"""Long documents in pieces of which each fits a core's cache, objects and all.
+"""Divide long documents into pieces whose decoded objects fit in the processor's cache.
 
-A piece is some records between two commas of the array. That a cut lies between two records needs no proof
-beforehand: what was cut elsewhere is no valid array, and then the document is read in one piece.
+A piece is some records between two commas of the ``records`` array. If a cut does not lie between two records, the
+piece is not a valid array, and then the document is decoded as a whole.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from collections.abc import Iterator
 from clamp_analytics.decode.json_scanner import Document
 
 OPENING = re.compile(rb'"records"\s*:\s*\[')
-"""What comes before the records of a session."""
+"""The start of the ``records`` array of a session."""
 
 BETWEEN = re.compile(rb"\}\s*,\s*\{")
-"""What stands between two records, and perhaps elsewhere."""
+"""The text between two records; it may occur elsewhere, too."""
 
 WINDOW = 1 << 16
-"""How far a cut and the two ends of the array are looked for."""
+"""How far the ends of the array are searched for."""
 
 
 def array_of(data: Document) -> tuple[int, int] | None:
-    """Where the records of a session begin and end; None where that is not seen at once."""
+    """Start and end of the records of a session; None where they are not found near the ends of the document."""
     opening, closing = OPENING.search(data, 0, WINDOW), data.rfind(b"]")
     return (opening.end(), closing) if opening and opening.end() <= closing else None
 

@@ -1,4 +1,4 @@
-"""What decoding finds out about one file besides the values of its records."""
+"""The session of one file and its faults, as decoding collects them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNKNOWN_NAMES = 1_000
 
 
 class Fault(NamedTuple):
-    """A violation that decoding itself found, before it knows its file's name."""
+    """A violation of a file whose name is stored elsewhere."""
 
     rule: str
     field: str | None = None
@@ -66,18 +66,18 @@ class FaultLog:
 
 
 def summary_fault(rule: str, count: int, rows_per_rule: int) -> Fault:
-    """The fault that stands for those of a rule and a file that have no row of their own."""
+    """A fault that counts those of a rule and a file that have no row of their own."""
     return Fault(rule, times=count, detail=f"the first {rows_per_rule:,} are listed; this row counts the others")
 
 
 @dataclass(slots=True)
 class SessionRow:
-    """What decoding knows of one file besides the values of its records.
+    """The session of one file, without the values of its records.
 
     Attributes:
         record_count: the records that were kept.
-        entry_count: the entries of the array, those that are no object included.
-        shared: the faults about deprecated and unknown keys, where they are known without counting keys.
+        entry_count: the entries of the array, including those that are not objects.
+        shared: the faults about deprecated and unknown keys, if they are known without counting keys.
         unnamed: occurrences of unknown keys beyond the first ``UNKNOWN_NAMES`` different ones.
     """
 
@@ -122,7 +122,7 @@ class SessionRow:
     def note_keys(self, keys: Iterable[str], known: Mapping[str, JsonField], times: int = 1) -> None:
         """Count the deprecated and unknown keys among the keys of ``times`` objects."""
         if not times:
-            # What a layout learnt from another file says nothing of this one.
+            # The keys of a layout that comes from another file do not occur in this one.
             return
         for key in keys:
             if key not in known:
@@ -148,7 +148,7 @@ class SessionRow:
 def json_object(members: Mapping[str, str]) -> str | None:
     """An object of JSON texts by key, the keys in order; None where there is none.
 
-    The values stay as they stood in the file, so that no number in them changes.
+    The values keep their text in the file, so that no number changes.
     """
     if not members:
         return None

@@ -1,7 +1,7 @@
-"""ISO 8601 texts to microseconds, whole columns at a time.
+"""Parse columns of ISO 8601 timestamps to microseconds.
 
-The engine's own parser takes blanks for digits, signs for digits and second 60 for the next minute, so the
-form is checked by a pattern first and only dates are left to the engine.
+The parser of Polars accepts blanks and signs as digits, and second 60 as the next minute. So a pattern checks the form
+first, and Polars only computes the date.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _RUNS_BELOW = 0.5
 
 
 def parse_columns(columns: Sequence[pl.Series]) -> list[pl.Series]:
-    """What ``parse`` gives for each of some columns of one length, in one pass over all of them."""
+    """The results of ``parse`` for several columns of one length, computed in one pass."""
     parsed = parse(pl.concat(columns), "at")
     height = len(columns[0])
     return [
-        found.slice(place * height, height).alias(column.name + found.name.removeprefix("at"))
-        for place, column in enumerate(columns)
+        found.slice(number * height, height).alias(column.name + found.name.removeprefix("at"))
+        for number, column in enumerate(columns)
         for found in parsed
     ]
 
@@ -45,13 +45,13 @@ def parse(text: pl.Series, name: str) -> pl.DataFrame:
     """Timestamps of a column of texts.
 
     Returns:
-        One row a text, in order, with the columns ``{name}`` (microseconds, UTC; null where the text is null,
-        empty or no timestamp), ``{name}_text`` (as it stood), ``{name}_resolution_us`` (the step that the
+        One row per text, in order, with the columns ``{name}`` (microseconds, UTC; null where the text is null,
+        empty or not a timestamp), ``{name}_text`` (the original text), ``{name}_resolution_us`` (the step that the
         text can tell apart), and three that say whether the text has an offset from UTC (``{name}_offset``),
         names no zone (``{name}_zoneless``), or has digits below the microsecond, which were cut off
         (``{name}_finer``).
     """
-    # Records stand in order of time, so where the resolution is coarse a text stands many times in a row.
+    # Records are sorted by time, so a text with a coarse resolution occurs many times in a row.
     runs = text.rle_id()
     repeated = not text.is_empty() and runs[-1] + 1 <= _RUNS_BELOW * len(text)
     distinct = text.rle().struct.field("value") if repeated else text
@@ -59,12 +59,12 @@ def parse(text: pl.Series, name: str) -> pl.DataFrame:
     if repeated:
         found = [column if len(column) == 1 else column.gather(runs) for column in found]
     names = (name, *(f"{name}_{part}" for part in ("resolution_us", "offset", "zoneless", "finer")))
-    columns = [_stretched(column, len(text)).alias(name) for name, column in zip(names, found, strict=True)]
+    columns = [_repeated(column, len(text)).alias(name) for name, column in zip(names, found, strict=True)]
     return pl.DataFrame([columns[0], text.alias(f"{name}_text"), *columns[1:]])
 
 
-def _stretched(column: pl.Series, length: int) -> pl.Series:
-    """A column of one value for all rows."""
+def _repeated(column: pl.Series, length: int) -> pl.Series:
+    """A column with as many rows; one value is repeated."""
     return column if len(column) == length else column.new_from_index(0, length)
 
 
@@ -77,7 +77,7 @@ def _bounded(at: pl.Series) -> pl.Series:
 
 def _usual(text: pl.Series) -> list[pl.Series] | None:
     """The columns of texts of which each has one of the two usual forms or is null; else None."""
-    # Each pass costs more to start than to run, and most of what an expression can do is not needed here.
+    # Starting an expression takes longer than these passes.
     if text.is_empty() or not text.str.contains(SECOND_FORM).all():
         return None
     at = text.str.head(19).str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us", time_zone="UTC", strict=False)

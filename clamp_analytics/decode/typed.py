@@ -1,9 +1,9 @@
-"""The fast path: a typed decoder for every set of keys that files turn out to have.
+"""The fast path: one typed decoder for each set of keys that occurs in files.
 
-A layout demands exactly its keys, each with its type and range, so a document that it accepts needs no further
-look at single values. Unknown keys are part of a layout as raw JSON, which keeps files with extensions fast.
-A key that stands twice is the one fault that a typed decoder does not see. Every field needs its comma, so a
-count of commas gives it away without a second parse.
+A layout requires exactly its keys, each with its type and range, so no value of a document that it accepts has to be
+checked again. Unknown keys are part of a layout as raw JSON, which keeps files with extensions fast. The only fault
+that a typed decoder does not notice is a key that occurs twice in an object. Because every field needs a comma, the
+number of commas reveals it without a second pass over the values.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from clamp_analytics.decode.options import DEFAULT_OPTIONS, DecodeOptions
 from clamp_analytics.decode.pieces import array_of, spans
 from clamp_analytics.schema import RECORDS, SESSIONS, JsonField, Table
 
-LAYOUTS_KEPT = 8
-"""How many layouts are tried on a file before its keys are looked at; more would only slow bad heaps down."""
+LAYOUTS_TRIED = 8
+"""How many layouts are tried on a file before its keys are examined; more would slow down files with faults."""
 
 
 def _known(table: Table) -> dict[str, JsonField]:
@@ -50,15 +50,15 @@ _TEXTS = tuple(key for key, field in RECORD_FIELDS.items() if field.type == "str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Layout:
-    """The exact keys of a record, and the decoders of what has them.
+class KeyLayout:
+    """The exact keys of records and of a document, and the decoders for them.
 
     Attributes:
         keys: the known keys of a record.
-        noted: those of its keys, known or not, that are reported: the deprecated and the unknown ones.
+        noted: its keys that are reported: the deprecated and the unknown ones.
         unknown: (attribute, JSON key) of each raw field of a record, by key.
         top_unknown: the same for the top level of the document.
-        top: gets the value of each known key of the top level, ``UNSET`` where there is none, and then the raw ones.
+        top: returns the values of the known keys of the top level (``UNSET`` if missing), then the raw ones.
         session: decodes a document.
         records: decodes an array of records.
         record: decodes one record.
@@ -93,8 +93,8 @@ class Layout:
             return False
         return found != commas + self._inner_commas(records, session) or b"\\u002" in data
 
-    def needs_a_look(self, data: Document, records: Sequence[Any]) -> bool:
-        """Whether a raw field may be nested too deeply or hold what is no UTF-8, which its decoder lets through."""
+    def may_have_hidden_fault(self, data: Document, records: Sequence[Any]) -> bool:
+        """Whether a raw field may be nested too deeply or not be UTF-8, which its decoder accepts."""
         if not self.unknown and not self.top_unknown:
             return False
         return may_be_deep(data, len(records) - 1) or not is_utf8(data)
@@ -107,9 +107,9 @@ class Layout:
         """Commas inside strings and raw values."""
         texts = [key for key in _TEXTS if key in self.keys]
         count = sum((getattr(record, key) or "").count(",") for record in records for key in texts)
-        count += sum(raw.count(b",") for record in records for _, raw in _given(record, self.unknown))
+        count += sum(raw.count(b",") for record in records for _, raw in _set_fields(record, self.unknown))
         if session is not None:
-            count += sum(raw.count(b",") for _, raw in _given(session, self.top_unknown))
+            count += sum(raw.count(b",") for _, raw in _set_fields(session, self.top_unknown))
             tops = [getattr(session, key) for key, field in SESSION_FIELDS.items() if field.type == "string"]
             count += sum(text.count(",") for text in tops if isinstance(text, str))
         return count
@@ -117,11 +117,11 @@ class Layout:
 
 def raw_fields(holder: Any, names: Sequence[tuple[str, str]]) -> dict[str, str]:
     """The JSON text of each raw field that is set, by its key."""
-    return {key: raw.decode() for key, raw in _given(holder, names)}
+    return {key: raw.decode() for key, raw in _set_fields(holder, names)}
 
 
-def _given(holder: Any, names: Sequence[tuple[str, str]]) -> Iterator[tuple[str, bytes]]:
-    """Key and bytes of each raw field that is set."""
+def _set_fields(holder: Any, names: Sequence[tuple[str, str]]) -> Iterator[tuple[str, bytes]]:
+    """Key and bytes of each raw field that the object has."""
     for name, key in names:
         raw = getattr(holder, name)
         if raw is not msgspec.UNSET:
@@ -131,7 +131,7 @@ def _given(holder: Any, names: Sequence[tuple[str, str]]) -> Iterator[tuple[str,
 def _python_type(field: JsonField) -> Any:
     if field.type == "string":
         return str | None if field.nullable else str
-    # Bounds beyond 63 bits are more than msgspec takes; the column refuses what does not fit its 64 bits.
+    # msgspec has no bounds beyond 63 bits; the column refuses a seed that does not fit in its 64 bits.
     maximum = field.maximum if field.maximum is not None and field.maximum < 2**63 else None
     kind: type = int if field.type == "integer" else float
     return Annotated[kind, msgspec.Meta(ge=field.minimum, le=maximum)]
@@ -141,20 +141,20 @@ def _attributes(keys: frozenset[str]) -> tuple[tuple[str, str], ...]:
     return tuple((f"unknown_{n}", key) for n, key in enumerate(sorted(keys)))
 
 
-def _lots(layout: Layout, data: Document, places: Iterable[tuple[int, int]]) -> Iterator[list[Any]]:
-    """The records at these places of a document."""
-    for start, stop in places:
+def _decode_pieces(layout: KeyLayout, data: Document, spans: Iterable[tuple[int, int]]) -> Iterator[list[Any]]:
+    """The records at these spans of a document."""
+    for start, stop in spans:
         array = b"[" + data[start:stop] + b"]"
         try:
             records = layout.records.decode(array)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise DoubtfulError from error
-        if layout.has_duplicate_keys(array, records) or layout.needs_a_look(array, records):
-            raise DoubtfulError
+            raise RecordFaultError from error
+        if layout.has_duplicate_keys(array, records) or layout.may_have_hidden_fault(array, records):
+            raise RecordFaultError
         yield records
 
 
-def layout_of(record_keys: frozenset[str], session_keys: frozenset[str]) -> Layout | None:
+def layout_of(record_keys: frozenset[str], session_keys: frozenset[str]) -> KeyLayout | None:
     """The layout for these keys.
 
     Returns:
@@ -189,7 +189,7 @@ def layout_of(record_keys: frozenset[str], session_keys: frozenset[str]) -> Layo
         )
     except ValueError:
         return None
-    return Layout(
+    return KeyLayout(
         keys=frozenset(known),
         noted=tuple(key for key in record_keys if key not in known or RECORD_FIELDS[key].deprecated),
         unknown=unknown,
@@ -201,8 +201,8 @@ def layout_of(record_keys: frozenset[str], session_keys: frozenset[str]) -> Layo
     )
 
 
-class DoubtfulError(Exception):
-    """Among some records is one with a fault; the slow path says which."""
+class RecordFaultError(Exception):
+    """At least one of several records has a fault; the fallback finds out which."""
 
 
 class Decoded(NamedTuple):
@@ -211,25 +211,25 @@ class Decoded(NamedTuple):
     Attributes:
         layout: the layout.
         document: the fields of the top level.
-        lots: its records, in lists of a few thousand at most. Raises ``DoubtfulError`` where one is not accepted.
+        chunks: its records, in lists of a few thousand at most. Raises ``RecordFaultError`` where one is not accepted.
     """
 
-    layout: Layout
+    layout: KeyLayout
     document: Any
-    lots: Iterable[Sequence[Any]]
+    chunks: Iterable[Sequence[Any]]
 
 
-class Layouts:
-    """The layouts met so far, the one that fitted last first."""
+class KeyLayouts:
+    """The layouts known so far, the most recently used first."""
 
     def __init__(self) -> None:
-        self._met: list[Layout] = []
+        self._layouts: list[KeyLayout] = []
 
     def decode_session(self, data: Document, options: DecodeOptions = DEFAULT_OPTIONS) -> Decoded | None:
         """Decode a document by the layout that accepts it.
 
         Returns:
-            None where no layout does; the slow path then says why.
+            None where no layout does; the fallback then finds out why.
         """
         array = array_of(data) if len(data) >= options.long_bytes else None
         if array is None:
@@ -237,41 +237,41 @@ class Layouts:
             return Decoded(*found, [found[1].records]) if found else None
         (_, first_end), *others = spans(data, *array, options.piece_bytes)
         found = self._decode_whole(data[:first_end] + data[array[1] :])
-        return Decoded(*found, chain([found[1].records], _lots(found[0], data, others))) if found else None
+        return Decoded(*found, chain([found[1].records], _decode_pieces(found[0], data, others))) if found else None
 
-    def _decode_whole(self, data: Document) -> tuple[Layout, Any] | None:
+    def _decode_whole(self, data: Document) -> tuple[KeyLayout, Any] | None:
         found = self._try("session", data)
         if found is None and self._learn(data):
             found = self._try("session", data)
         if found is None:
             return None
         layout, session = found
-        doubtful = layout.has_duplicate_keys(data, session.records, session) or layout.needs_a_look(
+        is_faulty = layout.has_duplicate_keys(data, session.records, session) or layout.may_have_hidden_fault(
             data, session.records
         )
-        return None if doubtful else found
+        return None if is_faulty else found
 
-    def decode_record(self, data: Document) -> tuple[Layout, Any] | None:
-        """The same for one record."""
+    def decode_record(self, data: Document) -> tuple[KeyLayout, Any] | None:
+        """Decode one record by the layout that accepts it; None where no layout does."""
         found = self._try("record", data)
         return None if found is None or found[0].has_duplicate_keys(data, [found[1]]) else found
 
-    def _try(self, what: str, data: Document) -> tuple[Layout, Any] | None:
-        for layout in self._met:
+    def _try(self, what: str, data: Document) -> tuple[KeyLayout, Any] | None:
+        for layout in self._layouts:
             try:
                 decoded = getattr(layout, what).decode(data)
             except msgspec.ValidationError:
                 continue
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                # Broken for every layout: the slow path finds the place.
+                # Malformed for every layout; the fallback finds the offset.
                 return None
-            if layout is not self._met[0]:
-                self._met.remove(layout)
-                self._met.insert(0, layout)
+            if layout is not self._layouts[0]:
+                self._layouts.remove(layout)
+                self._layouts.insert(0, layout)
             return layout, decoded
         return None
 
-    def _learn(self, data: Document) -> Layout | None:
+    def _learn(self, data: Document) -> KeyLayout | None:
         """Make a layout from the keys of the document and of its first record."""
         if len(data) > _LEARN_BYTES:
             return None
@@ -283,14 +283,14 @@ class Layouts:
             return None
         return self.remember(frozenset(keys), frozenset(top))
 
-    def remember(self, record_keys: frozenset[str], session_keys: frozenset[str]) -> Layout | None:
+    def remember(self, record_keys: frozenset[str], session_keys: frozenset[str]) -> KeyLayout | None:
         """Add the layout of these keys, unless it is known or none can be made."""
         layout = layout_of(record_keys, session_keys)
         if layout is None or any(
-            (layout.keys, layout.unknown, layout.top_unknown) == (met.keys, met.unknown, met.top_unknown)
-            for met in self._met
+            (layout.keys, layout.unknown, layout.top_unknown) == (known.keys, known.unknown, known.top_unknown)
+            for known in self._layouts
         ):
             return None
-        self._met.insert(0, layout)
-        del self._met[LAYOUTS_KEPT:]
+        self._layouts.insert(0, layout)
+        del self._layouts[LAYOUTS_TRIED:]
         return layout

@@ -1,4 +1,4 @@
-"""Runs the rules over a batch and writes down what broke them."""
+"""Evaluate the rules over a batch, and collect the violations."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _FLOAT_SLACK = 1e-12
 
 def violations(
     sessions: Sequence[SessionRow],
-    datas: Sequence[Document],
-    evidence: pl.DataFrame,
+    documents: Sequence[Document],
+    records: pl.DataFrame,
     frame: pl.DataFrame,
     rows_per_rule: int = DEFAULT_OPTIONS.rows_per_rule,
 ) -> pl.DataFrame:
@@ -32,8 +32,8 @@ def violations(
 
     Args:
         sessions: the files, with the faults that decoding found.
-        datas: their bytes, for the original values.
-        evidence: their records, ``file`` being the position among the sessions.
+        documents: their bytes, for the original values.
+        records: their records, ``file`` being the position among the sessions.
         frame: the sessions as a frame with their aggregates.
         rows_per_rule: the violations of a rule in the records of one file that have a row each.
     """
@@ -44,12 +44,12 @@ def violations(
             faults[file] += (
                 summary_fault(rule, count, rows_per_rule) for rule, count in session.faults.not_kept().items()
             )
-    for (file, rule), (found, count) in _over_records(sessions, evidence, rows_per_rule).items():
-        faults[file] += located(datas[file], found)
+    for (file, rule), (found, count) in _over_records(sessions, records, rows_per_rule).items():
+        faults[file] += located(documents[file], found)
         if count > len(found):
             faults[file].append(summary_fault(rule, count - len(found), rows_per_rule))
-    for file, fault in _over_sessions(evidence, frame):
-        faults[file].append(located_at_top(datas[file], fault))
+    for file, fault in _over_sessions(records, frame):
+        faults[file].append(located_at_top(documents[file], fault))
     rows = [(sessions[file].source, fault) for file in sorted(faults) for fault in sorted(faults[file], key=_order)]
     return frame_of(rows)
 
@@ -90,7 +90,7 @@ def _order(fault: Fault) -> tuple[int, int, str]:
 
 
 def frame_of(rows: Sequence[tuple[str, Fault]]) -> pl.DataFrame:
-    """Faults, each with its file's name, as rows of ``violations``."""
+    """Rows of ``violations`` for faults, each with the name of its file."""
 
     def message(fault: Fault) -> str:
         sentence = BY_ID[fault.rule].sentence
@@ -112,9 +112,9 @@ def frame_of(rows: Sequence[tuple[str, Fault]]) -> pl.DataFrame:
 
 @cache
 def _checks(*, over_sessions: bool) -> list[tuple[Rule, str, pl.Expr, pl.Expr | None]]:
-    """The rules with an expression, each with its field, the expression and what makes it worth a try."""
+    """The rules with an expression, each with its field, expression and precondition."""
     return [
-        (rule, field, rule.expression(field), rule.suspicion(field) if rule.suspicion else None)
+        (rule, field, rule.expression(field), rule.precondition(field) if rule.precondition else None)
         for rule in RULES
         for field in rule.fields
         if rule.expression and rule.over_sessions == over_sessions
@@ -122,27 +122,27 @@ def _checks(*, over_sessions: bool) -> list[tuple[Rule, str, pl.Expr, pl.Expr | 
 
 
 def _broken(frame: pl.DataFrame, *, over_sessions: bool) -> list[tuple[Rule, str, pl.Expr]]:
-    """The rules that something in the frame breaks, each with its field and expression."""
+    """The rules that a row of the frame breaks, each with its field and expression."""
     checks = _checks(over_sessions=over_sessions)
-    suspicions = {str(place): doubt for place, (*_, doubt) in enumerate(checks) if doubt is not None}
-    suspicious = frame.select(**suspicions).row(0, named=True) if suspicions else {}
-    left = {str(place): flag for place, (_, _, flag, _) in enumerate(checks) if suspicious.get(str(place), True)}
+    preconditions = {str(number): condition for number, (*_, condition) in enumerate(checks) if condition is not None}
+    met = frame.select(**preconditions).row(0, named=True) if preconditions else {}
+    left = {str(number): flag for number, (_, _, flag, _) in enumerate(checks) if met.get(str(number), True)}
     broken = frame.select(flag.any().alias(name) for name, flag in left.items()).row(0, named=True)
     return [checks[int(name)][:3] for name in left if broken[name]]
 
 
 def _over_records(
-    sessions: Sequence[SessionRow], evidence: pl.DataFrame, rows_per_rule: int
+    sessions: Sequence[SessionRow], records: pl.DataFrame, rows_per_rule: int
 ) -> dict[tuple[int, str], tuple[list[Fault], int]]:
     """The faults of records that rules find, by file and rule: the first ones, and how many there are.
 
     A rule of the whole file has one fault for each field, which names the first record with ``times`` for all.
     """
     found: dict[tuple[int, str], tuple[list[Fault], int]] = {}
-    if evidence.is_empty():
+    if records.is_empty():
         return found
-    for rule, field, flag in _broken(evidence, over_sessions=False):
-        hits = evidence.filter(flag).select("file", "record_index")
+    for rule, field, flag in _broken(records, over_sessions=False):
+        hits = records.filter(flag).select("file", "record_index")
         # A value that decoding has found at fault is null for that reason alone.
         faulted = _faulted(sessions, field)
         if not faulted.is_empty():
@@ -215,28 +215,28 @@ def located(data: Document, faults: Sequence[Fault]) -> list[Fault]:
     return complete
 
 
-def _over_sessions(evidence: pl.DataFrame, sessions: pl.DataFrame) -> Iterator[tuple[int, Fault]]:
-    """What whole sessions break, with the file."""
-    doubtful = _doubtful(sessions)
-    if doubtful.is_empty():
+def _over_sessions(records: pl.DataFrame, sessions: pl.DataFrame) -> Iterator[tuple[int, Fault]]:
+    """Faults of whole sessions, each with its file."""
+    differing = _with_another_mean(sessions)
+    if differing.is_empty():
         return
     # The producer prints scores shorter than it averages them, so this is every session with a score below 1.
-    others = evidence.filter(pl.col("stability_score") != 1)
+    others = records.filter(pl.col("stability_score") != 1)
     short = others.group_by("file").agg(short=_is_short(pl.col("stability_score")).all())
-    judged = doubtful.join(short, on="file", how="left", maintain_order="left")
-    yield from _contradictions(judged.with_columns(pl.col("short").fill_null(value=True)))
+    checked = differing.join(short, on="file", how="left", maintain_order="left")
+    yield from _mean_faults(checked.with_columns(pl.col("short").fill_null(value=True)))
 
 
-def _doubtful(sessions: pl.DataFrame) -> pl.DataFrame:
-    """Sessions whose declared mean is not the mean of their records to the last printed digit."""
+def _with_another_mean(sessions: pl.DataFrame) -> pl.DataFrame:
+    """Sessions whose declared mean differs from the mean of their records in a printed digit."""
     difference = (sessions["declared_stability_score"] - sessions["mean_stability"]).abs()
-    doubtful = (
+    differing = (
         (difference > PRINTED_MEAN_HALF_STEP + _FLOAT_SLACK)
         & (sessions["status"] == Status.LOADED.value)
         # Where a score is unusable, the mean of the others says nothing about the declared one.
         & (sessions["scored_count"] == sessions["record_count"])
     )
-    return sessions.filter(doubtful) if doubtful.any() else sessions.clear()
+    return sessions.filter(differing) if differing.any() else sessions.clear()
 
 
 def _is_short(score: pl.Expr) -> pl.Expr:
@@ -250,20 +250,20 @@ def printed_short(scores: pl.Series) -> bool:
     return bool(scores.to_frame("score").filter(pl.col("score") != 1).select(_is_short(pl.col("score")).all()).item())
 
 
-def contradictions(sessions: pl.DataFrame) -> Iterator[tuple[int, Fault]]:
+def mean_faults(sessions: pl.DataFrame) -> Iterator[tuple[int, Fault]]:
     """Sessions that break a rule of whole sessions, with their ``file``.
 
     Args:
         sessions: rows of ``sessions`` with the columns ``file`` and ``short``, whether its scores are printed short.
     """
-    doubtful = _doubtful(sessions)
-    if not doubtful.is_empty():
-        yield from _contradictions(doubtful)
+    differing = _with_another_mean(sessions)
+    if not differing.is_empty():
+        yield from _mean_faults(differing)
 
 
-def _contradictions(doubtful: pl.DataFrame) -> Iterator[tuple[int, Fault]]:
+def _mean_faults(differing: pl.DataFrame) -> Iterator[tuple[int, Fault]]:
     half_step = pl.when("short").then(PRINTED_SCORE_HALF_STEP).otherwise(0.0)
-    judged = doubtful.with_columns(mean_resolution=PRINTED_MEAN_HALF_STEP + _FLOAT_SLACK + half_step)
-    for rule, field, flag in _broken(judged, over_sessions=True):
-        for file, mean in judged.filter(flag).select("file", "mean_stability").iter_rows():
+    checked = differing.with_columns(mean_resolution=PRINTED_MEAN_HALF_STEP + _FLOAT_SLACK + half_step)
+    for rule, field, flag in _broken(checked, over_sessions=True):
+        for file, mean in checked.filter(flag).select("file", "mean_stability").iter_rows():
             yield file, Fault(rule.id, field, detail=f"the records' mean is {mean:.6f}")

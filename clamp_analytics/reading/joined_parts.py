@@ -119,7 +119,7 @@ def _mean_violations(file: LargeFile, parts: Sequence[Part[Result]], session: pl
     """A violation where the declared mean contradicts the records of all parts."""
     short = all(part.printed_short for part in parts)
     document = file.head + file.tail
-    found = validate.contradictions(session.with_columns(file=0, short=pl.lit(short)))
+    found = validate.mean_faults(session.with_columns(file=0, short=pl.lit(short)))
     faults = [validate.located_at_top(document, fault) for _, fault in found]
     shift = file.size - len(document)
     moved = [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 
-from clamp_analytics.decode.typed import Layouts
+from clamp_analytics.decode.typed import KeyLayouts
 
 
 class Buffers:
@@ -46,7 +46,7 @@ def _is_resizable(buffer: bytearray) -> bool:
 class _ThreadState(threading.local):
     def __init__(self) -> None:
         self.buffers = Buffers()
-        self.layouts = Layouts()
+        self.layouts = KeyLayouts()
 
 
 _STATE = _ThreadState()
@@ -57,6 +57,6 @@ def thread_buffers() -> Buffers:
     return _STATE.buffers
 
 
-def thread_layouts() -> Layouts:
+def thread_layouts() -> KeyLayouts:
     """The JSON layouts that the current thread has met so far."""
     return _STATE.layouts

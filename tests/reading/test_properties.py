@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from clamp_analytics.batch import Batch
-from clamp_analytics.decode.typed import Layouts
+from clamp_analytics.decode.typed import KeyLayouts
 from clamp_analytics.reading import ReadingOptions, load
 from tests.conftest import GOOD, decode, record, session
 from tests.reading import reference
@@ -143,7 +143,7 @@ def test_a_document_is_read_as_the_reference_reads_it(data: bytes) -> None:
 @given(group=st.lists(documents(), min_size=2, max_size=4))
 @settings(max_examples=40)
 def test_what_was_learnt_from_other_documents_changes_nothing(group: list[bytes]) -> None:
-    learnt = Layouts()
+    learnt = KeyLayouts()
     together = decode(*group, learnt=learnt)
     again = decode(*group, learnt=learnt)
 
