@@ -158,7 +158,10 @@ def _over_records(
             else:
                 faults += (Fault(rule.id, field, record_index=index) for index in indices)
             found[file, rule.id] = faults, known + count
-    return {key: (sorted(faults, key=_order)[:rows_per_rule], count) for key, (faults, count) in found.items()}
+    for (file, rule_id), (faults, count) in found.items():
+        if BY_ID[rule_id].scope is Scope.RECORD:
+            found[file, rule_id] = sorted(faults, key=_order)[:rows_per_rule], count
+    return found
 
 
 def _faulted(sessions: Sequence[SessionRow], field: str) -> pl.DataFrame:

@@ -70,6 +70,15 @@ def test_each_file_has_a_limit_of_its_own() -> None:
     ]
 
 
+def test_a_rule_of_the_whole_file_has_a_row_for_each_field_whatever_the_limit() -> None:
+    stamps = {"acquired_at": "2026-01-01T00:00:00", "released_at": "2026-01-01T00:00:01"}
+    data = session(*[record(seed=n, **stamps) for n in range(1, 4)])
+
+    found = decode(data, options=DecodeOptions(rows_per_rule=1)).violations
+
+    assert found.select("field", "count").rows() == [("acquired_at", 3), ("released_at", 3)]
+
+
 def test_a_fault_that_is_only_counted_is_not_found_a_second_time_by_a_rule() -> None:
     data = session(*[record(seed=n, released_at=Raw("5")) for n in range(1, 6)])
 
