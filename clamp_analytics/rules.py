@@ -133,7 +133,7 @@ RULES: tuple[Rule, ...] = (
         "The seed occurs twice in its session.",
         ("seed",),
         expression=_reused,
-        precondition=lambda field: pl.col(field).n_unique() < pl.len(),
+        precondition=lambda field: pl.col(field).drop_nulls().n_unique() < pl.col(field).count(),
     ),
     Rule(
         "timestamp-unset",

@@ -65,7 +65,7 @@ class RecordColumns:
         self._layout: KeyLayout | None = None
         self._waiting: list[Any] = []
         self._has_conflict = False
-        self._columns: dict[str, list[pl.Series]] = {name: [] for name in self._lists}
+        self._columns: dict[str, list[pl.Series | int]] = {name: [] for name in self._lists}
         self._frozen = self._length = 0
         self._runs: list[tuple[int, int]] = []
 
@@ -100,7 +100,7 @@ class RecordColumns:
             del values[max(length - self._frozen, 0) :]
         if length < self._frozen:
             for name, chunks in self._columns.items():
-                self._columns[name] = [pl.concat(chunks).head(length)]
+                self._columns[name] = [_joined(name, chunks).head(length)]
             self._frozen = length
         if length == self._frozen:
             self._has_conflict = False
@@ -119,11 +119,14 @@ class RecordColumns:
         if self._has_conflict:
             raise RecordFaultError
         try:
-            chunk = [pl.Series(name, values, dtype=_STORED[name]) for name, values in self._lists.items()]
+            frozen = [_frozen(name, values) for name, values in self._lists.items()]
         except (OverflowError, TypeError) as error:
             raise RecordFaultError from error
-        for series, chunks in zip(chunk, self._columns.values(), strict=True):
-            chunks.append(series)
+        for chunk, chunks in zip(frozen, self._columns.values(), strict=True):
+            if isinstance(chunk, int) and chunks and isinstance(chunks[-1], int):
+                chunks[-1] += chunk
+            else:
+                chunks.append(chunk)
         self._frozen = self._length
         self._lists = {name: [] for name in self._lists}
 
@@ -138,7 +141,7 @@ class RecordColumns:
         rows = pl.int_range(self._length, dtype=pl.Int64, eager=True)
         shifts = begins.repeat_by(lengths).explode(empty_as_null=False)
         index = (rows - shifts).cast(pl.UInt32).alias("record_index")
-        return pl.DataFrame([index, *(pl.concat(self._columns.pop(name), rechunk=True) for name in self._lists)])
+        return pl.DataFrame([index, *(_joined(name, self._columns.pop(name)) for name in self._lists)])
 
     def _count(self, first_index: int, records: int) -> None:
         if not self._runs or first_index != self._runs[-1][1] + self._length - self._runs[-1][0]:
@@ -162,6 +165,19 @@ class RecordColumns:
             else:
                 values += nothing
         self._waiting = []
+
+
+def _frozen(name: str, values: list[Any]) -> pl.Series | int:
+    """The values as a Polars column; if all are null, their number, which takes no memory."""
+    if not values or (values[0] is None and values.count(None) == len(values)):
+        return len(values)
+    return pl.Series(name, values, dtype=_STORED[name])
+
+
+def _joined(name: str, chunks: Sequence[pl.Series | int]) -> pl.Series:
+    null = pl.Series(name, [None], dtype=_STORED[name])
+    columns = [null.new_from_index(0, chunk) if isinstance(chunk, int) else chunk for chunk in chunks]
+    return pl.concat(columns, rechunk=True) if columns else null.clear()
 
 
 def _device_names(layout: KeyLayout, records: Sequence[Any]) -> list[str | None]:

@@ -166,10 +166,12 @@ class Reader:
             request = replace(request, columns=request.columns | {"source", "record_index"})
         batches = list(self._fold(request, _unchanged))
         sessions = pl.concat([empty_frame(SESSIONS), *(batch.sessions for batch in batches)])
+        # Sorting copies all records, which a container of one large member does not need.
+        is_sorted = not has_stores and sessions["source"].is_sorted()
         if needs_sorting and not (len(self._exports) == 1 and not self._archives and not self._files):
             sessions = sessions.sort("source", maintain_order=True)
         records = pl.concat([batch.records for batch in batches]) if batches else empty_frame(RECORDS)
-        if needs_sorting:
+        if needs_sorting and not is_sorted:
             records = _sorted_by_session(records, sessions)
         return Telemetry(
             sessions=sessions,
