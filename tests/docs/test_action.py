@@ -127,6 +127,38 @@ def test_a_regression_is_annotated_summarized_and_the_step_goes_on(job):
     assert "upload-queue" in drifting.summary.read_text("utf-8")
 
 
+@pytest.mark.parametrize("within, code", [("10", "0"), ("20", "1")])
+def test_a_regression_that_is_not_recent_does_not_fail_the_job(job, within, code):
+    drifting = job(sessions=str(DRIFTING), metrics="duration_p50_ms", changed_within=within)
+    drifting.run("ingest")
+
+    done = drifting.run("drift")
+
+    assert done.returncode == 0, done.stderr
+    assert drifting.output("drift", "exit-code") == code
+
+
+def test_a_known_change_does_not_fail_the_job(job, tmp_path):
+    (tmp_path / "known.toml").write_text(
+        """
+        [[change]]
+        group = { context = "upload-queue" }
+        metric = "duration_p50_ms"
+        direction = "worse"
+        started_at = 2026-10-08T18:00:00Z
+        reason = "the queue checks its bounds"
+        decided_by = "Ada"
+        """
+    )
+    drifting = job(sessions=str(DRIFTING), metrics="duration_p50_ms", known_changes="known.toml")
+    drifting.run("ingest")
+
+    done = drifting.run("drift")
+
+    assert done.returncode == 0, done.stderr
+    assert drifting.output("drift", "exit-code") == "0"
+
+
 def test_a_first_run_passes(job):
     first = job(sessions=str(next(CLEAN.glob("*.json"))))
 
