@@ -126,10 +126,9 @@ def test_a_comparison_says_how_many_files_of_each_side_were_rejected(clamp, tmp_
     )
 
 
-@pytest.mark.parametrize("name", ["min_sessions", "last"])
-def test_an_impossible_number_of_sessions_is_refused(name):
-    with pytest.raises(UsageError, match=f"{name} must be from"):
-        DriftOptions(**{name: 10**23})
+def test_an_impossible_number_of_sessions_is_refused():
+    with pytest.raises(UsageError, match="last must be from"):
+        DriftOptions(last=10**23)
 
 
 def test_a_floor_of_the_wrong_type_is_named_without_the_decoder_s_own_path(clamp, tmp_path):  # noqa: F811

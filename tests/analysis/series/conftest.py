@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from clamp_analytics.analysis.series import (
+    AttributeFold,
     SessionFold,
     SessionValues,
     checked_by,
@@ -21,7 +22,7 @@ def values_of(
     metrics: Any = None,
     options: ReadingOptions = DEFAULT_OPTIONS,
 ) -> SessionValues:
-    fold = SessionFold(checked_by(by), checked_metrics(metrics))
+    fold = AttributeFold(SessionFold(checked_by(by), checked_metrics(metrics)))
     return session_values(Reader(source, columns=fold.columns, jobs=1, options=options), by=by, metrics=metrics)
 
 

@@ -169,9 +169,10 @@ def test_a_fold_can_be_pickled():
 
 def test_records_that_were_read_without_a_column_are_refused(tmp_path):
     folder = write(tmp_path, {"a.json": session(record())})
+    telemetry = load(folder, columns=["source", "context", "thread_id", "released_at", "stability_score"])
 
-    with pytest.raises(UsageError, match="read without duration_ms"):
-        session_values(load(folder, columns=["source", "context", "released_at", "stability_score", "record_index"]))
+    with pytest.raises(UsageError, match="read without backend, device_name, duration_ms"):
+        session_values(telemetry)
 
 
 def test_no_usable_session_is_an_error(tmp_path):
