@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 EXAMPLES = """
 clamp-analytics drift build/telemetry
 clamp-analytics drift build/telemetry --metric duration_p95_ms --by backend
-clamp-analytics drift build/telemetry --format github --fail-on regression --changed-within 20
-clamp-analytics drift build/telemetry --acknowledge 432f68a9 --reason "checks bounds now"
+clamp-analytics drift runs --fail-on regression --changed-within 20
+clamp-analytics drift runs --acknowledge 432f68a9 --reason "bounds checks"
 clamp-analytics drift build/telemetry --format json | jq '.incidents[0]'
 """
 
