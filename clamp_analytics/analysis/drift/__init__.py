@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
@@ -66,7 +67,8 @@ def series_columns(by: Sequence[str], options: DriftOptions) -> tuple[str, ...]:
 def judge_values(values: SessionValues, known_changes: Sequence[KnownChange], options: DriftOptions) -> Drift:
     """Judge values of sessions; see ``drift``."""
     table, by = select_rows(values, options), _columns(values, options)
-    timeline = Timeline.of(values.attributes.join(table.select("source").unique(), on="source", how="semi"))
+    selected = values.attributes.join(table.select("source"), on="source", how="semi", maintain_order="left")
+    timeline = Timeline.of(selected)
     judged = judge_all(
         list(all_series(table, by, values.metrics)),
         timeline.index_of,
@@ -95,7 +97,7 @@ def judge_values(values: SessionValues, known_changes: Sequence[KnownChange], op
         timeline=timeline,
         sessions=len(timeline.sources),
         untimed=values.untimed,
-        tested=sum(one.judgement.p_value == one.judgement.p_value for one in judged),
+        tested=sum(not math.isnan(one.judgement.p_value) for one in judged),
         unmatched=tuple(entry for entry in known_changes if id(entry) not in matched),
         options=options,
     )
