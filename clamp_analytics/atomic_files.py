@@ -19,14 +19,12 @@ from typing import BinaryIO
 
 from clamp_analytics.errors import OutputError
 from clamp_analytics.path_names import display_name
-from clamp_analytics.wording import os_error_reason
 
 if sys.platform != "win32":
     import fcntl
 
 # Errors of file systems without hard links.
 _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
-_EXISTS = "it exists already"
 _ELSEWHERE = "choose another path"
 _PREFIX, _ENDING = ".clamp-", ".tmp"
 
@@ -38,7 +36,7 @@ def check_absent(path: Path, hint: str = _ELSEWHERE) -> None:
         OutputError: it exists.
     """
     if os.path.lexists(path):
-        raise OutputError(_EXISTS, where=display_name(path), hint=hint)
+        raise OutputError.exists(path, hint)
 
 
 def make_folder(path: Path, hint: str = _ELSEWHERE) -> None:
@@ -77,7 +75,7 @@ def publish(path: Path, chunks: Iterable[bytes], *, overwrite: bool = False) -> 
         finally:
             temporary.unlink(missing_ok=True)
     except FileExistsError as error:
-        raise OutputError(_EXISTS, where=display_name(path), hint=_ELSEWHERE) from error
+        raise OutputError.exists(path, _ELSEWHERE) from error
     except OSError as error:
         raise _refusal(error, path, "cannot be written") from error
 
@@ -138,7 +136,7 @@ class FileGroup:
                 self._make_folders(target.parent)
                 _name(self._staging / str(number), target)
             except FileExistsError as error:
-                raise OutputError(_EXISTS, where=display_name(target), hint=_ELSEWHERE) from error
+                raise OutputError.exists(target, _ELSEWHERE) from error
             except OSError as error:
                 raise _refusal(error, target, "cannot be written") from error
             self._named.append(target)
@@ -230,9 +228,9 @@ def _name(temporary: Path, path: Path) -> None:
         if error.errno not in _NO_LINKS:
             raise
         if os.path.lexists(path):
-            raise FileExistsError(errno.EEXIST, _EXISTS, str(path)) from error
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
         temporary.rename(path)
 
 
 def _refusal(error: OSError, path: Path, what: str, hint: str = _ELSEWHERE) -> OutputError:
-    return OutputError(f"{what}: {os_error_reason(error)}", where=display_name(path), hint=hint)
+    return OutputError.from_os_error(what, error, where=display_name(path), hint=hint)

@@ -19,8 +19,4 @@ def require_extras(*extras: str) -> None:
     missing = {extra: [name for name in PACKAGES[extra] if find_spec(name) is None] for extra in sorted(extras)}
     names = [name for found in missing.values() for name in found]
     if names:
-        wanted = ",".join(extra for extra, found in missing.items() if found)
-        raise UsageError(
-            f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} not installed",
-            hint=f"pip install 'clamp-analytics[{wanted}]'",
-        )
+        raise UsageError.not_installed(names, *(extra for extra, found in missing.items() if found))

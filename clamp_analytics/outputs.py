@@ -19,7 +19,6 @@ from clamp_analytics.atomic_files import check_absent, publish
 from clamp_analytics.errors import OutputError
 from clamp_analytics.path_names import display_name
 from clamp_analytics.sources import MANIFEST, check_no_source
-from clamp_analytics.wording import os_error_reason
 
 HEAD_BYTES = 16_000_000
 """Bytes of an existing file that are examined."""
@@ -82,7 +81,7 @@ def check_replaceable(path: str | Path, kind: OutputKind, *, force: bool = False
         with Path(path).open("rb") as file:
             head = file.read(HEAD_BYTES)
     except OSError as error:
-        raise OutputError(f"cannot be read: {os_error_reason(error)}", where=display_name(path)) from error
+        raise OutputError.from_os_error("cannot be read", error, where=display_name(path)) from error
     data = _kind_of_data(Path(os.path.realpath(path)), head)
     if data:
         what = f"it is {data}, which is never replaced"
@@ -129,8 +128,7 @@ def _write_stream(path: str | Path, chunks: Iterable[bytes]) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        reason = os_error_reason(error)
-        raise OutputError(f"cannot be written: {reason}", where=display_name(path)) from error
+        raise OutputError.from_os_error("cannot be written", error, where=display_name(path)) from error
 
 
 def check_session_target(path: Path, named: Iterable[str], files: Iterable[str], *, overwrite: bool) -> None:

@@ -33,7 +33,7 @@ class ColumnType(StrEnum):
 
 
 class Status(StrEnum):
-    """What became of a file that was read."""
+    """The outcome of reading a file."""
 
     LOADED = "loaded"
     REJECTED = "rejected"

@@ -15,7 +15,8 @@ import clamp_analytics
 HOME = Path(clamp_analytics.__file__).parent
 
 LAYERS: list[set[str]] = [
-    {"errors", "path_names", "wording"},
+    {"path_names", "wording"},
+    {"errors"},
     {"schema", "atomic_files", "extras", "moments"},
     {"rules"},
     {"batch"},

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from clamp_analytics.errors import UsageError, did_you_mean
+from clamp_analytics.errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -154,6 +154,5 @@ def _known(names: Iterable[str] | str, known: tuple[str, ...], kind: str) -> tup
     given = tuple(dict.fromkeys([names] if isinstance(names, str) else names))
     for name in given:
         if name not in known:
-            hint = did_you_mean(name, known, f"one of {', '.join(known)}")
-            raise UsageError(f"there is no {kind} {name!r}", hint=hint)
+            raise UsageError.unknown(kind, name, known)
     return given

@@ -10,7 +10,7 @@ import polars as pl
 from clamp_analytics.analysis.result import Result
 from clamp_analytics.batch import Batch
 from clamp_analytics.decode.validate import in_order
-from clamp_analytics.errors import SourceError, UsageError, did_you_mean
+from clamp_analytics.errors import SourceError, UsageError
 from clamp_analytics.reading import Counts
 from clamp_analytics.reading.open_source import Source, open_source
 from clamp_analytics.rules import BY_ID, Severity
@@ -79,7 +79,7 @@ def validate(
         files += names
     counts = reader.counts
     if counts.loaded + counts.rejected == 0:
-        raise SourceError("no session file was found", where=reader.directory, hint="session files end in .json")
+        raise SourceError.no_session_file(reader.directory)
     ordered = in_order(pl.concat(violations))
     severities = {severity.value: int((ordered["severity"] == severity.value).sum()) for severity in Severity}
     return Validation(ordered, severities, files, counts)
@@ -95,7 +95,7 @@ def checked_rules(select: Iterable[str] | str | None, ignore: Iterable[str] | st
     ignored = _names(ignore)
     for name in (*selected, *ignored):
         if name not in BY_ID:
-            raise UsageError(f"there is no rule {name!r}", hint=did_you_mean(name, BY_ID, f"one of {', '.join(BY_ID)}"))
+            raise UsageError.unknown("rule", name, BY_ID)
     return set(selected) - set(ignored)
 
 

@@ -15,7 +15,7 @@ from clamp_analytics.errors import OutputError
 from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_connection import open_archive, open_database_file
 from clamp_analytics.schema import TABLES
-from clamp_analytics.wording import os_error_reason, sql_string
+from clamp_analytics.wording import sql_string
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,9 @@ def compact(archive: str | os.PathLike[str], views: Sequence[View] = (), *, wait
                 for part in (temporary, wal_path(temporary)):
                     part.unlink(missing_ok=True)
         except OSError as error:
-            what = f"the archive cannot be rewritten: {os_error_reason(error)}"
-            raise OutputError(what, where=display_name(path)) from error
+            raise OutputError.from_os_error(
+                "the archive cannot be rewritten", error, where=display_name(path)
+            ) from error
         return Compacted(before.st_size, path.stat().st_size)
 
 

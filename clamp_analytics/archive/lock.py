@@ -17,7 +17,6 @@ from clamp_analytics.atomic_files import make_folder
 from clamp_analytics.errors import OutputError
 from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_connection import FIRST_PAUSE, LONGEST_PAUSE
-from clamp_analytics.wording import os_error_reason
 
 _UNKNOWN_HOLDER = "another process"
 
@@ -42,8 +41,8 @@ def writer_lock(archive: Path, task: str, wait_seconds: float) -> Iterator[None]
     try:
         descriptor = _acquire(path, wait_seconds)
     except OSError as error:
-        what = f"the lock file of the archive cannot be made: {os_error_reason(error)}"
-        raise OutputError(what, where=display_name(path)) from error
+        what = "the lock file of the archive cannot be made"
+        raise OutputError.from_os_error(what, error, where=display_name(path)) from error
     if descriptor is None:
         raise OutputError(
             f"another writer holds the archive: {lock_holder(path)}",

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from clamp_analytics.errors import SourceError
 from clamp_analytics.path_names import display_name
-from clamp_analytics.wording import os_error_reason
 
 
 def existing_archive(archive: str | os.PathLike[str]) -> Path:
@@ -25,8 +24,8 @@ def existing_archive(archive: str | os.PathLike[str]) -> Path:
     except FileNotFoundError as error:
         raise SourceError("there is no such archive", where=display_name(os.fspath(archive)), hint=hint) from error
     except OSError as error:
-        what = f"the archive cannot be opened: {os_error_reason(error)}"
-        raise SourceError(what, where=display_name(os.fspath(archive))) from error
+        where = display_name(os.fspath(archive))
+        raise SourceError.from_os_error("the archive cannot be opened", error, where=where) from error
     if not path.is_file():
         raise SourceError("there is no such archive", where=display_name(os.fspath(archive)), hint=hint)
     return path

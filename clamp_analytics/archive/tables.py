@@ -16,7 +16,7 @@ from clamp_analytics.errors import OutputError
 from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_connection import FORMAT, UPGRADE_HINT, VERSION, check_path, record_counts
 from clamp_analytics.schema import ddl
-from clamp_analytics.wording import os_error_reason, sql_name, sql_string
+from clamp_analytics.wording import sql_name, sql_string
 
 if TYPE_CHECKING:
     import duckdb
@@ -163,8 +163,7 @@ def create_archive(path: Path, views: Sequence[View]) -> None:
         # Another process created it at the same moment; opening it shows whether it is an archive.
         return
     except OSError as error:
-        what = f"the archive cannot be created: {os_error_reason(error)}"
-        raise OutputError(what, where=display_name(path)) from error
+        raise OutputError.from_os_error("the archive cannot be created", error, where=display_name(path)) from error
 
 
 def write_empty_archive(path: Path, views: Sequence[View]) -> None:

@@ -125,9 +125,7 @@ def _changes(
     try:
         from watchfiles import Change, watch
     except ImportError as error:
-        raise UsageError(
-            "following a folder needs the package watchfiles", hint="pip install 'clamp-analytics[watch]'"
-        ) from error
+        raise UsageError.not_installed(["watchfiles"], "watch") from error
     milliseconds = max(int(quiet_seconds * 1000), 1)
     for changes in watch(
         *folders,

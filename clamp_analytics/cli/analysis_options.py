@@ -254,4 +254,4 @@ def require_drift_extra() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] not in {"scipy", "numpy"}:
             raise
-        raise UsageError(f"{error.name} is not installed", hint="pip install 'clamp-analytics[drift]'") from error
+        raise UsageError.not_installed([error.name], "drift") from error

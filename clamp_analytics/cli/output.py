@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from clamp_analytics.cli.messages import tell
 from clamp_analytics.cli.options import STDOUT
 from clamp_analytics.errors import OutputError
-from clamp_analytics.wording import os_error_reason
 
 if TYPE_CHECKING:
     import polars as pl
@@ -67,7 +66,7 @@ def print_data(data: str | bytes | Iterable[bytes]) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise OutputError(f"cannot be written: {os_error_reason(error)}", where="standard output") from error
+        raise OutputError.from_os_error("cannot be written", error, where="standard output") from error
 
 
 def check_output(output: str | None, kind: OutputKind, *, force: bool, inputs: Inputs | None = None) -> None:

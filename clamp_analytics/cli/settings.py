@@ -29,8 +29,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from clamp_analytics.analysis.options import CompareOptions, DriftOptions, SeedOptions
-from clamp_analytics.errors import UsageError, did_you_mean
-from clamp_analytics.wording import os_error_reason
+from clamp_analytics.errors import UsageError
 
 FILE = "pyproject.toml"
 TOOL = "clamp-analytics"
@@ -94,7 +93,7 @@ def _read(path: Path) -> Settings | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise UsageError(f"cannot be read: {os_error_reason(error)}", where=name) from error
+        raise UsageError.from_os_error("cannot be read", error, where=name) from error
     except ValueError as error:  # of TOML or of UTF-8
         raise UsageError(f"is not TOML: {error}", where=name) from error
     tools = document.get("tool")
@@ -107,8 +106,7 @@ def _read(path: Path) -> Settings | None:
         if table == LABELS:
             continue
         if table not in TABLES:
-            hint = did_you_mean(table, [*TABLES, LABELS], f"there are {', '.join(TABLES)}")
-            raise UsageError(f"there is no table {table!r}", where=settings.location(), hint=hint)
+            raise UsageError.unknown("table", table, [*TABLES, LABELS], where=settings.location())
         if not isinstance(content, dict):
             raise UsageError(f"must be a table, not {content!r}", where=settings.location(table))
     return settings
@@ -189,8 +187,7 @@ def _read_table(settings: Settings, table: str, kind: type[Options]) -> dict[str
         name = key.replace("-", "_")
         where = settings.location(table, key)
         if name not in fields:
-            hint = did_you_mean(name, fields, f"there are {', '.join(fields)}")
-            raise UsageError(f"there is no key {key!r}", where=settings.location(table), hint=hint)
+            raise UsageError.unknown("key", key, fields, where=settings.location(table))
         if name in values:
             raise UsageError("the key is given twice, with a hyphen and with an underscore", where=where)
         values[name] = _convert(value, types[name], where)

@@ -19,7 +19,7 @@ from clamp_analytics.cli.output import kind_of_annotations, kind_of_rows, kind_o
 from clamp_analytics.cli.reading import Inputs, open_sources
 from clamp_analytics.cli.terminal import as_table
 from clamp_analytics.cli.violation_checks import has_failed
-from clamp_analytics.errors import SourceError, UsageError, did_you_mean
+from clamp_analytics.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -98,7 +98,7 @@ class ValidateCommand(ReadingOptions, OutputOptions):
             violations, names = _collect(reader.fold(_violations_and_sources), rules)
         counts = reader.counts
         if counts.loaded + counts.rejected == 0:
-            raise SourceError("no session file was found", where=reader.directory, hint="session files end in .json")
+            raise SourceError.no_session_file(reader.directory)
         text, kind = self._render(violations, names, counts)
         write_result(text, self.output, kind, force=self.force, inputs=inputs)
         severities = count_by_severity(violations)
@@ -143,8 +143,8 @@ def _choose_rules(select: Sequence[str], ignore: Sequence[str]) -> set[str]:
     for option, names in (("--select", select), ("--ignore", ignore)):
         for name in names:
             if name not in BY_ID:
-                hint = did_you_mean(name, BY_ID, "`clamp-analytics validate --rules` lists them")
-                raise UsageError(f"there is no rule {name!r}", where=option, hint=hint)
+                hint = "`clamp-analytics validate --rules` lists them"
+                raise UsageError.unknown("rule", name, BY_ID, where=option, otherwise=hint)
     return {rule for rule in (select or BY_ID) if rule not in ignore}
 
 

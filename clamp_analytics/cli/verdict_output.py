@@ -20,7 +20,6 @@ from clamp_analytics.cli.output import (
 )
 from clamp_analytics.cli.terminal import as_table, can_show, terminal_width
 from clamp_analytics.errors import OutputError
-from clamp_analytics.wording import os_error_reason
 
 if TYPE_CHECKING:
     import polars as pl
@@ -214,4 +213,4 @@ def _append(path: str, text: str) -> None:
             file.write(text.encode() + b"\n")
     except OSError as error:
         where = f"{STEP_SUMMARY} {display_name(path)}"
-        raise OutputError(f"cannot be written: {os_error_reason(error)}", where=where) from error
+        raise OutputError.from_os_error("cannot be written", error, where=where) from error

@@ -1,6 +1,6 @@
-"""The SQL library: one documented file a view or query, with its header as the only description.
+"""The SQL library: one file per view or query, described by the comments at its beginning.
 
-A file is found by its name, and its header says all that a user must know of it; ``docs/guides/sql.md`` has the format.
+The name of a file is the name of its view or query. ``docs/guides/sql.md`` describes the format of the header.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from clamp_analytics.database.messages import hint_of_names
-from clamp_analytics.errors import QueryError, UsageError
+from clamp_analytics.errors import QueryError, UsageError, did_you_mean
 
 KINDS = ("view", "query")
-"""A view is there on every connection; a query has parameters and is run by its name only."""
+"""A view exists on every connection; a query may have parameters and is run by its name."""
 
 _SECTIONS = ("columns", "params", "notes")
 _ENTRY = re.compile(r"(?P<name>[a-z_][a-z0-9_]*)(?: \((?P<type>[a-z]+), default (?P<default>[^)]+)\))?: (?P<text>.+)")
@@ -35,7 +34,7 @@ class Param:
         name: its name, ``$name`` in the SQL.
         type: one of ``TYPES``.
         default: its value where none is given, as text.
-        sentence: what it is.
+        sentence: its meaning.
     """
 
     name: str
@@ -50,12 +49,12 @@ class NamedQuery:
 
     Attributes:
         name: the file's name without its ending.
-        sentence: what it answers.
+        sentence: the question that it answers.
         kind: ``view`` or ``query``.
         columns: the columns of its result in order, each with a sentence.
         params: its parameters by name; a view has none.
         sql: one SELECT statement.
-        notes: what else there is to know; empty where there is nothing.
+        notes: further remarks; may be empty.
     """
 
     name: str
@@ -70,13 +69,13 @@ class NamedQuery:
 def _integer(value: object) -> int:
     if isinstance(value, (bool, float)):
         raise TypeError
-    return int(value)  # type: ignore[call-overload, no-any-return]  # what is no number raises
+    return int(value)  # type: ignore[call-overload, no-any-return]  # raises unless it is a number
 
 
 def _number(value: object) -> float:
     if isinstance(value, bool):
         raise TypeError
-    number = float(value)  # type: ignore[arg-type]  # what is no number raises
+    number = float(value)  # type: ignore[arg-type]  # raises unless it is a number
     if not math.isfinite(number):
         raise ValueError
     return number
@@ -119,7 +118,7 @@ TYPES: Mapping[str, tuple[Callable[[object], Any], str]] = {
     "text": (_text, "a text"),
     "interval": (_interval, "a positive span of time like `500 ms`, `1 second` or `2 h`"),
 }
-"""The types of parameters: how a value becomes one, and what it must be."""
+"""The types of parameters: the function that converts a value, and a description for error messages."""
 
 
 def directory() -> Path:
@@ -134,7 +133,7 @@ def library() -> Mapping[str, NamedQuery]:
     """The views and queries that are shipped, by name.
 
     Raises:
-        QueryError: a file's header is not as it must be.
+        QueryError: the header of a file is wrong.
     """
     paths = sorted(directory().glob("*.sql"))
     if not paths:
@@ -157,23 +156,24 @@ def named(name: str, /, **values: object) -> tuple[str, dict[str, Any]]:
     """
     queries = library()
     if name not in queries:
-        raise UsageError(f"there is no query named {name}", hint=hint_of_names(name, queries))
+        raise UsageError.unknown("query", name, queries)
     query = queries[name]
     for given in values:
         if given not in query.params:
-            hint = hint_of_names(given, query.params) if query.params else f"{name} has no parameters"
+            known = ", ".join(query.params)
+            hint = did_you_mean(given, query.params, f"it has {known}" if known else f"{name} has no parameters")
             raise UsageError(f"{name} has no parameter {given}", where=f"parameter {given}", hint=hint)
     params = {key: _value(param, values.get(key, param.default)) for key, param in query.params.items()}
     return query.sql, params
 
 
 def _value(param: Param, value: object) -> object:
-    convert, must_be = TYPES[param.type]
+    convert, description = TYPES[param.type]
     try:
         return convert(value)
     except (TypeError, ValueError, OverflowError) as error:
         raise UsageError(
-            f"{value!r} is not {must_be}",
+            f"{value!r} is not {description}",
             where=f"parameter {param.name}",
             hint=f"{param.sentence} The default is {param.default}.",
         ) from error
@@ -187,7 +187,7 @@ def parse(name: str, text: str) -> NamedQuery:
         text: the file's text: a header of comment lines, then one statement.
 
     Raises:
-        QueryError: the header is not as it must be; ``where`` has the line.
+        QueryError: the header is wrong; ``where`` has the line.
     """
     lines = text.splitlines()
     size = next((at for at, line in enumerate(lines) if not line.startswith("--")), len(lines))
@@ -203,28 +203,28 @@ def parse(name: str, text: str) -> NamedQuery:
         elif word.endswith(":") and word[:-1] in sections:
             section = word[:-1]
         elif word:
-            raise _bad(name, number, f"{word!r} belongs to no section")
+            raise _header_error(name, number, f"{word!r} belongs to no section")
     sentence = header[0].strip() if header else ""
     if not sentence.endswith("."):
-        raise _bad(name, 1, "the first line is no sentence")
+        raise _header_error(name, 1, "the first line is not a sentence")
     if kind not in KINDS:
-        raise _bad(name, 1, f"its kind is not one of {', '.join(KINDS)}")
+        raise _header_error(name, 1, f"its kind is not one of {', '.join(KINDS)}")
     columns = {match["name"]: match["text"] for _, match in _entries(name, sections["columns"])}
     params = {}
     for number, match in _entries(name, sections["params"]):
         if match["type"] not in TYPES:
-            raise _bad(name, number, f"the type of a parameter is not one of {', '.join(TYPES)}")
+            raise _header_error(name, number, f"the type of a parameter is not one of {', '.join(TYPES)}")
         params[match["name"]] = Param(match["name"], match["type"], match["default"], match["text"])
     if not columns:
-        raise _bad(name, 1, "it has no columns")
+        raise _header_error(name, 1, "it has no columns")
     if params and kind == "view":
-        raise _bad(name, 1, "a view cannot have parameters")
+        raise _header_error(name, 1, "a view cannot have parameters")
     notes = " ".join(line.strip() for _, line in sections["notes"])
     return NamedQuery(name, sentence, kind, columns, params, "\n".join(lines[size:]).strip().removesuffix(";"), notes)
 
 
 def _entries(name: str, lines: list[tuple[int, str]]) -> list[tuple[int, re.Match[str]]]:
-    """The entries of a section; a line that is indented further goes on with the entry before."""
+    """The entries of a section; a line that is indented further continues the entry above it."""
     joined: list[tuple[int, str]] = []
     for number, line in lines:
         if line.startswith(" ") and joined:
@@ -235,14 +235,14 @@ def _entries(name: str, lines: list[tuple[int, str]]) -> list[tuple[int, re.Matc
     for number, line in joined:
         match = _ENTRY.fullmatch(line)
         if match is None or not match["text"].endswith("."):
-            raise _bad(
+            raise _header_error(
                 name, number, "an entry is `name: sentence.`, of a parameter `name (type, default x): sentence.`"
             )
         entries.append((number, match))
     return entries
 
 
-def _bad(name: str, line: int, what: str) -> QueryError:
+def _header_error(name: str, line: int, what: str) -> QueryError:
     return QueryError(
         f"the header is wrong: {what}", where=f"{name}.sql, line {line}", hint="docs/guides/sql.md has the format"
     )

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from clamp_analytics.errors import OutputError, UsageError
-from clamp_analytics.wording import os_error_reason
 
 if TYPE_CHECKING:
     import duckdb
@@ -117,8 +116,9 @@ class SpillFolder:
             self.path = tempfile.mkdtemp(prefix=_SPILL_PREFIX)
             lock = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
         except OSError as error:
-            raise OutputError(
-                f"the folder for temporary files cannot be made: {os_error_reason(error)}",
+            raise OutputError.from_os_error(
+                "the folder for temporary files cannot be made",
+                error,
                 where=tempfile.gettempdir(),
                 hint="set TMPDIR to a folder that can be written",
             ) from error

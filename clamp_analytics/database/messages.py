@@ -1,20 +1,19 @@
-"""What DuckDB says of a failed query, as our own error: the sentence, the line with a mark, a hint."""
+"""Turn DuckDB's errors into ``QueryError``: what is wrong, the line of the SQL with a mark, and a hint."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from clamp_analytics.errors import QueryError, near_names
+from clamp_analytics.errors import QueryError, did_you_mean, near_names, suggest
 
 if TYPE_CHECKING:
     import duckdb
 
 ALLOWED = "SELECT, EXPLAIN, DESCRIBE, SHOW and SUMMARIZE are allowed"
-EXTERNAL = "the SQL sees the telemetry and nothing else; allow_external=True lifts that"
+EXTERNAL = "a query reads the telemetry and nothing else, unless allow_external=True is given"
 
-_PLACE = re.compile(r"\n+(?P<prefix>LINE (?P<line>\d+): )(?P<text>[^\n]*)\n(?P<blank> *)(?P<mark>\^+)\s*$")
+_LOCATION = re.compile(r"\n+(?P<prefix>LINE (?P<line>\d+): )(?P<text>[^\n]*)\n(?P<blank> *)(?P<mark>\^+)\s*$")
 _KIND = re.compile(r"^[A-Za-z ]+ Error: ")
 _SUGGESTION = re.compile(r"^(?:Candidate (?:bindings|tables): ?:?|Did you mean)(?P<names>.*)$", re.MULTILINE)
 _COLUMN = re.compile(r'Referenced column "(?P<name>[^"]+)" not found|does not have a column named "(?P<other>[^"]+)"')
@@ -22,37 +21,29 @@ _TABLE = re.compile(r'Table with name (?P<name>.+) does not exist|Referenced tab
 _MISSING = re.compile(r"Values were not provided for the following parameters: (?P<names>.+)")
 _EXCESS = re.compile(r"identifiers of the excess parameters: (?P<names>.+)")
 _QUOTED = re.compile(r'"([^"]+)"')
-_SHOWN = 12
 
+MOST_SUGGESTED = 3
+"""Near names that a hint suggests, at most."""
 
-def hint_of_names(wrong: str, known: Iterable[str]) -> str:
-    """A hint with the known names that are near a wrong one, or else with the names there are."""
-    names = sorted(set(known))
-    if near := near_names(wrong, names):
-        return _offer(near)
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"there are {', '.join(names[:_SHOWN])}{more}" if names else ""
-
-
-def _offer(names: Iterable[str]) -> str:
-    return f"did you mean {' or '.join(names)}?"
+MOST_LISTED = 12
+"""Names that a hint lists where none is near, at most."""
 
 
 def query_error(error: Exception, connection: duckdb.DuckDBPyConnection) -> QueryError:
-    """The error to raise for one of DuckDB's.
+    """Build the error to raise for an error of DuckDB.
 
     Args:
-        error: what DuckDB raised.
-        connection: where the names are that a hint can offer; it must be out of the failed transaction.
+        error: the error that DuckDB raised.
+        connection: the connection of the query, after its failed transaction has ended; it has the names for hints.
     """
     message = str(error)
     where, quoted = "", ""
-    if place := _PLACE.search(message):
-        where = f"line {place['line']}"
-        # The mark is under the statement's text, which here stands without DuckDB's prefix.
-        blank = place["blank"][len(place["prefix"]) :]
-        quoted = f"\n  {place['text']}\n  {blank}{place['mark']}"
-        message = message[: place.start()]
+    if location := _LOCATION.search(message):
+        where = f"line {location['line']}"
+        # DuckDB indents the mark by the length of its prefix too, which is left out here.
+        blank = location["blank"][len(location["prefix"]) :]
+        quoted = f"\n  {location['text']}\n  {blank}{location['mark']}"
+        message = message[: location.start()]
     message = _KIND.sub("", message)
     hint = _hint(message, connection)
     sentence = _SUGGESTION.sub("", message).strip()
@@ -60,19 +51,19 @@ def query_error(error: Exception, connection: duckdb.DuckDBPyConnection) -> Quer
 
 
 def _hint(message: str, connection: duckdb.DuckDBPyConnection) -> str:
-    offered = [name for match in _SUGGESTION.finditer(message) for name in _QUOTED.findall(match["names"])]
+    suggested = [name for match in _SUGGESTION.finditer(message) for name in _QUOTED.findall(match["names"])]
     if found := _COLUMN.search(message):
         wrong = found["name"] or found["other"]
-        # DuckDB offers the columns that the query can see, near or not.
+        # DuckDB suggests all columns that the query can see, however different their names are.
         known = _names(connection, "SELECT DISTINCT column_name FROM duckdb_columns() WHERE NOT internal")
-        near = near_names(wrong, offered) or near_names(wrong, sorted(known))
-        return _offer(near) if near else "DESCRIBE records lists the columns of records"
+        near = near_names(wrong, suggested, MOST_SUGGESTED) or near_names(wrong, known, MOST_SUGGESTED)
+        return suggest(near) if near else "DESCRIBE records lists the columns of records"
     if found := _TABLE.search(message):
-        # What DuckDB offers here may be a table of its own catalog.
+        # DuckDB may suggest a table of its own catalog, so its suggestions are ignored.
         known = _names(connection, "SELECT DISTINCT table_name FROM duckdb_columns() WHERE NOT internal")
-        return hint_of_names(found["name"] or found["other"], known)
-    if offered:
-        return _offer(offered)
+        return did_you_mean(found["name"] or found["other"], known, _list(known), MOST_SUGGESTED)
+    if suggested:
+        return suggest(suggested)
     if found := _MISSING.search(message):
         return f"give a value for {_parameters(found['names'])}"
     if found := _EXCESS.search(message):
@@ -88,5 +79,10 @@ def _parameters(names: str) -> str:
     return ", ".join(f"${name.strip()}" for name in names.split(","))
 
 
-def _names(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
-    return {row[0] for row in connection.execute(sql).fetchall()}
+def _names(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str]:
+    return sorted(row[0] for row in connection.execute(sql).fetchall())
+
+
+def _list(names: list[str]) -> str:
+    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    return f"there are {', '.join(names[:MOST_LISTED])}{more}" if names else ""

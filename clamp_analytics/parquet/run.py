@@ -19,7 +19,6 @@ from clamp_analytics.parquet.writer import Writer
 from clamp_analytics.reading.export import FORMAT, VERSION, ExportedFile, Manifest
 from clamp_analytics.reading.open_source import BatchReader
 from clamp_analytics.sources import MANIFEST
-from clamp_analytics.wording import os_error_reason
 
 DEFAULTS = ExportOptions()
 
@@ -118,8 +117,7 @@ def _system_errors(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(
-            f"the export could not be written: {os_error_reason(error)}",
-            where=str(target),
-            hint=_HINTS.get(error.errno or 0, ""),
+        hint = _HINTS.get(error.errno or 0, "")
+        raise OutputError.from_os_error(
+            "the export could not be written", error, where=str(target), hint=hint
         ) from error

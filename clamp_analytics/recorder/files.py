@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clamp_analytics.errors import OutputError
-from clamp_analytics.wording import os_error_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -176,10 +175,5 @@ def _output_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = os_error_reason(error)
-        hint = _HINTS.get(error.errno or 0, "choose another directory")
-        raise OutputError(
-            f"the session was not written: {reason}",
-            where=str(folder),
-            hint=f"{hint}; the records are kept in memory",
-        ) from error
+        hint = f"{_HINTS.get(error.errno or 0, 'choose another directory')}; the records are kept in memory"
+        raise OutputError.from_os_error("the session was not written", error, where=str(folder), hint=hint) from error

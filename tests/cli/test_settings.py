@@ -122,7 +122,7 @@ def test_the_nearest_file_with_the_table_is_taken(tmp_path):
     [
         ("[tool.clamp-analytics.drfit]", "[tool.clamp-analytics]", "there is no table 'drfit'", "did you mean drift?"),
         ("[tool.clamp-analytics.drift]\nalhpa = 1", "[tool.clamp-analytics.drift]", "no key 'alhpa'", "mean alpha?"),
-        ("[tool.clamp-analytics.drift]\nzzz = 1", "[tool.clamp-analytics.drift]", "no key 'zzz'", "there are alpha, "),
+        ("[tool.clamp-analytics.drift]\nzzz = 1", "[tool.clamp-analytics.drift]", "no key 'zzz'", "one of alpha, "),
         (
             "[tool.clamp-analytics.drift]\nalpha = '0.1'",
             "[tool.clamp-analytics.drift] alpha",

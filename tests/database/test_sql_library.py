@@ -436,8 +436,8 @@ def test_a_text_parameter_is_never_a_part_of_the_statement() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("SELECT 1", "no sentence"),
-        ("-- Title\n-- kind: view\n-- columns:\n--   x: X.\nSELECT 1 AS x", "no sentence"),
+        ("SELECT 1", "not a sentence"),
+        ("-- Title\n-- kind: view\n-- columns:\n--   x: X.\nSELECT 1 AS x", "not a sentence"),
         ("-- Title.\n-- columns:\n--   x: X.\nSELECT 1 AS x", "kind"),
         ("-- Title.\n-- kind: view\nSELECT 1 AS x", "no columns"),
         ("-- Title.\n-- kind: view\n-- columns:\n--   x\nSELECT 1 AS x", "an entry is"),

@@ -174,4 +174,4 @@ def require_scipy() -> None:
         UsageError: it is not.
     """
     if find_spec("scipy") is None:
-        raise UsageError("drift needs scipy, which is not installed", hint="pip install 'clamp-analytics[drift]'")
+        raise UsageError.not_installed(["scipy"], "drift")

@@ -26,7 +26,6 @@ from typing import Any
 
 from clamp_analytics.analysis.incidents.grouping import Direction, SeriesChange
 from clamp_analytics.errors import UsageError
-from clamp_analytics.wording import os_error_reason
 
 _TABLE = "change"
 _TEXTS = ("metric", "reason", "decided_by", "session")
@@ -89,7 +88,7 @@ def read_known_changes(path: Path) -> list[KnownChange]:
     try:
         document = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise UsageError(f"cannot be read: {os_error_reason(error)}", where=str(path)) from error
+        raise UsageError.from_os_error("cannot be read", error, where=str(path)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"it is not a TOML file: {error}", where=str(path)) from error
     unknown = sorted(document.keys() - {_TABLE})

@@ -10,10 +10,7 @@ try:
     import numpy as np
     import numpy.typing as npt
 except ImportError as error:
-    raise UsageError(
-        "the statistics of series need numpy, which is not installed",
-        hint="pip install 'clamp-analytics[drift]'",
-    ) from error
+    raise UsageError.not_installed(["numpy"], "drift") from error
 
 __all__ = ["ArrayLike", "Bools", "Floats", "Integers", "np"]
 
