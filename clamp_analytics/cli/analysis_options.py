@@ -16,7 +16,7 @@ import typer
 from clamp_analytics.analysis.metrics import BY, METRICS, checked_by, checked_metrics
 from clamp_analytics.analysis.options import CompareOptions, DriftOptions
 from clamp_analytics.cli.command import JUDGING_PANEL
-from clamp_analytics.cli.options import ReadingOptions
+from clamp_analytics.cli.options import AnalysisSourceOptions
 from clamp_analytics.cli.reading import Inputs, open_sources
 from clamp_analytics.cli.settings import layer_options
 from clamp_analytics.errors import UsageError
@@ -66,7 +66,7 @@ FailOn = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class JudgingOptions(ReadingOptions):
+class JudgingOptions(AnalysisSourceOptions):
     """Which series are judged, and which changes count."""
 
     metric: Annotated[

@@ -11,7 +11,7 @@ from clamp_analytics.cli import options
 from clamp_analytics.cli.command import OUTPUT_PANEL, add_command
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import tell
-from clamp_analytics.cli.options import ReadingOptions, output_option
+from clamp_analytics.cli.options import AnalysisSourceOptions, output_option
 from clamp_analytics.cli.provenance import provenance
 from clamp_analytics.cli.reading import Inputs, open_sources
 
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportCommand(ReadingOptions):
+class ExportCommand(AnalysisSourceOptions):
     """Write the tables as Parquet files.
 
     Any tool that reads Parquet opens them, and the folder is a SOURCE of every command here. Seeds are UINT64,

@@ -179,6 +179,20 @@ class ReadingOptions(ListingOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class AnalysisSourceOptions(ReadingOptions):
+    """How the sources of an analysis are read."""
+
+    unique: Annotated[
+        bool,
+        typer.Option(
+            "--unique",
+            help="Read sessions with the same bytes once: skip the second and later ones.",
+            rich_help_panel=SOURCES_PANEL,
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class OutputOptions(Command):
     """Where the result goes."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from clamp_analytics.cli.options import STDOUT, ReadingOptions
+from clamp_analytics.cli.options import STDOUT, AnalysisSourceOptions
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -29,6 +29,7 @@ class ReaderArguments(TypedDict):
     progress: Callable[[int, int], None] | None
     limits: ContainerLimits
     salvage: bool
+    unique: bool
     labels: tuple[str, ...]
 
 
@@ -55,7 +56,7 @@ class Inputs:
 
 
 @contextmanager
-def open_sources(sources: Sequence[str], options: ReadingOptions, inputs: Inputs) -> Iterator[ReaderArguments]:
+def open_sources(sources: Sequence[str], options: AnalysisSourceOptions, inputs: Inputs) -> Iterator[ReaderArguments]:
     """List the sources and start workers; the arguments of a reader are valid within the ``with`` block.
 
     Raises:
@@ -74,6 +75,7 @@ def open_sources(sources: Sequence[str], options: ReadingOptions, inputs: Inputs
             "jobs": options.jobs,
             "executor": executor,
             "progress": progress,
+            "unique": options.unique,
             "labels": labels,
             **options.container_settings(),
         }

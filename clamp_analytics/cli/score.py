@@ -11,7 +11,7 @@ from clamp_analytics.cli import options
 from clamp_analytics.cli.command import add_command
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import tell
-from clamp_analytics.cli.options import Format, OutputOptions, ReadingOptions, format_option
+from clamp_analytics.cli.options import AnalysisSourceOptions, Format, OutputOptions, format_option
 from clamp_analytics.cli.output import kind_of_document, kind_of_rows, write_result
 from clamp_analytics.cli.reading import Inputs, open_sources
 from clamp_analytics.cli.terminal import as_table
@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScoreCommand(ReadingOptions, OutputOptions):
+class ScoreCommand(AnalysisSourceOptions, OutputOptions):
     """Show the TemporalScoring of sessions.
 
     The same figures as the producer computes: of each session, and aggregated over all. A score of 1 means that

@@ -13,7 +13,7 @@ from clamp_analytics.cli import options
 from clamp_analytics.cli.command import add_command
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import tell
-from clamp_analytics.cli.options import Format, OutputOptions, ReadingOptions, format_option
+from clamp_analytics.cli.options import AnalysisSourceOptions, Format, OutputOptions, format_option
 from clamp_analytics.cli.output import kind_of_document, kind_of_rows, write_result
 from clamp_analytics.cli.reading import Inputs, open_sources
 from clamp_analytics.cli.settings import layer_options
@@ -48,7 +48,7 @@ class FailOnSeeds(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeedsCommand(ReadingOptions, OutputOptions):
+class SeedsCommand(AnalysisSourceOptions, OutputOptions):
     """Show whether the same seed gave the same outcome again.
 
     For every seed that occurs in several sessions in one context: was the score the same, and the position in the

@@ -16,7 +16,7 @@ from clamp_analytics.cli import options
 from clamp_analytics.cli.command import add_command
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import tell
-from clamp_analytics.cli.options import STDOUT, OutputOptions, ReadingOptions, format_option
+from clamp_analytics.cli.options import STDOUT, AnalysisSourceOptions, OutputOptions, format_option
 from clamp_analytics.cli.output import kind_of_rows, write_result
 from clamp_analytics.cli.reading import Inputs, open_sources
 from clamp_analytics.cli.terminal import as_table
@@ -51,7 +51,7 @@ def register(app: typer.Typer) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SqlCommand(ReadingOptions, OutputOptions):
+class SqlCommand(AnalysisSourceOptions, OutputOptions):
     """Run SQL queries.
 
     The tables are sessions, records and violations; --list shows the views and named queries that come with them.
@@ -118,11 +118,11 @@ class SqlCommand(ReadingOptions, OutputOptions):
         inputs = Inputs()
         with open_sources(sources, self, inputs) as arguments:
             listing = arguments["sources"]
-            # Exports alone, or one archive, are queried where they are, unless their sessions get further labels;
-            # session files are read into memory.
+            # Exports alone, or one archive, are queried where they are, unless their sessions get further labels or
+            # an export may repeat some; session files are read into memory.
             stores = [*listing.exports, *listing.archives]
             is_stored = not listing.files and (not listing.archives or len(stores) == 1)
-            in_place = is_stored and not arguments["labels"]
+            in_place = is_stored and not arguments["labels"] and not (self.unique and listing.exports)
             tables = stores if in_place else Reader(**arguments, session_ids=True).collect()
             database = open_database(
                 tables, jobs=self.jobs, allow_external=self.allow_external, memory_limit=self.memory_limit

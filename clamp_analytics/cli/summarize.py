@@ -14,7 +14,7 @@ from clamp_analytics.cli import options
 from clamp_analytics.cli.command import add_command
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import severity_counts, tell_each
-from clamp_analytics.cli.options import STDOUT, FailOn, Format, ReadingOptions, format_option, output_option
+from clamp_analytics.cli.options import STDOUT, AnalysisSourceOptions, FailOn, Format, format_option, output_option
 from clamp_analytics.cli.output import print_data, write_result
 from clamp_analytics.cli.provenance import ARTIFACT, beside, provenance
 from clamp_analytics.cli.reading import Inputs, open_sources
@@ -53,7 +53,7 @@ def register(app: typer.Typer) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SummarizeCommand(ReadingOptions):
+class SummarizeCommand(AnalysisSourceOptions):
     """Show statistics and write the summary artifact.
 
     Mean stability, sample variance, drift index and violations of all sources. The artifact of a folder is written

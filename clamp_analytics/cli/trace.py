@@ -11,7 +11,7 @@ from clamp_analytics.cli import options
 from clamp_analytics.cli.command import add_command
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import MOST_LISTED, tell, tell_each
-from clamp_analytics.cli.options import ReadingOptions, output_option
+from clamp_analytics.cli.options import AnalysisSourceOptions, output_option
 from clamp_analytics.cli.output import check_output, kind_of_beginning, write_result
 from clamp_analytics.cli.reading import Inputs, open_sources
 
@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TraceCommand(ReadingOptions):
+class TraceCommand(AnalysisSourceOptions):
     """Write a timeline for a trace viewer.
 
     The file is in the Chrome trace format: a process per session, a track per thread, and an event per lock that was

@@ -14,7 +14,7 @@ from clamp_analytics.cli import options
 from clamp_analytics.cli.command import add_command
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import severity_counts, tell
-from clamp_analytics.cli.options import FailOn, OutputOptions, ReadingOptions, format_option
+from clamp_analytics.cli.options import AnalysisSourceOptions, FailOn, OutputOptions, format_option
 from clamp_analytics.cli.output import kind_of_annotations, kind_of_rows, kind_of_text, write_result
 from clamp_analytics.cli.reading import Inputs, open_sources
 from clamp_analytics.cli.terminal import as_table
@@ -58,7 +58,7 @@ def register(app: typer.Typer) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ValidateCommand(ReadingOptions, OutputOptions):
+class ValidateCommand(AnalysisSourceOptions, OutputOptions):
     """List every violation of the rules, for people and for CI.
 
     Each violation names the file, the record, the field and the value. Ends with exit code 1 if there is an error,
