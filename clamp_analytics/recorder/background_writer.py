@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import contextlib
 import queue
 from time import monotonic, thread_time
 from typing import TYPE_CHECKING
@@ -19,10 +20,11 @@ _RETRY_PAUSE = 1.0
 
 
 class _Request:
-    """A request to write, whose sender waits until it is done."""
+    """A request to write, whose sender waits until it is done; the thread ends after the last one."""
 
-    def __init__(self, *, everything: bool) -> None:
+    def __init__(self, *, everything: bool, last: bool) -> None:
         self.everything = everything
+        self.last = last
         self.done = _thread.allocate_lock()
         self.done.acquire()
 
@@ -44,6 +46,7 @@ class BackgroundWriter:
         self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._not_started = [True]
         self._stopped = False
+        self._finishing = False
         self._last_error = ""
         self._disk_stalled = False
 
@@ -74,6 +77,8 @@ class BackgroundWriter:
         Returns:
             False if the batch before them is still not written after the timeout.
         """
+        if self._finishing:
+            return True  # the process ends: the rows stay in the buffer
         slot = self._session.batch_slot
         acquired = slot.acquire(blocking=False) if self._disk_stalled else self._wait(slot)
         self._disk_stalled = not acquired
@@ -99,13 +104,23 @@ class BackgroundWriter:
         Returns:
             Whether that was done; if the thread made no progress for the timeout, a warning says so.
         """
+        return self._request(_Request(everything=everything, last=False))
+
+    def finish(self, *, everything: bool) -> None:
+        """Flush for the last time, because the process ends next: no file is written after that.
+
+        A file that was being written at the end would leave a temporary file, and a cycle that finished meanwhile
+        would be in two files.
+        """
+        self._finishing = True
+        self._request(_Request(everything=everything, last=True))
+
+    def _request(self, request: _Request) -> bool:
         if not self.started:
             return True  # nothing was recorded in this process
-        request = _Request(everything=everything)
-        if self._stopped:
-            self._process(request)
-            return True
         self._requests.put(request)
+        if self._stopped:
+            self._process_pending()
         done = self._wait(request.done)
         if not done:
             warn(f"telemetry was not written within {self._timeout:g} s: {self._session.folder}")
@@ -133,6 +148,10 @@ class BackgroundWriter:
     # -- in the thread ------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        self._write_requests()
+        self._process_pending()
+
+    def _write_requests(self) -> None:
         due = monotonic()
         while not self._stopped:
             try:
@@ -140,7 +159,7 @@ class BackgroundWriter:
             except queue.Empty:
                 request = None
             self._process(request)
-            if self._checkpoint is not None and monotonic() >= due:
+            if self._checkpoint is not None and not self._stopped and monotonic() >= due:
                 began, worked = monotonic(), thread_time()
                 self._attempt(self._session.write_checkpoint)
                 elapsed, worked = monotonic() - began, thread_time() - worked
@@ -162,7 +181,16 @@ class BackgroundWriter:
                 self._attempt(self._session.write_remaining)
         finally:
             if request is not None:
+                self._stopped = self._stopped or request.last
                 request.done.release()
+
+    def _process_pending(self) -> None:
+        """Process the requests that no one else took: the thread calls this at its end, and callers after it."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                request = self._requests.get_nowait()
+                if request is not None:
+                    self._process(request)
 
     def _attempt(self, write: Callable[[], object]) -> None:
         try:

@@ -312,7 +312,7 @@ class EntropyTelemetry:
 
     def close(self) -> None:
         """Write now what the end of the process would write, and stop the background thread and the hooks."""
-        self.write_at_exit()
+        self._writer.flush(everything=self._writes_rest_at_exit)
         self._writer.stop()
         hooks.unregister(self)
 
@@ -320,11 +320,14 @@ class EntropyTelemetry:
 
     def write_at_exit(self) -> None:
         """Write what the options promise for the end of the process; the exit hook calls this."""
-        self._writer.flush(everything=self._writes_rest_at_exit)
+        self._writer.finish(everything=self._writes_rest_at_exit)
 
-    def write_at_signal(self) -> None:
+    def write_at_signal(self, *, process_ends: bool) -> None:
         """Write all records that are in no file yet; the SIGTERM handler calls this."""
-        self._writer.flush(everything=True)
+        if process_ends:
+            self._writer.finish(everything=True)
+        else:
+            self._writer.flush(everything=True)
 
     def reset_after_fork(self) -> None:
         """Start without records in a forked child; the fork hook calls this."""

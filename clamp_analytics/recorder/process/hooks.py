@@ -20,8 +20,8 @@ class ProcessObserver(Protocol):
     def write_at_exit(self) -> None:
         """Called when the process ends normally."""
 
-    def write_at_signal(self) -> None:
-        """Called on SIGTERM, before the previous handler."""
+    def write_at_signal(self, *, process_ends: bool) -> None:
+        """Called on SIGTERM, before the previous handler or the end of the process."""
 
     def reset_after_fork(self) -> None:
         """Called in a forked child, which has one thread and no records."""

@@ -15,7 +15,7 @@ import os
 import signal
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from clamp_analytics.errors import UsageError
 from clamp_analytics.recorder.process import signal_lock
@@ -29,12 +29,20 @@ if TYPE_CHECKING:
 _GRACE = 0.05
 _MAX_PAUSE = 1.0
 
-_callbacks: list[Callable[[], None]] = []
+
+class Callback(Protocol):
+    """A function that is called on SIGTERM."""
+
+    def __call__(self, *, process_ends: bool) -> None:
+        """Called with whether the process ends next, because it had no handler of its own."""
+
+
+_callbacks: list[Callback] = []
 _previous: Callable[[int, FrameType | None], object] | int = signal.SIG_DFL
 _signal_masks: dict[int, set[int | signal.Signals]] = {}
 
 
-def add_callback(callback: Callable[[], None]) -> None:
+def add_callback(callback: Callback) -> None:
     """Call ``callback`` on SIGTERM; the first callback installs the handler.
 
     Raises:
@@ -69,7 +77,7 @@ def add_callback(callback: Callable[[], None]) -> None:
     _callbacks.append(callback)
 
 
-def remove_callback(callback: Callable[[], None]) -> None:
+def remove_callback(callback: Callback) -> None:
     """Forget a callback; removing the last one restores the previous handler."""
     if callback not in _callbacks:
         return
@@ -107,7 +115,7 @@ def _handle(number: int, frame: FrameType | None) -> None:
 
 def _call_back(number: int, frame: FrameType | None) -> None:
     for callback in tuple(_callbacks):
-        callback()
+        callback(process_ends=_previous == signal.SIG_DFL)
     if callable(_previous):
         _previous(number, frame)
     elif _previous == signal.SIG_DFL:

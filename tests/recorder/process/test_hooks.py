@@ -176,6 +176,31 @@ def test_the_exit_writes_the_records_of_daemon_threads_that_never_stop(python, s
     assert len(session["records"]) >= 200_000
 
 
+def test_the_exit_leaves_no_file_of_a_write_in_progress_and_no_record_twice(python, sessions, tmp_path):
+    done = python("""
+        import threading
+        from clamp_analytics.recorder import ClampAnchor, EntropyTelemetry
+        telemetry = EntropyTelemetry("out", write_on_exit=True, max_records=500)
+        enough = threading.Semaphore(0)
+        def work():
+            anchor = ClampAnchor("x", telemetry)
+            while True:
+                for _ in range(1000):
+                    with anchor:
+                        pass
+                enough.release()
+        for _ in range(4):
+            threading.Thread(target=work, daemon=True).start()
+        for _ in range(8):
+            enough.acquire()
+    """)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    seeds = [record["seed"] for session in sessions(tmp_path / "out") for record in session["records"]]
+    assert len(seeds) == len(set(seeds)) >= 8000
+    assert not [path for path in (tmp_path / "out").iterdir() if path.suffix != ".json"]
+
+
 def test_recording_while_another_thread_imports_multiprocessing_raises_nothing(python, sessions, tmp_path):
     done = python("""
         import sys, types
