@@ -107,6 +107,14 @@ def test_the_folder_exists_as_long_as_its_connection(source: Path, temporary: Pa
     assert (before, len(list(temporary.iterdir()))) == (1, 0)
 
 
+def test_the_folder_can_be_read_by_its_user_only(source: Path, temporary: Path) -> None:
+    connection = connect(source)
+
+    modes = [path.stat().st_mode & 0o777 for path in temporary.iterdir()]
+    connection.close()
+    assert modes == [0o700]
+
+
 def test_the_folder_of_a_running_process_is_kept(temporary: Path) -> None:
     held = old_folder(temporary)
     descriptor = os.open(held, os.O_RDONLY)
@@ -118,31 +126,28 @@ def test_the_folder_of_a_running_process_is_kept(temporary: Path) -> None:
     assert held.exists()
 
 
-def test_a_terminated_sql_command_leaves_no_folder(source: Path, temporary: Path) -> None:
+def wait_for_the_locked_folder(process: subprocess.Popen[bytes], temporary: Path) -> None:
+    """Wait until a command has locked its folder: from then on it removes the folder, however it ends."""
+    while process.poll() is None:
+        locks = Path("/proc/locks").read_text()
+        if any(f":{folder.stat().st_ino} " in locks for folder in temporary.glob("clamp-analytics-*")):
+            return
+    pytest.fail("the command ended before its query")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_stops_a_running_query_and_leaves_no_folder(
+    number: int, code: int, source: Path, temporary: Path
+) -> None:
     environment = {**os.environ, "TMPDIR": str(temporary)}
     command = [sys.executable, "-m", "clamp_analytics", "sql", str(source), ENDLESS]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
-    while not any(temporary.iterdir()):
-        assert process.poll() is None
+    wait_for_the_locked_folder(process, temporary)
 
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     process.communicate(timeout=60)
 
-    assert process.returncode == 128 + signal.SIGTERM
-    assert list(temporary.iterdir()) == []
-
-
-def test_ctrl_c_stops_a_running_query(source: Path, temporary: Path) -> None:
-    environment = {**os.environ, "TMPDIR": str(temporary)}
-    command = [sys.executable, "-m", "clamp_analytics", "sql", str(source), ENDLESS]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
-    while not any(temporary.iterdir()):
-        assert process.poll() is None
-
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
-
-    assert process.returncode == 130
+    assert process.returncode == code
     assert list(temporary.iterdir()) == []
 
 
