@@ -1,6 +1,6 @@
-"""The functions of the public API that combine packages which do not import each other.
+"""``export``, ``ingest`` and ``query``, which combine packages that do not import each other.
 
-``clamp_analytics`` exports them together with the analyses, ``load`` and ``connect``.
+``clamp_analytics`` exports them together with ``load``, ``connect`` and the analyses.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from clamp_analytics.database.limits import DEFAULT_TIMEOUT_SECONDS
 from clamp_analytics.errors import UsageError
 from clamp_analytics.reading import Counts, Telemetry
 from clamp_analytics.reading.export import ExportedFile
+from clamp_analytics.reading.labels import LabelRule
 from clamp_analytics.reading.open_source import Source, open_source
 from clamp_analytics.reading.reader import Progress, Sources
 from clamp_analytics.sources import Listing
@@ -77,24 +78,26 @@ def export(
     directory: str | os.PathLike[str],
     *,
     options: parquet.ExportOptions | None = None,
+    labels: Iterable[str | LabelRule] = (),
     jobs: int | None = None,
     recursive: bool = True,
 ) -> Exported:
-    """Write the three tables of a source into a folder of Parquet files, complete or not at all.
+    r"""Write the three tables of a source into a folder of Parquet files, complete or not at all.
 
     Args:
         source: paths, loaded telemetry, or a DuckDB connection; see ``open_source``.
         directory: the folder to create; missing parents are created.
         options: partitions, compression, and whether an existing export is replaced.
+        labels: rules that give sessions labels, such as ``build=build-(\d+)``; see ``parse_label_rule``.
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
 
     Raises:
         OutputError: the folder exists, or cannot be written.
-        UsageError: the source was read without a column.
+        UsageError: the source was read without a column, or a label is not given as NAME=RULE.
         SourceError: a path does not exist, or a source is damaged.
     """
-    reader = open_source(source, session_ids=True, jobs=jobs, recursive=recursive)
+    reader = open_source(source, session_ids=True, jobs=jobs, recursive=recursive, labels=labels)
     manifest = parquet.export(reader, directory, options or parquet.ExportOptions())
     rows: Counter[str] = Counter({"sessions": 0, "records": 0, "violations": 0})
     for file in manifest.files:
@@ -148,10 +151,11 @@ def query(
     *,
     named: str | None = None,
     params: Mapping[str, Any] | None = None,
+    labels: Iterable[str | LabelRule] = (),
     memory_limit: str | None = None,
     timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
 ) -> pl.DataFrame:
-    """Run one SQL query over the tables ``sessions``, ``records``, ``violations`` and the views.
+    r"""Run one SQL query over the tables ``sessions``, ``records``, ``violations`` and the views.
 
     Args:
         source: paths, loaded telemetry, or a DuckDB connection that ``connect`` returned; with a connection, several
@@ -159,13 +163,19 @@ def query(
         sql: one statement that reads.
         named: instead of ``sql``, the name of a query of the SQL library.
         params: the values of the query's parameters by name.
+        labels: rules that give sessions labels, such as ``build=build-(\d+)``; see ``parse_label_rule``. A connection
+            has those that ``connect`` was given.
         memory_limit: memory that the query may use, such as ``2GB``; half of the machine's memory by default. A
             connection has its own limit.
         timeout_seconds: the time after which the query is stopped; None for no limit.
 
+    Returns:
+        The result as a Polars frame. Integers of up to 128 bits are exact.
+
     Raises:
         QueryError: the statement is refused or fails.
-        UsageError: neither or both of ``sql`` and ``named`` are given, or there is no such query or parameter.
+        UsageError: neither or both of ``sql`` and ``named`` are given; there is no such query or parameter; a label is
+            not given as NAME=RULE; or labels are given with a connection.
         SourceError: a path does not exist, or a source is damaged.
     """
     if (sql is None) == (named is None):
@@ -175,9 +185,11 @@ def query(
         sql, values = named_query(named, **values)
     assert sql is not None
     if isinstance(source, (str, os.PathLike, Iterable, Telemetry)):
-        connection = connect(source, memory_limit=memory_limit)
+        connection = connect(source, memory_limit=memory_limit, labels=labels)
         try:
             return run_query(connection, sql, values, timeout_seconds=timeout_seconds)
         finally:
             connection.close()
+    if labels:
+        raise UsageError("rules for labels cannot be added to a connection", hint="give them to connect(sources)")
     return run_query(source, sql, values, timeout_seconds=timeout_seconds)

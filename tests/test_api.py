@@ -178,6 +178,35 @@ def test_a_connection_to_an_archive_knows_what_was_skipped_and_where_it_came_fro
     assert (found.counts, found.directory) == (clamp.load(FAULTY).counts, str(FAULTY))
 
 
+BUILD = [r"build=_(\d{8})T"]
+"""The date in the file names of the samples, as a label."""
+
+
+def test_an_export_has_the_labels_of_its_rules(tmp_path: Path) -> None:
+    clamp.export(CLEAN, tmp_path / "out", labels=BUILD)
+
+    assert clamp.load(tmp_path / "out").sessions["labels"][0] == '{"build": "20261001"}'
+
+
+def test_a_query_sees_the_labels_of_its_rules() -> None:
+    found = clamp.query(CLEAN, "SELECT min(value) FROM session_labels WHERE name = 'build'", labels=BUILD)
+
+    assert found.item() == "20261001"
+
+
+def test_a_connection_takes_no_further_labels() -> None:
+    with clamp.connect(CLEAN) as connection, pytest.raises(clamp.UsageError, match="cannot be added to a connection"):
+        clamp.query(connection, "SELECT 1", labels=BUILD)
+
+
+def test_a_report_names_sessions_by_the_labels_of_its_rules() -> None:
+    pytest.importorskip("altair")
+
+    found = clamp.report(DRIFTING, options=clamp.ReportOptions(metrics=("duration_p50_ms",)), labels=BUILD)
+
+    assert found.drift.timeline.labels[0] == {"build": "20261001"}
+
+
 def test_a_named_query_takes_its_parameters() -> None:
     found = clamp.query(DRIFTING, named="longest_locks", params={"limit": 3})
 

@@ -1,6 +1,7 @@
 """The names that the package exports."""
 
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,18 @@ def test_a_function_has_a_signature_and_a_documented_argument(name):
     assert all(parameter.annotation is not inspect.Parameter.empty for parameter in parameters.values())
     assert not {"args", "kwargs"} & set(parameters)
     assert function.__doc__
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_docstring_of_a_function_describes_each_argument_and_the_errors(name):
+    function = getattr(clamp, name)
+    _, _, arguments = inspect.getdoc(function).partition("\nArgs:\n")
+    arguments, _, _ = arguments.partition("\n\n")
+
+    described = re.findall(r"^    (\w+): ", arguments, re.MULTILINE)
+
+    assert described == list(inspect.signature(function).parameters)
+    assert "\nRaises:\n" in inspect.getdoc(function)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

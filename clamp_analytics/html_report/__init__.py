@@ -7,7 +7,7 @@ the same bytes.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
@@ -30,6 +30,7 @@ from clamp_analytics.html_report.matrix import matrix
 from clamp_analytics.html_report.page import Section, page
 from clamp_analytics.html_report.report_data import COLUMNS, ReportReader
 from clamp_analytics.reading import Counts
+from clamp_analytics.reading.labels import LabelRule
 from clamp_analytics.reading.open_source import Source, open_source
 from clamp_analytics.wording import plural
 
@@ -108,26 +109,28 @@ def report(
     options: ReportOptions | None = None,
     baseline: Source | SessionValues | None = None,
     build_info: str | None = None,
+    labels: Iterable[str | LabelRule] = (),
     jobs: int | None = None,
     recursive: bool = True,
 ) -> Report:
-    """Build an HTML report on the whole history of a source.
+    r"""Build an HTML report on the whole history of a source.
 
     Args:
         source: paths, loaded telemetry, or a DuckDB connection; see ``open_source``.
         options: what is analysed, and how.
         baseline: the sessions to compare with, likewise; or values of sessions by ``series_columns`` of the options.
         build_info: JSON text of the provenance snapshot.
+        labels: rules that give sessions labels, such as ``build=build-(\d+)``; see ``parse_label_rule``.
         jobs: number of batches of files that are read at once; by default the usable cores.
         recursive: whether to search subfolders.
 
     Raises:
         SourceError: there is no usable session.
-        UsageError: a package is missing, or a column or metric is unknown.
+        UsageError: a package is missing, a column or metric is unknown, or a label is not given as NAME=RULE.
     """
     require_extras("charts", "drift")
     chosen = options or ReportOptions()
-    reader = ReportReader(open_source(source, columns=columns(chosen), jobs=jobs, recursive=recursive))
+    reader = ReportReader(open_source(source, columns=columns(chosen), jobs=jobs, recursive=recursive, labels=labels))
     by = series_columns(chosen.by, chosen.drift)
     values = session_values(reader, by=by, metrics=chosen.metrics)
     changes = drift(values, options=chosen.drift) if values.sessions else Drift.without_sessions(values, chosen.drift)

@@ -10,8 +10,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from clamp_analytics.reading.loading import iter_batches, load
     from clamp_analytics.reading.options import ReadingOptions
-    from clamp_analytics.reading.reader import Reader, iter_batches, load
+    from clamp_analytics.reading.reader import Reader
     from clamp_analytics.reading.telemetry import Counts, Telemetry
 
 __all__ = ["Counts", "Reader", "ReadingOptions", "Telemetry", "iter_batches", "load"]
@@ -21,8 +22,8 @@ _MODULES = {
     "Reader": "reader",
     "ReadingOptions": "options",
     "Telemetry": "telemetry",
-    "iter_batches": "reader",
-    "load": "reader",
+    "iter_batches": "loading",
+    "load": "loading",
 }
 
 

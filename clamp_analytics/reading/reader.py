@@ -1,4 +1,4 @@
-"""``Reader``: one pass over all sources, as batches or as tables in memory; ``load`` and ``iter_batches``."""
+"""``Reader``: one pass over all sources, as batches or as tables in memory."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ class Reader:
         needs_sorting = has_stores or any(map(is_container, self._files))
         if needs_sorting:
             request = replace(request, columns=request.columns | {"source", "record_index"})
-        batches = list(self._fold(request, _unchanged))
+        batches = list(self._fold(request, unchanged))
         sessions = pl.concat([empty_frame(SESSIONS), *(batch.sessions for batch in batches)])
         # Sorting copies all records, which a container of one large member does not need.
         is_sorted = not has_stores and sessions["source"].is_sorted()
@@ -238,7 +238,8 @@ def _known_columns(columns: Collection[str]) -> frozenset[str]:
     return frozenset(columns)
 
 
-def _unchanged(batch: Batch) -> Batch:
+def unchanged(batch: Batch) -> Batch:
+    """The batch itself: the function to fold where whole batches are needed."""
     return batch
 
 
@@ -247,74 +248,3 @@ def _sorted_by_session(records: pl.DataFrame, sessions: pl.DataFrame) -> pl.Data
     order = sessions.select(pl.col("source").unique(maintain_order=True)).with_row_index("session_row")
     joined = records.join(order, on="source", how="left", maintain_order="left")
     return joined.sort("session_row", "record_index", maintain_order=True).drop("session_row")
-
-
-def iter_batches(
-    sources: Sources,
-    *,
-    columns: Collection[str] | None = None,
-    session_ids: bool = False,
-    recursive: bool = True,
-    jobs: int | None = None,
-    executor: Executor | None = None,
-    limits: ContainerLimits = DEFAULT_LIMITS,
-    salvage: bool = False,
-    unique: bool = False,
-    labels: Iterable[str | LabelRule] = (),
-    options: ReadingOptions = DEFAULT_OPTIONS,
-) -> Iterator[Batch]:
-    """Read sources in batches of about 40,000 records, for telemetry that does not fit in memory.
-
-    Arguments and errors are those of ``Reader``.
-    """
-    reader = Reader(
-        sources,
-        columns=columns,
-        session_ids=session_ids,
-        recursive=recursive,
-        jobs=jobs,
-        executor=executor,
-        limits=limits,
-        salvage=salvage,
-        unique=unique,
-        labels=labels,
-        options=options,
-    )
-    return reader.fold(_unchanged)
-
-
-def load(
-    sources: Sources,
-    *,
-    columns: Collection[str] | None = None,
-    session_ids: bool = False,
-    recursive: bool = True,
-    jobs: int | None = None,
-    executor: Executor | None = None,
-    progress: Progress | None = None,
-    limits: ContainerLimits = DEFAULT_LIMITS,
-    salvage: bool = False,
-    unique: bool = False,
-    labels: Iterable[str | LabelRule] = (),
-    options: ReadingOptions = DEFAULT_OPTIONS,
-) -> Telemetry:
-    """Read sources into the three tables.
-
-    A bad file never affects other files: it has a row in ``sessions`` with its status, and its violations.
-    Arguments and errors are those of ``Reader``.
-    """
-    reader = Reader(
-        sources,
-        columns=columns,
-        session_ids=session_ids,
-        recursive=recursive,
-        jobs=jobs,
-        executor=executor,
-        progress=progress,
-        limits=limits,
-        salvage=salvage,
-        unique=unique,
-        labels=labels,
-        options=options,
-    )
-    return reader.collect()

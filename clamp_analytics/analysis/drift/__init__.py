@@ -134,7 +134,18 @@ def calibrate(
 ) -> Calibration:
     """Estimate on this very history how often ``drift`` raises a false alarm, and which shifts it detects.
 
-    Args and errors are those of ``drift``.
+    Args:
+        source: paths, loaded telemetry, or a DuckDB connection (see ``open_source``); or values of sessions, which
+            bring their own ``by`` and ``metrics``.
+        by: the columns of ``BY`` that series are grouped by; none for one series of all records.
+        metrics: names of ``METRICS``; all by default.
+        options: which sessions are examined, when a change counts, and how many histories are simulated.
+        jobs: how many batches of files are read at once; the usable cores by default.
+        recursive: whether folders are searched recursively.
+
+    Raises:
+        UsageError: there is no such column or metric, or scipy is not installed.
+        SourceError: there is no session to examine.
     """
     require_scipy()
     chosen = options or DriftOptions()
