@@ -19,7 +19,7 @@ def main() -> None:
     """Run the command line; the version is shown before anything else is imported."""
     _open_missing_descriptors()
     _ignore_errors_of_stderr()
-    # A process in the background of a script ignores the signal, and shall go on to do so.
+    # A background process of a shell script ignores the signal, and must continue to do so.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _end_at_once)
     if sys.argv[1:] in (["--version"], ["-V"]):
@@ -30,8 +30,8 @@ def main() -> None:
     try:
         make_app(*sys.argv[1:2])(prog_name="clamp-analytics")
     finally:
-        # Python collects cycles once more when it ends, which takes longer than many a command. DuckDB's binding
-        # needs it, because it reports what is left as a leak.
+        # The last garbage collection of Python takes longer than many commands, and is skipped. DuckDB's binding needs
+        # it, because it reports remaining objects as leaks.
         if "duckdb" not in sys.modules:
             gc.freeze()
 
@@ -59,7 +59,7 @@ def _open_missing_descriptors() -> None:
 
 
 class _UnfailingWriter(io.FileIO):
-    """A file whose writes never fail: what cannot be written is dropped."""
+    """A file whose writes never fail: data that cannot be written is dropped."""
 
     def write(self, data: bytes) -> int:  # type: ignore[override]
         """Write the data, or drop it."""

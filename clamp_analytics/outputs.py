@@ -1,4 +1,4 @@
-"""The rule for output files: which existing file a command may replace, and how it is written.
+"""Output files: which existing files a command may replace, and how it writes them.
 
 - A device, a pipe or a socket is written to as a stream.
 - A symbolic link is followed.
@@ -49,14 +49,14 @@ class OutputKind:
 
 
 def write_output(path: str | Path, chunks: Iterable[bytes], kind: OutputKind, *, force: bool = False) -> None:
-    """Write an output file according to the rule of this module.
+    """Write an output file according to the rules of this module.
 
     A regular file is complete or absent at every moment, and untouched if the write fails.
 
     Args:
         path: the file, device or pipe.
         chunks: the content.
-        kind: what is written; an existing file of the same kind is replaced.
+        kind: the kind of output; an existing file of the same kind is replaced.
         force: whether to replace any other file, except data.
 
     Raises:
@@ -95,7 +95,7 @@ def check_replaceable(path: str | Path, kind: OutputKind, *, force: bool = False
 
 
 def _kind_of_data(path: Path, head: bytes) -> str:
-    """The name of the kind of data that a file holds; empty where it is none."""
+    """The kind of data in a file, with its article; empty for a file that may be replaced."""
     if head[_DUCKDB_MAGIC_AT:].startswith(_DUCKDB_MAGIC):
         return "a database"
     if head.startswith(_COMPRESSED) or head[_TAR_MAGIC_AT:].startswith(_TAR_MAGIC):
@@ -116,7 +116,7 @@ def _is_stream(path: str | Path) -> bool:
     try:
         mode = os.stat(path).st_mode
     except OSError:
-        # Writing it will say what is wrong.
+        # Writing raises the error.
         return False
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 

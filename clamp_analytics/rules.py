@@ -1,7 +1,7 @@
-"""The reproducibility criteria, declared once.
+"""The rules that session files must follow (the reproducibility criteria of the specification), declared once.
 
 A rule is a named boolean expression over whole columns; its name is the id in every report. Rules without an
-expression are found while a file is decoded, because they are about the JSON text and not about its values.
+expression are checked while a file is decoded, because they are about the JSON text and not about its values.
 ``clamp_analytics.decode.validate`` evaluates the others over a batch.
 
 Source of the criteria: Clamp Telemetry Specification v0.5, "Record Schema" and "Reproducibility Criteria".
@@ -35,7 +35,7 @@ class Severity(StrEnum):
 
 
 class Scope(StrEnum):
-    """What one row of ``violations`` describes."""
+    """The unit that one row of ``violations`` describes."""
 
     RECORD = "record"
     """One row per record at fault."""
@@ -50,14 +50,14 @@ class Rule:
     Attributes:
         id: the name in every report.
         severity: the severity of a violation.
-        sentence: what is wrong where it is broken.
-        fields: the JSON fields that are checked; the expression is built for each of them.
-        scope: whether it has one row per record or one row per file.
+        sentence: the fault, as one sentence.
+        fields: the JSON fields that are checked; the expression is built for each field.
+        scope: whether a violation has one row per record or one row per file.
         expression: true where the rule is broken, over the columns that ``decode`` prepares;
             None for a rule that decoding itself finds.
         precondition: a cheap condition on a whole batch without which the expression cannot be true.
         over_sessions: whether the expression is over sessions and not over records.
-        null_value: whether the value at fault is always JSON null, so that it need not be looked up.
+        null_value: whether the value at fault is always JSON null, so that its text need not be read from the file.
     """
 
     id: str

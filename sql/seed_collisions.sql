@@ -4,7 +4,7 @@
 -- columns:
 --   seed: The seed; zero marks a failed acquisition and is left out.
 --   record_count: Records that have the seed.
---   session_count: Sessions that those records are in.
+--   session_count: Sessions that contain those records.
 --   context_count: Usable contexts that those records have.
 --   first_acquired_at: Earliest usable acquisition with the seed (UTC).
 --   last_acquired_at: Latest usable acquisition with the seed (UTC).

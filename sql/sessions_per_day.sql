@@ -6,7 +6,7 @@
 --   session_count: Sessions that could be loaded.
 --   record_count: Their records.
 --   in_flight_count: Their anchors without a usable release.
---   mean_stability: Mean of the sessions' mean stability, each session counts once, whatever its size.
+--   mean_stability: Mean of the sessions' mean stability; each session counts once, whatever its size.
 
 SELECT
     CAST(first_acquired_at AT TIME ZONE 'UTC' AS DATE) AS day,

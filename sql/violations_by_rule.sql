@@ -6,7 +6,7 @@
 --   severity: error, warning or info.
 --   occurrence_count: Occurrences in all files.
 --   file_count: Files that have any.
---   first_source: The first by name of those files.
+--   first_source: The first of those files by name.
 
 SELECT
     rule,

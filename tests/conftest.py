@@ -1,4 +1,4 @@
-"""What the tests share: builders of session files, and short forms of what reading found."""
+"""Builders of session files, and shortcuts to the results of reading, for all tests."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from clamp_analytics.decode.typed import KeyLayouts
 from clamp_analytics.reading import Reader, Telemetry
 from clamp_analytics.schema import RECORDS
 
-# A busy machine is slow, not wrong.
-# CI judges a change by the same examples every time; new ones are looked for where somebody can look at them.
+# No deadline, because a busy machine is slow. CI tests a change with the same examples every time; new examples are
+# searched on a developer's machine.
 settings.register_profile(
     "steady", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
 )
@@ -34,7 +34,7 @@ INTEROP = Path(__file__).parent / "data" / "interop"
 
 
 class Raw(str):
-    """A JSON text that goes into a file as it stands, right or wrong."""
+    """A JSON text that is written into a file without a change, valid or not."""
 
     __slots__ = ()
 
@@ -48,11 +48,11 @@ RECORD: Mapping[str, Any] = {
     "duration_ms": Raw("1000.000"),
     "stability_score": 1,
 }
-"""A record of the specification in which nothing is wrong."""
+"""A valid record of the specification."""
 
 
 def json_text(value: Any) -> str:
-    """A value as JSON; ``Raw`` stays what it is."""
+    """A value as JSON; ``Raw`` text is inserted without a change."""
     if isinstance(value, Raw):
         return str(value)
     if isinstance(value, Mapping):
@@ -63,7 +63,7 @@ def json_text(value: Any) -> str:
 
 
 def record(*, without: tuple[str, ...] = (), **changes: Any) -> dict[str, Any]:
-    """A sound record with some fields changed, added or left out."""
+    """A valid record with some fields changed, added or left out."""
     return {key: value for key, value in {**RECORD, **changes}.items() if key not in without}
 
 
@@ -95,21 +95,21 @@ def write(folder: Path, files: Mapping[str, bytes]) -> Path:
 
 
 GOOD = session(record())
-"""A session in which nothing is wrong."""
+"""A valid session."""
 
 
 def numbered(seed: int) -> bytes:
-    """A sound session unlike those of other numbers."""
+    """A valid session that differs from those with other seeds."""
     return session(record(seed=seed))
 
 
 def itself(batch: Batch) -> Batch:
-    """A reduction that keeps everything; it can be pickled."""
+    """The batch itself: a reduction that can be pickled."""
     return batch
 
 
 def drain(reader: Reader) -> None:
-    """Read all that there is, for what is counted on the way."""
+    """Read everything, for the counts that reading collects."""
     for _ in reader.fold(itself):
         pass
 
@@ -120,7 +120,7 @@ def names(telemetry: Telemetry) -> list[str]:
 
 
 def decode(*documents: bytes, learnt: KeyLayouts | None = None, options: DecodeOptions = DEFAULT_OPTIONS) -> Batch:
-    """Decode documents as the files ``0.json``, ``1.json`` and so on, of which nothing is known before."""
+    """Decode documents as the files ``0.json``, ``1.json`` and so on, by default without any known layout."""
     builder = BatchBuilder(RECORDS.names, learnt or KeyLayouts(), options)
     for number, data in enumerate(documents):
         builder.add(f"{number}.json", data)
@@ -132,7 +132,7 @@ Found = tuple[str, int | None, str | None, str | None]
 
 
 def faults(found: Batch | Telemetry, *, at_least: str = "error") -> list[Found]:
-    """The violations of at least a severity, in order."""
+    """The violations of a severity and above, in order."""
     severities = ["error", "warning", "info"]
     wanted = severities[: severities.index(at_least) + 1]
     return (
@@ -155,7 +155,7 @@ def statuses(found: Batch | Telemetry) -> list[str]:
 
 @pytest.fixture
 def interop(tmp_path: Path) -> Path:
-    """A copy of the C++ producer's session files, without what its own tools computed."""
+    """A copy of the C++ producer's session files, without the results of its own tools."""
     folder = tmp_path / "sessions"
     folder.mkdir()
     for path in sorted(INTEROP.glob("*.json")):
@@ -165,7 +165,7 @@ def interop(tmp_path: Path) -> Path:
 
 
 def run_python(code: str, *arguments: str, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    """Run code in a process of its own, so that what would never end fails instead."""
+    """Run code in a new process, which fails after a timeout instead of running forever."""
     return subprocess.run(
         [sys.executable, "-c", code, *arguments], input=data, capture_output=True, timeout=60, check=False
     )

@@ -153,7 +153,7 @@ def test_loaded_telemetry_cannot_be_ingested(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("source", [None, 7])
-def test_something_else_is_not_a_source(source: Any) -> None:
+def test_a_value_of_another_type_is_not_a_source(source: Any) -> None:
     with pytest.raises(clamp.UsageError, match=f"a {type(source).__name__} cannot be read"):
         clamp.summarize(source)
 
@@ -170,7 +170,7 @@ def test_a_connection_without_the_tables_is_refused() -> None:
         clamp.summarize(connection)
 
 
-def test_a_connection_to_an_archive_knows_what_was_skipped_and_where_it_came_from(tmp_path: Path) -> None:
+def test_a_connection_to_an_archive_has_the_counts_and_the_folder_of_its_sources(tmp_path: Path) -> None:
     clamp.ingest(FAULTY, tmp_path / "telemetry.duckdb")
 
     with duckdb.connect(tmp_path / "telemetry.duckdb", read_only=True) as connection:
@@ -219,7 +219,7 @@ def test_a_query_is_given_either_as_sql_or_by_name(arguments: dict[str, str]) ->
         clamp.query(CLEAN, **arguments)
 
 
-def test_a_plot_and_a_report_are_written_once(tmp_path: Path) -> None:
+def test_a_plot_is_written_to_a_new_file_of_a_known_format(tmp_path: Path) -> None:
     pytest.importorskip("altair")
     plot = clamp.plot(DRIFTING, metrics="duration_p95_ms", limit=1)
 

@@ -34,7 +34,7 @@ LAYERS: list[set[str]] = [
 """The modules from the lowest to the highest: imports go down only, and siblings do not import each other."""
 
 FREE = {"__init__"}
-"""The package itself hands out names of every module."""
+"""The package itself exports names of every module."""
 
 ENGINES = {"typer": {"cli"}, "duckdb": {"database", "archive", "reading"}}
 """Engines, and the only modules that import them."""
@@ -70,7 +70,7 @@ def imports(tree: ast.AST, package: str) -> Iterator[tuple[str, int]]:
             if node.level:
                 above = package.split(".")[: len(package.split(".")) - node.level + 1]
                 base = ".".join([*above, *([base] if base else [])])
-            # What is imported from the package itself is a module of it.
+            # The names that are imported from the package itself are its modules.
             yield from ((f"{base}.{alias.name}", node.lineno) for alias in node.names)
         else:
             yield from imports(node, package)
@@ -82,20 +82,20 @@ def imports_of(path: Path) -> list[tuple[str, int]]:
 
 
 def within(name: str) -> str | None:
-    """The module of ours that a dotted name is in; None where it is not ours."""
+    """The module of this package that a dotted name is in; None for a name of another package."""
     parts = name.split(".")
     return parts[1] if parts[0] == "clamp_analytics" and len(parts) > 1 else None
 
 
 def level(module: str) -> int:
-    """The layer of a module; what is no module is a name of the package itself, which is below all."""
+    """The layer of a module; -1 for anything else, which is a name of the package itself."""
     return next((number for number, names in enumerate(LAYERS) if module in names), -1)
 
 
-def test_every_module_has_its_place_in_the_diagram() -> None:
-    placed = set().union(*LAYERS) | FREE
+def test_every_module_is_in_the_diagram() -> None:
+    known = set().union(*LAYERS) | FREE
 
-    assert {module_of(path) for path in FILES} - placed == set()
+    assert {module_of(path) for path in FILES} - known == set()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(HOME)))

@@ -104,7 +104,7 @@ def test_seeds_use_all_64_bits() -> None:
     assert max(record["seed"] for record in records) > 2**63
 
 
-def test_a_faulty_heap_has_a_bad_record_in_one_file_of_a_hundred_and_a_cut_in_one_of_a_thousand() -> None:
+def test_of_a_thousand_faulty_files_ten_have_a_bad_record_and_one_is_cut() -> None:
     heap = Corpus("heap", files=2_000, records=20, faulty=True)
 
     assert sum(corpus.fault_of(heap, index) is not None for index in range(2_000)) == 20

@@ -27,7 +27,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("name", clamp.__all__)
-def test_every_name_is_there(name):
+def test_every_exported_name_exists(name):
     assert getattr(clamp, name) is not None
 
 
@@ -64,7 +64,7 @@ def test_the_docstring_of_a_function_describes_each_argument_and_the_errors(name
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_only_the_source_and_what_a_function_cannot_do_without_are_positional(name):
+def test_only_required_arguments_are_positional(name):
     parameters = inspect.signature(getattr(clamp, name)).parameters.values()
 
     positional = [parameter.name for parameter in parameters if parameter.kind is not inspect.Parameter.KEYWORD_ONLY]

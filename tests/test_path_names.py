@@ -31,21 +31,21 @@ def test_a_path_in_a_message_is_valid_unicode(path: str, name: str) -> None:
     assert display_name(path) == name
 
 
-def test_a_folder_that_looks_like_a_container_is_not_taken_for_one() -> None:
+def test_a_folder_that_is_named_like_a_container_is_escaped() -> None:
     assert source_name("a.zip!/b.json") == "a.zip\\x21/b.json"
     assert member_name(source_name("a.zip"), "b.json") == "a.zip!/b.json"
 
 
 @given(path=PATHS)
 @example(path="\\\\\udcff\\xff")
-def test_the_path_can_be_told_from_its_name(path: str) -> None:
+def test_a_path_can_be_recovered_from_its_name(path: str) -> None:
     for name in (display_name(path), source_name(path)):
         assert path_of(name) == path
         name.encode()
 
 
 @given(one=PATHS, other=PATHS, member=PATHS, inner=PATHS)
-def test_two_files_never_have_one_name(one: str, other: str, member: str, inner: str) -> None:
+def test_no_two_files_have_the_same_name(one: str, other: str, member: str, inner: str) -> None:
     inside = member_name(source_name(one), member)
 
     assert inside != source_name(other)

@@ -1,4 +1,4 @@
-"""The schema and what derives from it."""
+"""The schema, and the DDL, JSON Schema and Markdown that derive from it."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def faults(data: bytes) -> list[Any]:
     return [error.validator for error in VALIDATOR.iter_errors(json.loads(data))]
 
 
-def test_the_json_schema_is_one() -> None:
+def test_the_json_schema_is_valid() -> None:
     jsonschema.Draft202012Validator.check_schema(schema.json_schema())
 
 
 @pytest.mark.parametrize("path", REAL, ids=lambda path: path.name)
-def test_a_real_file_fits_the_json_schema(path: Any) -> None:
+def test_a_file_of_the_producer_matches_the_json_schema(path: Any) -> None:
     assert faults(path.read_bytes()) == []
 
 
 @pytest.mark.parametrize("data", [session(record()), producer_session({}), session(), session(record(node=1), host=2)])
-def test_a_sound_file_fits_the_json_schema(data: bytes) -> None:
+def test_a_valid_file_matches_the_json_schema(data: bytes) -> None:
     assert faults(data) == []
 
 
@@ -53,11 +53,11 @@ def test_a_sound_file_fits_the_json_schema(data: bytes) -> None:
         (session(record(without=("thread_id",))), "required"),
     ],
 )
-def test_a_file_with_a_fault_does_not_fit_the_json_schema(data: bytes, broken: str) -> None:
+def test_a_file_with_a_fault_does_not_match_the_json_schema(data: bytes, broken: str) -> None:
     assert broken in faults(data)
 
 
-def test_the_json_schema_knows_the_fields_of_the_specification() -> None:
+def test_the_json_schema_has_the_fields_of_the_specification() -> None:
     items = schema.json_schema()["properties"]["records"]["items"]
 
     assert items["required"] == [
@@ -75,7 +75,7 @@ def test_the_json_schema_knows_the_fields_of_the_specification() -> None:
     assert items["properties"]["released_at"]["type"] == ["string", "null"]
 
 
-def test_the_ddl_makes_the_three_tables_with_their_meaning() -> None:
+def test_the_ddl_creates_the_three_tables_with_their_comments() -> None:
     with duckdb.connect() as connection:
         connection.execute(schema.ddl())
         for table in schema.TABLES.values():
@@ -88,7 +88,7 @@ def test_the_ddl_makes_the_three_tables_with_their_meaning() -> None:
             assert made == expected
 
 
-def test_the_frames_fit_the_ddl_and_keep_a_seed_of_64_bits() -> None:
+def test_frames_can_be_inserted_into_the_tables_of_the_ddl_with_exact_seeds() -> None:
     batch = decode(session(record(seed=2**64 - 1, acquired_at="1969-12-31T23:59:59.999999Z"), record(seed=-1)))
     frames = {"sessions": batch.sessions, "records": batch.records, "violations": batch.violations}
 
@@ -122,7 +122,7 @@ def test_every_batch_has_the_columns_and_types_of_the_schema() -> None:
     assert dict(batch.violations.schema) == schema.polars_schema(schema.VIOLATIONS)
 
 
-def test_no_column_that_may_not_be_null_ever_is() -> None:
+def test_a_column_that_is_not_nullable_has_no_null() -> None:
     batch = decode(session(record(), record(seed=-1), Raw("1")), b"", b"[]", session())
     frames = {"sessions": batch.sessions, "records": batch.records, "violations": batch.violations}
 
@@ -135,7 +135,7 @@ def test_no_column_that_may_not_be_null_ever_is() -> None:
     assert nulls == set()
 
 
-def test_markdown_has_a_line_a_column() -> None:
+def test_markdown_has_one_line_per_column() -> None:
     text = schema.markdown()
 
     missing = [

@@ -81,7 +81,7 @@ def test_a_session_without_records_is_a_process_too(tmp_path):
     assert names(checked(bytes_of(trace(load(tmp_path)))), "process_name") == ["a.json", "b.json", "c.json"]
 
 
-def test_files_with_one_name_are_shown_with_their_path(tmp_path):
+def test_files_with_the_same_name_are_shown_with_their_path(tmp_path):
     write(tmp_path, {"x/a.json": session(hold(0, 1)), "y/a.json": session(hold(0, 2)), "b.json": session()})
 
     assert names(checked(bytes_of(trace(load(tmp_path)))), "process_name") == [
@@ -201,13 +201,13 @@ def test_hostile_text_stays_text_and_an_event_stays_a_line(tmp_path):
     assert len(data.splitlines()) == 1 + 4 + 1 + 1
 
 
-def test_a_rejected_file_gives_no_process(tmp_path):
+def test_a_rejected_file_has_no_process(tmp_path):
     write(tmp_path, {"a.json": session(hold(0, 1)), "cut.json": b"{"})
 
     assert names(checked(bytes_of(trace(load(tmp_path)))), "process_name") == ["a.json"]
 
 
-def test_an_export_gives_the_trace_of_the_files_it_was_made_from(tmp_path):
+def test_an_export_gives_the_same_trace_as_its_session_files(tmp_path):
     export(Reader(SAMPLES / "drifting"), tmp_path / "out", ExportOptions(partition_by="day,context"))
 
     assert bytes_of(trace(load(tmp_path / "out"))) == bytes_of(trace(load(SAMPLES / "drifting")))

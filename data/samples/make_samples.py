@@ -1,10 +1,10 @@
-"""Writes the sample sessions again; the same bytes every time.
+"""Write the sample sessions; the bytes are the same every time.
 
     python data/samples/make_samples.py
 
-clean/     sessions without a fault, one a day
+clean/     sessions without a fault, one per day
 drifting/  one context's hold times grow by half from the 15th session on, and its stability falls
-faulty/    one fault a file, named by the file
+faulty/    one fault per file, which the name of the file says
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EMPTY_FOLDER = "<!-- examples: empty folder -->"
 VARIES = "<!-- output varies -->\n"
 SHOWN_FOLDER = "/home/ada/pipeline"
-"""What the folder of the examples is called in shown output."""
+"""The name of the folder of the examples in shown output."""
 
 BLOCK = re.compile(
     rf"(?P<varies>{VARIES})?"
@@ -108,7 +108,7 @@ class Examples:
         return f"$ {command}\n{printed if shown else ''}"
 
     def _shell(self, arguments: list[str], shown: str) -> str:
-        """Run a command; a failed check, exit code 1, is an answer, everything else that is not 0 is an error."""
+        """Run a command; exit code 1 is a failed check and accepted, any other code but 0 is an error."""
         done = subprocess.run(
             arguments,
             cwd=self.folder,
@@ -172,7 +172,7 @@ def environment() -> dict[str, str]:
 
 
 def prepare(page: str, folder: Path) -> None:
-    """Put into a folder what the examples of a page start with."""
+    """Copy the files into a folder with which the examples of a page start."""
     if EMPTY_FOLDER not in page:
         shutil.copytree(ROOT / "data", folder / "data")
         shutil.copytree(ROOT / "data" / "samples" / "clean", folder / "build" / "telemetry")

@@ -53,7 +53,7 @@ def main() -> None:
     """Replace the picture, if Chromium is installed."""
     chromium = browser()
     if chromium is None:
-        sys.stdout.write("no Chromium: the picture of the report stays as it is\n")
+        sys.stdout.write("Chromium is not installed: the picture of the report is unchanged\n")
         return
     take(chromium, PICTURE)
 

@@ -9,7 +9,7 @@ from clamp_analytics.database.library import NamedQuery
 
 
 def library_reference() -> str:
-    """One section per view or query: what it answers, its parameters, its columns and its notes."""
+    """One section per view or query: the question that it answers, its parameters, its columns and its notes."""
     entries = library().values()
     return "\n".join(
         line

@@ -97,11 +97,11 @@ def test_ingest_takes_a_path_with_blanks(job, tmp_path):
     assert "10 seen = 10 new" in done.stderr
 
 
-def test_ingest_fails_where_there_is_nothing_to_read(job):
+def test_ingest_fails_without_session_files(job):
     assert job(sessions="absent").run("ingest").returncode == 3
 
 
-def test_violations_are_annotated_and_the_step_goes_on(job):
+def test_violations_are_annotated_and_the_step_succeeds(job):
     faulty = job(sessions=str(FAULTY))
 
     done = faulty.run("validate")
@@ -115,7 +115,7 @@ def test_a_wrong_severity_fails_the_validation_itself(job):
     assert job(sessions=str(CLEAN), fail_on_violations="severe").run("validate").returncode != 0
 
 
-def test_a_regression_is_annotated_summarized_and_the_step_goes_on(job):
+def test_a_regression_is_annotated_and_summarized_and_the_step_succeeds(job):
     drifting = job(sessions=str(DRIFTING), metrics="mean_stability\nduration_p50_ms\n")
     drifting.run("ingest")
 

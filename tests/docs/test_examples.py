@@ -14,7 +14,7 @@ def test_the_output_of_a_command_is_replaced(tmp_path):
     assert shown == page("```console", "$ echo new", "new", "```")
 
 
-def test_a_command_that_shows_nothing_runs_and_still_shows_nothing(tmp_path):
+def test_a_command_without_output_runs_and_gets_none(tmp_path):
     text = page("```console", "$ touch made", "$ ls", "...", "```")
 
     shown = run(text, tmp_path)
@@ -72,7 +72,7 @@ def test_an_example_that_fails_is_an_error(block, tmp_path):
         run(page(*block), tmp_path)
 
 
-def test_a_failed_check_is_an_answer(tmp_path):
+def test_exit_code_1_of_a_check_is_not_an_error(tmp_path):
     text = page("```console", "$ echo regressed; exit 1", "regressed", "```")
 
     assert run(text, tmp_path) == text

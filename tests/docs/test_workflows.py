@@ -1,5 +1,6 @@
 """The GitHub workflows, the action and the pre-commit hooks are valid, and say what the project says elsewhere."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from clamp_analytics import __version__
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -41,6 +44,13 @@ def test_the_workflow_of_the_guide_matches_the_schema_of_workflows(tmp_path):
     (tmp_path / "telemetry.yml").write_text(workflow, "utf-8")
 
     assert check("vendor.github-workflows", tmp_path / "telemetry.yml") == (0, "ok -- validation done\n")
+
+
+@pytest.mark.parametrize("page", ["guides/github-actions.md", "tutorial.md"])
+def test_the_workflow_of_a_page_uses_the_tag_of_this_version(page):
+    text = (ROOT / "docs" / page).read_text("utf-8")
+
+    assert re.findall(r"uses: OWNER/clamp_analytics@(.*)", text) == [f"v{__version__}"]
 
 
 def test_a_workflow_with_a_misspelt_key_does_not_match(tmp_path):

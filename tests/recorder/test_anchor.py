@@ -1,3 +1,5 @@
+"""Anchors: states, scores, seeds, and the decorator ``anchored``."""
+
 import asyncio
 import contextlib
 import math

@@ -1,3 +1,5 @@
+"""The buffer of records: order, open cycles, and snapshots."""
+
 import math
 import random
 

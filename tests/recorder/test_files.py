@@ -1,3 +1,5 @@
+"""Session files: names, folders, and what is left after a failed write."""
+
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor

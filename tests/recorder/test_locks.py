@@ -1,3 +1,5 @@
+"""Recorded locks: they behave as the standard ones and record each hold."""
+
 import asyncio
 import itertools
 import threading

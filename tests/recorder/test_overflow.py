@@ -1,3 +1,5 @@
+"""``max_records``: records beyond it are written as files of their own, or counted as dropped."""
+
 import pytest
 
 from clamp_analytics.recorder import ClampAnchor, EntropyTelemetry, RecorderWarning

@@ -1,3 +1,5 @@
+"""The JSON text of a session: format, exact numbers, escaped text and labels."""
+
 import json
 import math
 import shutil

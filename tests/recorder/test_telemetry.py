@@ -1,3 +1,5 @@
+"""``EntropyTelemetry``: records, merging, alignment and options."""
+
 import threading
 from datetime import UTC, datetime, timedelta
 

@@ -1,3 +1,5 @@
+"""Thread ids: no two threads or tasks of a process have the same."""
+
 import asyncio
 import threading
 
