@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+MINUTES ?= 10
 
-.PHONY: help demo test check bench docs clean
+.PHONY: help demo test check bench fuzz docs clean
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
 
@@ -27,6 +28,10 @@ check: $(STAMP)  ## lint, formatting, types
 bench: $(STAMP)  ## measure against the rivals, as ratios
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks
+
+fuzz: $(STAMP)  ## search for inputs that are read wrongly, for MINUTES=10 minutes
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
+	$(BIN)/python -m fuzz --minutes $(MINUTES)
 
 docs: $(STAMP)  ## update the generated parts of the pages and build the site into build/site
 	$(BIN)/python docs/scripts/generate.py

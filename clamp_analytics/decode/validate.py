@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import codecs
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import repeat
 from typing import Any
 
 import polars as pl
@@ -166,14 +168,13 @@ def _over_records(
 
 def _faulted(sessions: Sequence[SessionRow], field: str) -> pl.DataFrame:
     """The records whose field decoding has found at fault, as ``file`` and ``record_index``."""
-    frames = [
-        pl.DataFrame({"record_index": session.faults.faulted[field]}, schema={"record_index": pl.UInt32}).select(
-            pl.lit(file, pl.UInt32).alias("file"), "record_index"
-        )
-        for file, session in enumerate(sessions)
-        if field in session.faults.faulted
-    ]
-    return pl.concat([pl.DataFrame(schema={"file": pl.UInt32, "record_index": pl.UInt32}), *frames])
+    files, indices = array("I"), array("I")
+    for file, session in enumerate(sessions):
+        of_field = session.faults.faulted.get(field)
+        if of_field:
+            files.extend(repeat(file, len(of_field)))
+            indices.extend(of_field)
+    return pl.DataFrame({"file": files, "record_index": indices}, schema={"file": pl.UInt32, "record_index": pl.UInt32})
 
 
 def _scanner(data: Document) -> Scanner:

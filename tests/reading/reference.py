@@ -1,15 +1,16 @@
-"""A second reader of sessions, written from the specification with Python's own JSON module.
+"""A second reader of session files, written from the specification with Python's own JSON module.
 
-It is slow and simple, shares no code with the package, and knows the errors only, not the warnings.
+It is slow and simple, shares no code with the package, and knows the errors; ``reference_rules`` adds the warnings.
 """
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 TEXTS = ("context", "thread_id", "acquired_at", "released_at")
@@ -17,11 +18,18 @@ KNOWN = (*TEXTS, "seed", "duration_ms", "stability_score", "backend", "deviceNam
 REQUIRED = (*TEXTS, "seed", "duration_ms", "stability_score")
 NULLABLE = ("released_at", "backend", "deviceName", "device_name")
 TOP = ("stability_score", "backend", "deviceName", "device_name")
+DEPTH = 250
+"""Levels of arrays and objects that a document may have."""
 
-Place = int | None
-Error = tuple[str, Place, str | None]
+BAD_BYTE = "\U0010f5a7"
+"""Replaces each byte that is not UTF-8; a private character that no test uses otherwise."""
 
-STAMP = re.compile(
+codecs.register_error("mark", lambda error: (BAD_BYTE, error.end))  # type: ignore[attr-defined]
+
+Index = int | None
+Error = tuple[str, Index, str | None]
+
+TIMESTAMP = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})"
     r"(?:[.,]([0-9]{1,9}))?([Zz]|[+-][0-9]{2}:?[0-9]{2})?"
 )
@@ -34,11 +42,11 @@ class Number(str):
 
 
 class Pairs(list[tuple[str, Any]]):
-    """An object with every pair that stands in it."""
+    """An object with all its pairs, in order."""
 
 
 class NotJsonError(ValueError):
-    """NaN and its like, which Python would take."""
+    """The document holds NaN or an infinity, which Python accepts."""
 
 
 def constant(name: str) -> Any:
@@ -51,8 +59,8 @@ def parse(text: str) -> Any:
 
 
 def instant(text: str | None) -> datetime | None:
-    """What a timestamp means to Python's own datetime, to the microsecond; None where it is none."""
-    match = STAMP.fullmatch(text or "")
+    """The instant of a timestamp by Python's own datetime, to the microsecond; None where it is not a timestamp."""
+    match = TIMESTAMP.fullmatch(text or "")
     if not match:
         return None
     day, hour, minute, second, fraction, zone = match.groups()
@@ -71,61 +79,113 @@ def instant(text: str | None) -> datetime | None:
 
 @dataclass
 class Session:
-    """What a document comes to."""
+    """The result of reading a document.
+
+    Attributes:
+        status: ``loaded`` or ``rejected``.
+        top: the values of the top level.
+        rows: the values of each record; ``acquired_at_text`` and ``released_at_text`` are the timestamps as written.
+        errors: rule, record index and field of each error.
+        keys: the different keys of the top level, then those of each record.
+        device_names: the two device names of the top level, then those of each record.
+    """
 
     status: str = "loaded"
     top: dict[str, Any] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
     errors: list[Error] = field(default_factory=list)
+    keys: list[list[str]] = field(default_factory=list)
+    device_names: list[tuple[str | None, str | None]] = field(default_factory=list)
+
+
+def rejected(rule: str, name: str | None = None) -> Session:
+    return Session("rejected", errors=[(rule, None, name)])
 
 
 def read(data: bytes) -> Session:
-    """Read a document of UTF-8."""
-    session = Session()
+    """Read a document; bytes that are not UTF-8 are part of the texts in which they occur."""
+    text = data.removeprefix(codecs.BOM_UTF8).decode("utf-8", "mark")
     try:
-        document = parse(data.decode())
-    except NotJsonError:
-        return Session("rejected", errors=[("not-json", None, None)])
+        document = parse(text)
+    except RecursionError:
+        return rejected("too-deep")
+    except ValueError:
+        return rejected("not-json")
+    if text.count("[") + text.count("{") > DEPTH and depth(document) > DEPTH:
+        return rejected("too-deep")
     arrays = [value for key, value in document if key == "records"] if isinstance(document, Pairs) else []
     if len(arrays) > 1:
-        return Session("rejected", errors=[("duplicate-key", None, "records")])
+        return rejected("duplicate-key", "records")
     if not arrays or not isinstance(arrays[0], list) or isinstance(arrays[0], Pairs):
-        return Session("rejected", errors=[("not-a-session", None, None)])
+        return rejected("not-a-session")
+    session = Session()
     rest = Pairs(pair for pair in document if pair[0] != "records")
-    session.top = fields(rest, TOP, ("stability_score",), None, session.errors)
+    session.top = fields(rest, TOP, ("stability_score",), None, session)
     for index, entry in enumerate(arrays[0]):
         if isinstance(entry, Pairs):
-            row = fields(entry, KNOWN, REQUIRED, index, session.errors)
+            row = fields(entry, KNOWN, REQUIRED, index, session)
             row["record_index"] = index
-            row["acquired_at"], row["released_at"] = instant(row["acquired_at"]), instant(row["released_at"])
+            for key in ("acquired_at", "released_at"):
+                row[f"{key}_text"] = row[key]
+                row[key] = instant(row[key])
             session.rows.append(row)
         else:
             session.errors.append(("record-not-object", index, "records"))
     return session
 
 
+def depth(value: Any) -> int:
+    """The levels of arrays and objects of a value."""
+    inner = [member for _, member in value] if isinstance(value, Pairs) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(depth, inner), default=0)
+
+
 def fields(
-    pairs: Pairs, known: tuple[str, ...], required: tuple[str, ...], place: Place, errors: list[Error]
+    pairs: Pairs, known: tuple[str, ...], required: tuple[str, ...], index: Index, read: Session
 ) -> dict[str, Any]:
     """The columns of one object; ``extra`` as a list of its pairs by key."""
     row: dict[str, Any] = {}
     given: dict[str, list[Any]] = {}
     for key, value in pairs:
         given.setdefault(key, []).append(value)
-    errors += [("duplicate-key", place, key) for key, values in given.items() if len(values) > 1]
+    read.keys.append(list(given))
+    read.errors += [("duplicate-key", index, key) for key, values in given.items() if len(values) > 1]
     for key in known:
         values = given.get(key, [])
         row[key] = None
         if not values and key in required:
-            errors.append(("missing-field", place, key))
+            read.errors.append(("missing-field", index, key))
         if len(values) == 1:
             row[key], rule = checked(key, values[0])
             if rule:
-                errors.append((rule, place, key))
+                read.errors.append((rule, index, key))
     names = row.pop("deviceName"), row.pop("device_name")
+    read.device_names.append(names)
     row["device_name"] = names[1] if names[0] is None else names[0]
-    row["extra"] = sorted((key, values[0]) for key, values in given.items() if key not in known and len(values) == 1)
+    row["extra"] = []
+    for key, values in sorted(given.items()):
+        if key not in known and len(values) == 1:
+            if not is_unicode(key):
+                read.errors.append(("not-utf8", index, key))
+            if has_bad_byte(values[0]):
+                read.errors.append(("not-utf8", index, key))
+            else:
+                row["extra"].append((key, values[0]))
     return row
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text has neither bad bytes nor half of a surrogate pair."""
+    return BAD_BYTE not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def has_bad_byte(value: Any) -> bool:
+    """Whether a text in a value, keys included, has bytes that are not UTF-8."""
+    if isinstance(value, Pairs):
+        return any(BAD_BYTE in key or has_bad_byte(member) for key, member in value)
+    if isinstance(value, list):
+        return any(map(has_bad_byte, value))
+    return isinstance(value, str) and BAD_BYTE in value
 
 
 def checked(key: str, value: Any) -> tuple[Any, str | None]:
@@ -137,21 +197,26 @@ def checked(key: str, value: Any) -> tuple[Any, str | None]:
     if not isinstance(value, Number):
         return None, "wrong-type"
     if key == "seed":
-        number = Decimal(value)
-        whole = number == number.to_integral_value() and 0 <= number < 2**64
-        return (int(number), None) if whole else (None, "seed-range")
+        return seed_checked(value)
     number = float(value)
     if key == "stability_score":
         return (number, None) if 0 <= number <= 1 else (None, "score-range")
     return (number, None) if abs(number) != float("inf") else (None, "not-finite")
 
 
+def seed_checked(value: Number) -> tuple[int | None, str | None]:
+    """An integer of 64 bits, however it is written."""
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        # The exponent has more digits than a Decimal can hold.
+        return (None, "seed-range") if re.search("[1-9]", re.split("[eE]", value)[0]) else (0, None)
+    whole = 0 <= number < 2**64 and number == number.to_integral_value()
+    return (int(number), None) if whole else (None, "seed-range")
+
+
 def text_checked(value: Any) -> tuple[str | None, str | None]:
     """A text that Unicode can hold."""
     if not isinstance(value, str) or isinstance(value, Number):
         return None, "wrong-type"
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return None, "not-utf8"
-    return value, None
+    return (value, None) if is_unicode(value) else (None, "not-utf8")

@@ -180,3 +180,29 @@ def test_a_local_header_with_another_name_is_damaged(tmp_path: Path) -> None:
     telemetry = beside(tmp_path, "x.zip", member + listed + directory_end(1, len(listed), len(member)))
 
     assert told(telemetry) == [("x.json", "container-damaged")]
+
+
+def test_a_local_header_with_another_checksum_is_damaged(tmp_path: Path) -> None:
+    # A program that reads local headers one after another would reject the member.
+    member = local(NAME, GOOD, crc=CRC ^ 1)
+    listed = central(NAME, len(GOOD), 0, crc=CRC)
+
+    data = member + listed + directory_end(1, len(listed), len(member))
+
+    assert refused(beside(tmp_path, "x.zip", data), "x.json", "container-damaged") == (
+        "its header contradicts the directory"
+    )
+
+
+@pytest.mark.parametrize("sizes", [bytes(8), struct.pack("<2L", len(GOOD), len(GOOD))])
+def test_sizes_that_should_follow_a_member_and_do_not_refuse_the_zip(tmp_path: Path, sizes: bytes) -> None:
+    # A program that reads local headers one after another would take the next header for the sizes.
+    member = local(NAME, GOOD, flags=8, crc=CRC)
+    members = member[:18] + sizes + member[26:] + local(b"y.json", GOOD, crc=CRC)
+    listed = central(NAME, len(GOOD), 0, flags=8, crc=CRC)
+    listed += central(b"y.json", len(GOOD), len(member), crc=CRC)
+
+    data = members + listed + directory_end(2, len(listed), len(members))
+
+    why = refused(beside(tmp_path, "x.zip", data), "x.zip", "container-refused")
+    assert why == "the sizes of a member do not follow its data"

@@ -294,6 +294,8 @@ def _check_local_header(file: RandomAccess, member: ZipEntry, end: int) -> None:
     rest = file.at(data_start + member.packed, end - data_start - member.packed)
     if rest and not (sizes_follow and rest in _data_descriptors(member)):
         raise RefusedError("there is other data between its members")
+    if not rest and sizes_follow and member.packed:
+        raise RefusedError("the sizes of a member do not follow its data")
 
 
 def _data_descriptors(member: ZipEntry) -> Iterator[bytes]:
@@ -314,9 +316,10 @@ def read_member(file: RandomAccess, member: ZipEntry) -> bytes:
     header = file.at(member.offset, LOCAL.size)
     if len(header) < LOCAL.size or not header.startswith(b"PK\x03\x04"):
         raise DamagedError("its header is missing")
-    _, _, _, method, _, _, _, _, _, name_length, extra_length = LOCAL.unpack(header)
+    _, _, flags, method, _, _, crc, _, _, name_length, extra_length = LOCAL.unpack(header)
     start = member.offset + LOCAL.size + name_length + extra_length
-    if method != member.method or file.at(member.offset + LOCAL.size, name_length) != member.raw_name:
+    is_same = method == member.method and (crc == member.crc or flags & SIZES_FOLLOW)
+    if not is_same or file.at(member.offset + LOCAL.size, name_length) != member.raw_name:
         raise DamagedError("its header contradicts the directory")
     if start + member.packed > member.end:
         raise RefusedError("it overlaps with what follows")
