@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from clamp_analytics.archive.paths import existing_archive
-from clamp_analytics.archive.tables import empty_archive_in_memory, require_current
+from clamp_analytics.archive.tables import LEDGER_TABLES, empty_archive_in_memory, require_current
 from clamp_analytics.errors import SourceError
 from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_connection import check_counts, first_line, open_archive
+from clamp_analytics.schema import TABLES
 
 if TYPE_CHECKING:
     import duckdb
@@ -109,6 +110,7 @@ def check(
     connection, version = open_archive(path, checks_counts=False)
     try:
         require_current(version, path)
+        _read_every_value(connection)
         rows = [*_row_counts(connection, path), *_problems(connection)]
         if rehash:
             rows += _changed_files(connection, progress)
@@ -119,6 +121,16 @@ def check(
     finally:
         connection.close()
     return pl.DataFrame(rows, schema=PROBLEMS, orient="row")
+
+
+def _read_every_value(connection: duckdb.DuckDBPyConnection) -> None:
+    """Read every column of every table, so that DuckDB compares the checksums of all blocks that hold rows.
+
+    Raises:
+        duckdb.Error: a block is damaged.
+    """
+    for name in (*TABLES, *(table.name for table in LEDGER_TABLES)):
+        connection.execute(f"SELECT bit_xor(hash(each_row)) FROM {name} each_row").fetchall()
 
 
 def _row_counts(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[tuple[str, str, str]]:

@@ -274,6 +274,25 @@ def test_commands_that_write_keep_the_recorded_counts(tmp_path, archive, act):
     assert load(archive).counts.loaded == check(archive).height + rows(archive, "SELECT count(*) FROM sessions")[0][0]
 
 
+@pytest.mark.parametrize("table", ["sessions", "records", "files", "containers", "ingests", "forgotten"])
+def test_check_reads_every_table_and_reports_a_damaged_block(tmp_path, archive, three, table):
+    ingest([three, write(tmp_path / "heap", {"a.json": numbered(9)})], archive)
+    forget(archive, Forget(source="*a.json"))
+    change(archive, "CHECKPOINT")
+    ((block, size),) = rows(
+        archive,
+        f"SELECT first(block_id), first((SELECT block_size FROM pragma_database_size())) "
+        f"FROM pragma_storage_info('{table}') WHERE persistent AND segment_type = 'VARCHAR'",
+    )
+    headers = 3 * 4096
+    data = bytearray(archive.read_bytes())
+    data[headers + block * size + 100] ^= 1
+    archive.write_bytes(data)
+
+    with pytest.raises(SourceError, match="checksum"):
+        check(archive)
+
+
 def test_an_archive_with_missing_rows_is_not_written_to(tmp_path, archive):
     heap = write(tmp_path / "heap", {"a.json": numbered(1)})
     ingest(heap, archive)
