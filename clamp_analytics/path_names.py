@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+from collections.abc import Container
 from contextlib import suppress
 
 INSIDE = "!/"
 """Separates a container from its member: ``artifact.zip!/telemetry/x.json``."""
 
+TAG_DIGITS = 12
+"""Digits of the hash that follow ``#`` in the name of a session whose path another session has."""
+
 _ESCAPED = r"[\ud800-\udfff]|x[0-9a-f]{2}|u[0-9a-f]{4}"
 _TO_ESCAPE = re.compile(rf"\\+(?={_ESCAPED})|[\ud800-\udfff]")
-_TO_ESCAPE_IN_SOURCES = re.compile(rf"\\+(?={_ESCAPED}|!/)|[\ud800-\udfff]|!(?=/)")
+_TAG = rf"#[0-9a-f]{{{TAG_DIGITS}}}\Z"
+_TO_ESCAPE_IN_SOURCES = re.compile(rf"\\+(?={_ESCAPED}|!/|{_TAG})|[\ud800-\udfff]|!(?=/)|#(?={_TAG[1:]})")
 _ESCAPE = re.compile(r"(\\+)(x[0-9a-f]{2}|u[0-9a-f]{4})")
 
 
@@ -34,9 +40,30 @@ def source_name(path: str | os.PathLike[str]) -> str:
     r"""The value of ``source`` for a file; no two files have the same.
 
     In addition to what ``display_name`` escapes, ``!/`` becomes ``\x21/`` in the path of a file, so that it separates
-    nothing but a container and its member.
+    nothing but a container and its member, and a path that ends like a tag of ``unique_name`` gets ``\x23`` for ``#``.
     """
     return _escaped(path, _TO_ESCAPE_IN_SOURCES)
+
+
+def is_its_own_name(paths: str) -> bool:
+    """Whether a path, or each of several joined ones, has no character that ``source_name`` may escape."""
+    return paths.isascii() and "\\" not in paths and INSIDE not in paths and "#" not in paths
+
+
+def unique_name(name: str, digest: str, taken: Container[str]) -> str:
+    """The value of ``source`` for a session that others may have: where it is taken, it gets a tag.
+
+    Args:
+        name: the ``source`` of its file.
+        digest: the SHA-256 of its bytes, or of something else that is its own, in hexadecimal.
+        taken: the values of ``source`` of other sessions.
+    """
+    unique = name
+    while unique in taken:
+        unique = f"{name}#{digest[:TAG_DIGITS]}"
+        # The first digits of two hashes can be equal.
+        digest = hashlib.sha256(digest.encode()).hexdigest()
+    return unique
 
 
 def member_name(container: str, member: str) -> EscapedName:
@@ -48,7 +75,7 @@ def _escaped(path: str | os.PathLike[str], to_escape: re.Pattern[str]) -> str:
     if isinstance(path, EscapedName):
         return str(path)
     text = os.fspath(path)
-    if text.isascii() and "\\" not in text and INSIDE not in text:
+    if is_its_own_name(text):
         return text
     # Surrogates that stand for no byte cannot be encoded, and are escaped as they are.
     with suppress(UnicodeEncodeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pickle
 
@@ -9,10 +10,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from clamp_analytics.path_names import INSIDE, display_name, member_name, path_of, source_name
+from clamp_analytics.path_names import INSIDE, display_name, member_name, path_of, source_name, unique_name
 
 PATHS = st.lists(
-    st.sampled_from(["\\", "x", "ff", "21", "!", "/", "u", "dcff", "a", "é", "\udcff", "\udc80", "\ud800", ".zip"])
+    st.sampled_from(
+        ["\\", "x", "ff", "21", "!", "/", "u", "dcff", "a", "é", "\udcff", "\udc80", "\ud800", ".zip", "#", "0" * 12]
+    )
 ).map("".join)
 
 
@@ -58,3 +61,24 @@ def test_the_name_of_a_member_is_not_escaped_twice() -> None:
 
     assert display_name(name) == source_name(name) == "a\\xff.zip!/x.json"
     assert source_name(pickle.loads(pickle.dumps(name))) == name
+
+
+@given(path=PATHS, other=PATHS)
+@example(path="a#" + "0" * 12, other="a")
+def test_the_name_of_no_path_ends_with_a_tag(path: str, other: str) -> None:
+    name = source_name(other)
+
+    assert source_name(path) != unique_name(name, "0" * 64, {name})
+
+
+def test_a_taken_name_gets_a_tag_that_depends_on_the_session() -> None:
+    digest = hashlib.sha256(b"session").hexdigest()
+
+    assert unique_name("a.json", digest, set()) == "a.json"
+    assert unique_name("a.json", digest, {"a.json"}) == f"a.json#{digest[:12]}"
+
+
+def test_two_sessions_whose_hashes_begin_alike_have_different_names() -> None:
+    taken = {"a.json", "a.json#" + "0" * 12}
+
+    assert unique_name("a.json", "0" * 64, taken) not in taken

@@ -18,10 +18,10 @@ from clamp_analytics.errors import UsageError
 from clamp_analytics.reading import Counts, Reader, Telemetry
 from clamp_analytics.reading.archive_connection import attach_archive, damage_as_source_error, select_list
 from clamp_analytics.reading.executors import checked_jobs
-from clamp_analytics.reading.export import read_manifest
+from clamp_analytics.reading.export import Manifest, read_manifest
 from clamp_analytics.reading.labels import LabelRule, parse_label_rules, session_labels
 from clamp_analytics.reading.reader import Progress, Sources
-from clamp_analytics.schema import TABLES, Table, arrow_schema, ddl, meaning
+from clamp_analytics.schema import SESSIONS, TABLES, Table, arrow_schema, ddl, meaning
 from clamp_analytics.sources import MANIFEST, is_database
 from clamp_analytics.wording import sql_name, sql_string
 
@@ -67,9 +67,9 @@ def connect(
 ) -> duckdb.DuckDBPyConnection:
     r"""Open a DuckDB connection with the tables ``sessions``, ``records``, ``violations`` and the views.
 
-    Session files are read into memory. If all sources are Parquet exports, or the only source is an archive, each
-    query reads the rows that it needs from them, unless rules for labels are given; nobody can ingest into the archive
-    while the connection is open. The session's time zone is UTC.
+    Session files are read into memory. If all sources are Parquet exports whose sessions have different names, or the
+    only source is an archive, each query reads the rows that it needs from them, unless rules for labels are given;
+    nobody can ingest into the archive while the connection is open. The session's time zone is UTC.
 
     Args:
         sources: session files, folders, globs, ``-``, exports or archives; or loaded telemetry.
@@ -124,6 +124,9 @@ def open_database(
         given = [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)
         if not rules:
             exports, archive = _only_exports(given), _only_archive(given)
+            if len(exports) > 1 and _share_names(exports):
+                # A query could not tell their sessions apart; the reader gives each a name of its own.
+                exports = []
         if not exports and archive is None:
             reader = Reader(
                 given, recursive=recursive, jobs=jobs, session_ids=session_ids, progress=progress, labels=rules
@@ -199,19 +202,30 @@ def _register_exports(connection: duckdb.DuckDBPyConnection, exports: list[str])
     """
     manifests = [(folder, read_manifest(folder)) for folder in exports]
     for table in TABLES.values():
-        paths = [
-            str(Path(folder, file.path))
-            for folder, manifest in manifests
-            for file in manifest.files
-            if file.table == table.name
-        ]
-        connection.register(table.name, _dataset(table, paths))
+        connection.register(table.name, _dataset(table, _parquet_files(table, manifests)))
         _comment(connection, table.name, table.meaning, ((column.name, meaning(column)) for column in table.columns))
     loaded, rejected = connection.execute(_COUNTS).fetchall()[0]
     skipped = sum(sum(manifest.skipped.values()) for _, manifest in manifests)
     directories = [manifest.source_directory for _, manifest in manifests]
     directory = directories[0] if len(directories) == 1 else os.path.commonpath(map(os.path.abspath, exports))
     return Counts(loaded, rejected, skipped), directory
+
+
+def _share_names(exports: list[str]) -> bool:
+    """Whether several sessions of these exports have the same ``source``."""
+    manifests = [(folder, read_manifest(folder)) for folder in exports]
+    names = _dataset(SESSIONS, _parquet_files(SESSIONS, manifests)).to_table(columns=["source"])["source"]
+    return bool(len(names.unique()) < len(names))
+
+
+def _parquet_files(table: Table, manifests: list[tuple[str, Manifest]]) -> list[str]:
+    """The Parquet files of a table in exports."""
+    return [
+        str(Path(folder, file.path))
+        for folder, manifest in manifests
+        for file in manifest.files
+        if file.table == table.name
+    ]
 
 
 def _only_archive(given: list[str | os.PathLike[str]]) -> str | None:

@@ -25,6 +25,7 @@ from clamp_analytics.reading.repeated_sessions import REPEATED, RepeatedSessions
 from clamp_analytics.reading.task import ReadRequest, ledger_of
 from clamp_analytics.reading.tasks import Containers, FileReader
 from clamp_analytics.reading.telemetry import Counts, Telemetry, require_sessions
+from clamp_analytics.reading.unique_sources import UniqueSources
 from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, empty_frame
 from clamp_analytics.sources import (
     DEFAULT_LIMITS,
@@ -183,14 +184,20 @@ class Reader:
 
     def _fold(self, request: ReadRequest, reduce: Callable[[Batch], Result]) -> Iterator[Result]:
         repeated = RepeatedSessions()
+        sources = UniqueSources()
+        is_mixed = len(self._exports) + len(self._archives) + bool(self._files) > 1
         seen = self._seen_contents() if self._unique else None
         files = FileReader(self._jobs, self._executor, self._containers, self._options, seen)
         for paths, task_result in files.read(self._files, request, reduce):
             self._count(task_result.ledger)
             repeated.add_files(paths, task_result.ledger)
+            if is_mixed:
+                sources.add_files(paths)
             yield task_result.result
         for store, batches in self._stores(request):
-            for batch in batches if seen is None else self._new_sessions(batches, seen, request):
+            if seen is not None:
+                batches = self._new_sessions(batches, seen, request)
+            for batch in sources.rename(store, batches) if is_mixed else batches:
                 if not batch.sessions.is_empty():
                     self._count(ledger_of(batch))
                     repeated.add_stored(store, batch.sessions)

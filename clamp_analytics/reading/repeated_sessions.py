@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from clamp_analytics.batch import Batch
-from clamp_analytics.path_names import source_name
+from clamp_analytics.path_names import EscapedName, source_name
 from clamp_analytics.reading.task import EMPTY_LEDGER
 from clamp_analytics.rules import BY_ID
 from clamp_analytics.schema import VIOLATIONS, Status, empty_frame, polars_schema
@@ -113,7 +113,7 @@ class RepeatedSessions:
         if stored is None:
             return files
         rows = stored.select("source", "session_id", "store").iter_rows()
-        return files + [_Session(source, bytes.fromhex(digest), store) for source, digest, store in rows]
+        return files + [_Session(EscapedName(source), bytes.fromhex(digest), store) for source, digest, store in rows]
 
     def _stored_sessions(self, *, has_files: bool) -> pl.DataFrame | None:
         """The sessions of exports and archives with their hashes; None where there is nothing to compare them with."""

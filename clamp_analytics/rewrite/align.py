@@ -17,7 +17,7 @@ import polars as pl
 from clamp_analytics.atomic_files import FileGroup, check_absent
 from clamp_analytics.decode import timestamps
 from clamp_analytics.errors import UsageError
-from clamp_analytics.path_names import display_name
+from clamp_analytics.path_names import display_name, source_name
 from clamp_analytics.reading import Counts
 from clamp_analytics.reading.reader import Sources
 from clamp_analytics.rewrite.document import Document, RejectedFile, read_document, session_files
@@ -130,15 +130,15 @@ def align_files(
     """
     to = _in_utc(to)
     files = session_files(sources, recursive=recursive, limits=limits, salvage=salvage)
-    names, renamed = _output_names(files.paths, files.directory)
-    targets = {path: Path(directory, name) for path, name in names.items()}
-    for target in targets.values():
+    names, renamed = _output_names([file.path for file in files.files], files.directory)
+    targets = [Path(directory, name) for name in names]
+    for target in targets:
         check_absent(target)
     rejected: list[RejectedFile] = []
     unaligned, finer = [], []
     with FileGroup(Path(directory)) as group:
-        for path, target in targets.items():
-            document = read_document(path, ("source", *STAMPS), files.contents.get(path))
+        for file, target in zip(files.files, targets, strict=True):
+            document = read_document(file, ("source", *STAMPS))
             if isinstance(document, RejectedFile):
                 rejected.append(document)
                 continue
@@ -157,9 +157,9 @@ def align_files(
     return AlignResult(counts, written, rejected, renamed, unaligned, finer)
 
 
-def _output_names(files: list[str], directory: str) -> tuple[dict[str, str], list[tuple[str, str]]]:
+def _output_names(files: list[str], directory: str) -> tuple[list[str], list[tuple[str, str]]]:
     """A unique relative path for each file, and the files whose path had to change, with the new one."""
-    names: dict[str, str] = {}
+    names: list[str] = []
     taken: set[str] = set()
     renamed: list[tuple[str, str]] = []
     for path in files:
@@ -174,9 +174,9 @@ def _output_names(files: list[str], directory: str) -> tuple[dict[str, str], lis
             number += 1
             name = str(Path(wanted).with_name(f"{Path(wanted).stem} ({number}){Path(wanted).suffix}"))
         taken.add(name)
-        names[path] = name
+        names.append(name)
         if name != own:
-            renamed.append((display_name(path), display_name(name)))
+            renamed.append((source_name(path), display_name(name)))
     return names, renamed
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -18,7 +18,7 @@ import polars as pl
 from clamp_analytics.decode.batch_builder import BatchBuilder
 from clamp_analytics.decode.json_scanner import MalformedError, Scanner
 from clamp_analytics.errors import SourceError, UsageError
-from clamp_analytics.path_names import display_name
+from clamp_analytics.path_names import display_name, source_name
 from clamp_analytics.reading.per_thread import thread_layouts
 from clamp_analytics.reading.reader import Sources
 from clamp_analytics.rules import BY_ID
@@ -89,18 +89,28 @@ def _field_pattern(key: str) -> re.Pattern[bytes]:
     return re.compile(rb'"%b"[ \t\n\r]*:[ \t\n\r]*("[^"]*")' % re.escape(key.encode()))
 
 
+class SessionFile(NamedTuple):
+    """A session file to rewrite.
+
+    Attributes:
+        path: its path, or the name of a member of a container.
+        content: the bytes of a member, or the reason why it could not be read; None for a file to be read.
+    """
+
+    path: str
+    content: bytes | RejectedFile | None = None
+
+
 class Files(NamedTuple):
     """Session files to rewrite.
 
     Attributes:
-        paths: their names, in order.
-        contents: the bytes of the members of containers, or the reason why a member could not be read.
+        files: the files, in order.
         directory: the absolute common folder of all sources.
         skipped: number of skipped entries.
     """
 
-    paths: list[str]
-    contents: Mapping[str, bytes | RejectedFile]
+    files: list[SessionFile]
     directory: str
     skipped: int
 
@@ -135,45 +145,39 @@ def session_files(
         raise SourceError(
             f"there is no session file (skipped: {listing.skipped.total()})", where=display_name(listing.directory)
         )
-    paths: list[str] = []
-    contents: dict[str, bytes | RejectedFile] = {}
+    files: list[SessionFile] = []
     skipped = Counter(listing.skipped)
     for path in listing.files:
         if not is_container(path) and split_member(path) is None:
-            paths.append(path)
+            files.append(SessionFile(path))
             continue
         for found in read_container(path, limits, salvage=salvage):
             if isinstance(found, Skipped):
                 skipped.update(found.skipped)
-                continue
-            paths.append(found.source)
-            if isinstance(found, Member):
-                contents[found.source] = found.data
+            elif isinstance(found, Member):
+                files.append(SessionFile(found.source, found.data))
             else:
                 why = f"{BY_ID[found.rule].sentence} ({found.why})"
-                contents[found.source] = RejectedFile(display_name(found.source), why)
-    return Files(paths, contents, listing.directory, skipped.total())
+                files.append(SessionFile(found.source, RejectedFile(found.source, why)))
+    return Files(files, listing.directory, skipped.total())
 
 
-def read_document(
-    path: str, columns: Collection[str], content: bytes | RejectedFile | None = None
-) -> Document | RejectedFile:
+def read_document(file: SessionFile, columns: Collection[str]) -> Document | RejectedFile:
     """Read one session file.
 
     Args:
-        path: the file, or ``-``.
+        file: the file.
         columns: the columns of ``records`` to read in addition to ``record_index``.
-        content: its bytes if they have been read, or the reason why they could not be.
 
     Returns:
         The session, or the reason why the file is not one.
     """
-    if isinstance(content, RejectedFile):
-        return content
-    source, data = display_name(path), b""
+    if isinstance(file.content, RejectedFile):
+        return file.content
+    source, data = source_name(file.path), b""
     builder = BatchBuilder({*columns, "record_index"}, thread_layouts())
     try:
-        data = read_bytes(path) if content is None else content
+        data = read_bytes(file.path) if file.content is None else file.content
         builder.add(source, data)
     except UnreadableError as error:
         builder.add_unreadable(source, str(error))

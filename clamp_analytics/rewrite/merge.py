@@ -77,8 +77,8 @@ def merge(
     seen: dict[bytes, str] = {}
     documents: list[Document] = []
     notes: list[str] = []
-    for path in files.paths:
-        document = read_document(path, COLUMNS, files.contents.get(path))
+    for file in files.files:
+        document = read_document(file, COLUMNS)
         if isinstance(document, RejectedFile):
             if not skip_rejected:
                 raise SourceError(
@@ -93,7 +93,7 @@ def merge(
             documents.append(document)
         else:
             notes.append(f"merged once: {document.source} has the same bytes as {first}")
-    counts = Counts(len(files.paths) - len(rejected), len(rejected), files.skipped)
+    counts = Counts(len(files.files) - len(rejected), len(rejected), files.skipped)
     if not documents:
         raise SourceError(f"no usable session among {counts}", where=files.directory)
     kept, dropped = _common_fields(documents)

@@ -16,7 +16,7 @@ from itertools import chain
 from pathlib import Path
 
 from clamp_analytics.errors import SourceError, UsageError
-from clamp_analytics.path_names import INSIDE, display_name, source_name
+from clamp_analytics.path_names import INSIDE, display_name, is_its_own_name, source_name
 from clamp_analytics.sources.files import STDIN, reason_of
 from clamp_analytics.sources.names import (
     CONTAINER_ENDINGS,
@@ -284,8 +284,7 @@ def _distinct_files(walk: _Walk) -> list[str]:
 
 def _by_source(files: set[str], containers: set[str]) -> list[str]:
     """Files in the order of their values of ``source``; a container comes where its members belong."""
-    text = "".join(files)
-    if not containers and text.isascii() and "\\" not in text and INSIDE not in text:
+    if not containers and is_its_own_name("".join(files)):
         return sorted(files)
     return sorted(files, key=lambda path: source_name(path) + INSIDE * (path in containers))
 

@@ -362,3 +362,11 @@ def test_a_failed_write_leaves_no_file_and_no_folder(tmp_path):
 
     assert "OutputError: out/deep/c.json: cannot be written: file too large" in done.stderr
     assert os.listdir(tmp_path) == ["in"]
+
+
+def test_a_file_in_a_folder_that_is_named_like_a_member_of_a_container_is_aligned_too(tmp_path):
+    sessions = write(tmp_path / "in", {"a.zip": a_zip({"x.json": numbered(1)}), "a.zip!/x.json": numbered(2)})
+
+    align_files(sessions, NEW_YEAR, tmp_path / "out")
+
+    assert sorted(load(tmp_path / "out").records["seed"]) == [1, 2]

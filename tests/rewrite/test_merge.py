@@ -256,3 +256,12 @@ def test_a_damaged_container_cannot_be_merged(tmp_path: Path) -> None:
 
     with pytest.raises(SourceError, match="cut or damaged"):
         merge(tmp_path)
+
+
+def test_a_file_in_a_folder_that_is_named_like_a_member_of_a_container_is_merged_too(tmp_path):
+    member, file = session(record(seed=1)), session(record(seed=2))
+    write(tmp_path, {"a.zip": a_zip({"x.json": member}), "a.zip!/x.json": file})
+
+    done = merge(tmp_path)
+
+    assert [entry["seed"] for entry in json.loads(done.data)["records"]] == [1, 2]

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
+import polars as pl
+
+from clamp_analytics.archive.check import check
+from clamp_analytics.archive.ingest.run import ingest
+from clamp_analytics.database import connect, run_query
 from clamp_analytics.parquet import export
 from clamp_analytics.reading import Reader, load
 from tests.conftest import numbered, record, session, write
@@ -59,3 +65,49 @@ def test_an_export_keeps_names_that_look_alike_and_their_order(tmp_path: Path) -
 
     assert direct.sessions["source"].n_unique() == 5
     assert exported.records.select("source", "seed").equals(direct.records.select("source", "seed"))
+
+
+def test_a_file_is_named_like_another_session_of_an_archive(tmp_path: Path) -> None:
+    tag = hashlib.sha256(numbered(22)).hexdigest()[:12]
+    folder = write(tmp_path / "heap", {"a.json": numbered(1), f"a.json#{tag}": numbered(3)})
+    archive = tmp_path / "t.duckdb"
+    ingest([folder / "a.json", folder / f"a.json#{tag}"], archive)
+    write(folder, {"a.json": numbered(22)})
+
+    done = ingest(folder / "a.json", archive)
+
+    records = load(archive).records.with_columns(pl.col("source").str.strip_prefix(f"{folder}/"))
+    assert done.new == 1
+    assert records.select("source", "seed").rows() == [
+        ("a.json", 1),
+        (f"a.json#{tag}", 22),
+        (f"a.json\\x23{tag}", 3),
+    ]
+    assert check(archive).is_empty()
+
+
+def test_sessions_of_a_folder_and_of_a_store_have_different_names(tmp_path: Path) -> None:
+    folder = write(tmp_path / "heap", {"a.json": numbered(1), "a\\xff.json": numbered(2)})
+    export(Reader(folder, session_ids=True), tmp_path / "export")
+    ingest(folder, tmp_path / "t.duckdb")
+    write(folder, {"a.json": numbered(5), "a\\xff.json": numbered(6)})
+
+    telemetry = load([folder, tmp_path / "export", tmp_path / "t.duckdb"])
+
+    assert telemetry.sessions["source"].n_unique() == 6
+    seeds = telemetry.records.group_by("source").agg("seed")["seed"].to_list()
+    assert sorted(map(list, seeds)) == [[1], [1], [2], [2], [5], [6]]
+    flagged = telemetry.violations.filter(rule="session-repeated")["source"]
+    assert set(flagged) < set(telemetry.sessions["source"])
+
+
+def test_sql_tells_sessions_of_two_exports_apart(tmp_path: Path) -> None:
+    folder = write(tmp_path / "heap", {"a.json": numbered(1)})
+    export(Reader(folder, session_ids=True), tmp_path / "first")
+    write(folder, {"a.json": numbered(2)})
+    export(Reader(folder, session_ids=True), tmp_path / "second")
+
+    connection = connect([tmp_path / "first", tmp_path / "second"])
+
+    joined = run_query(connection, "SELECT count(*) AS n FROM sessions JOIN records USING (source)")
+    assert joined.rows() == [(2,)]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from clamp_analytics.path_names import EscapedName, path_of, source_name
+from clamp_analytics.path_names import EscapedName, is_its_own_name, path_of, source_name
 from clamp_analytics.schema import Status
 from clamp_analytics.sources import (
     CONTAINER_ENDINGS,
@@ -186,8 +186,7 @@ def file_on_disk(name: str) -> str:
 
 def source_names(names: Sequence[str]) -> Sequence[str]:
     """The values of ``source`` for paths."""
-    text = "".join(names)
-    if text.isascii() and "\\" not in text and INSIDE not in text:
+    if is_its_own_name("".join(names)):
         return names
     return [source_name(name) for name in names]
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from clamp_analytics.archive.ingest.plan import DUPLICATE, FORGOTTEN
+from clamp_analytics.path_names import unique_name
 from clamp_analytics.schema import Status
 
 LOADED, REJECTED = Status.LOADED.value, Status.REJECTED.value
-TAG_DIGITS = 12
-"""Digits of the hash that are appended to a name that another session has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ def reconcile(incoming: pl.DataFrame, held: pl.DataFrame, taken: pl.DataFrame, f
         incoming: one row per file, in order: ``file_number``, ``path``, ``container``, ``size_bytes``, ``mtime_ns``,
             ``source``, ``session_id``, ``status``, ``reason``, and the entry in the ledger as ``old_…``.
         held: sessions of the archive with one of these hashes: ``session_id``, ``held_status``, ``held_source``.
-        taken: names of sessions of the archive: ``source``.
+        taken: names of sessions of the archive that are those of incoming files, with or without a tag: ``source``.
         forgotten: hashes that were forgotten on request: ``session_id``.
     """
     hash_known = pl.col("session_id").is_not_null()
@@ -118,10 +117,15 @@ def is_unchanged(incoming: pl.DataFrame) -> pl.Series:
 
 
 def _with_unique_names(adds: pl.DataFrame, taken: pl.DataFrame) -> pl.DataFrame:
-    """Sessions with unique names: the name of the file, followed by a part of the hash where the name is taken."""
-    is_taken = pl.col("source").is_in(taken["source"].implode()) | ~pl.col("source").is_first_distinct()
-    # A file that could not be read has no hash; its path is unique.
-    ids = zip(adds["session_id"], adds["path"], strict=True)
-    tags = pl.Series([(known or hashlib.sha256(path.encode()).hexdigest())[:TAG_DIGITS] for known, path in ids])
-    name = pl.when(is_taken).then(pl.col("source") + "#" + tags.cast(pl.String)).otherwise("source")
-    return adds.select("file_number", "session_id", "source", name=name)
+    """Sessions with unique names: the name of the file, with a tag where another session has that name."""
+    is_taken = adds.select(
+        pl.col("source").is_in(taken["source"].implode()) | ~pl.col("source").is_first_distinct()
+    ).to_series()
+    names = set(taken["source"]) | set(adds["source"])
+    unique = adds["source"].to_list()
+    for row in is_taken.arg_true():
+        session_id, path = adds["session_id"][row], adds["path"][row]
+        # A file that could not be read has no hash; its path is its own.
+        unique[row] = unique_name(unique[row], session_id or hashlib.sha256(path.encode()).hexdigest(), names)
+        names.add(unique[row])
+    return adds.select("file_number", "session_id", "source", name=pl.Series(unique, dtype=pl.String))

@@ -16,7 +16,7 @@ from clamp_analytics import __version__
 from clamp_analytics.archive.ingest.reconcile import REJECTED, Decisions, reconcile
 from clamp_analytics.archive.ingest.staging import FinishedContainer, Staging
 from clamp_analytics.errors import OutputError
-from clamp_analytics.path_names import display_name
+from clamp_analytics.path_names import TAG_DIGITS, display_name
 from clamp_analytics.reading.archive_connection import (
     COUNTS_SINCE_VERSION,
     archive_version,
@@ -137,7 +137,11 @@ def reconcile_with_archive(connection: duckdb.DuckDBPyConnection, incoming: pl.D
         "SELECT session_id, status AS held_status, source AS held_source FROM sessions "
         "WHERE session_id IN (SELECT session_id FROM incoming)"
     ).pl()
-    taken = connection.sql("SELECT source FROM sessions WHERE source IN (SELECT source FROM incoming)").pl()
+    length = TAG_DIGITS + len("#")
+    taken = connection.sql(
+        "SELECT source FROM sessions WHERE source IN (SELECT source FROM incoming) "
+        f"OR (source[-{length}] = '#' AND left(source, -{length}) IN (SELECT source FROM incoming))"
+    ).pl()
     forgotten = connection.sql(
         "SELECT DISTINCT session_id FROM forgotten WHERE session_id IN (SELECT session_id FROM incoming)"
     ).pl()
