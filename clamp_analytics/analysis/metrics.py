@@ -123,9 +123,6 @@ METRICS: Mapping[str, Metric] = {
 PERCENTILES = {"duration_p50_ms": 0.5, "duration_p95_ms": 0.95, "duration_p99_ms": 0.99}
 """The percentile metrics, with the share of durations below each."""
 
-BY = ("context", "backend", "device_name", "thread_id")
-"""The columns of ``records`` that series can be grouped by."""
-
 
 def checked_metrics(names: Iterable[str] | str | None) -> tuple[str, ...]:
     """The given metrics, each once and in the order of ``METRICS``; all metrics for None.
@@ -135,24 +132,10 @@ def checked_metrics(names: Iterable[str] | str | None) -> tuple[str, ...]:
     """
     if names is None:
         return tuple(METRICS)
-    wanted = _known(names, tuple(METRICS), "metric")
+    wanted = tuple(dict.fromkeys([names] if isinstance(names, str) else names))
+    for name in wanted:
+        if name not in METRICS:
+            raise UsageError.unknown("metric", name, METRICS)
     if not wanted:
         raise UsageError("no metric is given", hint=f"one of {', '.join(METRICS)}")
     return tuple(name for name in METRICS if name in wanted)
-
-
-def checked_by(names: Iterable[str] | str | None) -> tuple[str, ...]:
-    """The given columns to group series by, each once and in the given order; none for None.
-
-    Raises:
-        UsageError: series cannot be grouped by a column.
-    """
-    return _known(names if names is not None else (), BY, "column to group series by")
-
-
-def _known(names: Iterable[str] | str, known: tuple[str, ...], kind: str) -> tuple[str, ...]:
-    given = tuple(dict.fromkeys([names] if isinstance(names, str) else names))
-    for name in given:
-        if name not in known:
-            raise UsageError.unknown(kind, name, known)
-    return given

@@ -68,6 +68,11 @@ class DriftOptions:
         if since and until and since >= until:
             raise UsageError("since must be before until", where=f"{since} and {until}")
 
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """The columns within which series are judged where sessions differ in them."""
+        return () if self.pooled else STRATA
+
     def floor(self, metric: Metric) -> float:
         """The smallest effect of a metric that matters."""
         return self.floors.get(metric.name, METRICS[metric.name].floor)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clamp_analytics.analysis.metrics import BY, METRICS, checked_by, checked_metrics
+from clamp_analytics.analysis.groupings import BY, checked_by, choices
+from clamp_analytics.analysis.metrics import METRICS, checked_metrics
 from clamp_analytics.analysis.options import CompareOptions, DriftOptions
 from clamp_analytics.cli.command import JUDGING_PANEL
 from clamp_analytics.cli.options import AnalysisSourceOptions
@@ -83,7 +84,7 @@ class JudgingOptions(AnalysisSourceOptions):
         typer.Option(
             "--by",
             metavar="COLUMN",
-            help=f"One series per value of this column: {', '.join(BY)}, or {NO_GROUPS} for a single series. "
+            help=f"One series per value of this column: {choices(BY)}; {NO_GROUPS} for a single series. "
             "Can be repeated. [default: context]",
         ),
     ] = None
@@ -148,8 +149,16 @@ class JudgingOptions(AnalysisSourceOptions):
         """
         return layer_options("compare", CompareOptions, {**self.judging_values(), **more})
 
-    def read_values(self, sources: Sequence[str], groups: Sequence[str], inputs: Inputs) -> "SessionValues":
+    def read_values(
+        self, sources: Sequence[str], groups: Sequence[str], inputs: Inputs, *, strata: Sequence[str] = ()
+    ) -> "SessionValues":
         """Read one value per session, group and metric.
+
+        Args:
+            sources: the sources as they were named.
+            groups: the columns that series are grouped by.
+            inputs: collects what is read.
+            strata: further columns, which are left out where all sessions have one value of them.
 
         Raises:
             UsageError: there is no such metric.
@@ -160,8 +169,9 @@ class JudgingOptions(AnalysisSourceOptions):
             from clamp_analytics.analysis.series import AttributeFold, SessionFold, session_values
             from clamp_analytics.reading import Reader
 
-            fold = AttributeFold(SessionFold(checked_by(groups), metrics))
-            return session_values(Reader(**arguments, columns=fold.columns), by=groups, metrics=metrics)
+            fold = AttributeFold(SessionFold((*groups, *strata), metrics))
+            reader = Reader(**arguments, columns=fold.columns)
+            return session_values(reader, by=groups, strata=strata, metrics=metrics)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,12 +196,6 @@ class HistoryOptions(JudgingOptions):
             rich_help_panel=JUDGING_PANEL,
         ),
     ] = False
-
-    def series_columns(self, options: DriftOptions) -> tuple[str, ...]:
-        """The columns that series are read by; see ``drift.series_columns``."""
-        from clamp_analytics.analysis.drift import series_columns
-
-        return series_columns(self.groups(), options)
 
     def drift_options(self, **more: object) -> DriftOptions:
         """The options of a search for drift: defaults, then pyproject.toml, then the command line.

@@ -74,7 +74,7 @@ class CalibrateCommand(HistoryOptions, OutputOptions):
             from clamp_analytics.analysis.drift import calibrate
 
             chosen = self.drift_options(replays=self.replays)
-            values = self.read_values(self.sources, self.series_columns(chosen), inputs)
+            values = self.read_values(self.sources, self.groups(), inputs, strata=chosen.strata)
             found = calibrate(values, options=chosen)
         by = found.figures.columns[: found.figures.columns.index("metric")]
         text, kind = _render(found, by, self.output_format, self.limit)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from clamp_analytics.analysis.groupings import BY, choices
 from clamp_analytics.analysis.options import CompareOptions
 from clamp_analytics.cli import options
 from clamp_analytics.cli.analysis_options import (
@@ -72,7 +73,7 @@ class CompareCommand(JudgingOptions, OutputOptions):
         typer.Option(
             "--across",
             metavar="COLUMN",
-            help="Compare two values of this column: backend, device_name, thread_id or context.",
+            help=f"Compare two values of this column: {choices(BY)}.",
         ),
     ] = None
     baseline: Annotated[

@@ -109,7 +109,7 @@ class DriftCommand(HistoryOptions, OutputOptions):
                 if file is None
                 else read_entries(file, must_exist=self.known_changes is not None and self.acknowledge is None)
             )
-            values = self.read_values(self.sources, self.series_columns(chosen), inputs)
+            values = self.read_values(self.sources, self.groups(), inputs, strata=chosen.strata)
             found = drift(values, known_changes=entries, options=chosen)
         if self.acknowledge is not None:
             add_entries(found, self.acknowledge, file, self.reason, self.decided_by)

@@ -77,7 +77,7 @@ class PlotCommand(HistoryOptions):
         inputs = Inputs()
         kind = kind_of_text("a picture", MARKS[picture_format])
         chosen = self.drift_options()
-        values = self.read_values(self.sources, self.series_columns(chosen), inputs)
+        values = self.read_values(self.sources, self.groups(), inputs, strata=chosen.strata)
         check_output(self.output, kind, force=self.force, inputs=inputs)
         picture = plots.plot(values, metrics=self.metrics(), options=chosen, limit=self.limit)
         image = _add_mark(plots.render_image(picture.chart, picture_format), picture_format)

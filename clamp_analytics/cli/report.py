@@ -69,7 +69,9 @@ class ReportCommand(HistoryOptions):
             drift=self.drift_options(),
             compare=self.compare_options(),
         )
-        baseline = self.read_values(self.baseline, self.series_columns(chosen.drift), inputs) if self.baseline else None
+        baseline = (
+            self.read_values(self.baseline, chosen.by, inputs, strata=chosen.drift.strata) if self.baseline else None
+        )
         with open_sources(self.sources, self, inputs) as arguments:
             reader = Reader(**arguments, columns=html_report.columns(chosen))
             build_info = provenance(self.snapshot, reader)

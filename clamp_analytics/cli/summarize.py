@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clamp_analytics.analysis.groupings import GROUPINGS, checked_groupings, choices
 from clamp_analytics.cli import options
 from clamp_analytics.cli.command import add_command
 from clamp_analytics.cli.exit_codes import ExitCode
@@ -19,6 +19,7 @@ from clamp_analytics.cli.output import print_data, write_result
 from clamp_analytics.cli.provenance import ARTIFACT, beside, provenance
 from clamp_analytics.cli.reading import Inputs, open_sources
 from clamp_analytics.cli.terminal import as_table
+from clamp_analytics.cli.verdict_output import document
 from clamp_analytics.cli.violation_checks import has_failed
 
 if TYPE_CHECKING:
@@ -29,20 +30,10 @@ DECIMALS = 6
 """Decimals of the mean and the sample variance of all records; the other formats have every digit."""
 
 
-class Grouping(StrEnum):
-    """The columns that records can be grouped by."""
-
-    CONTEXT = "context"
-    THREAD_ID = "thread_id"
-    BACKEND = "backend"
-    DEVICE_NAME = "device_name"
-    SOURCE = "source"
-    DAY = "day"
-
-
 EXAMPLES = """
 clamp-analytics summarize build/telemetry
 clamp-analytics summarize build/telemetry --by context --format markdown
+clamp-analytics summarize runs --by label:build --by context --format json | jq .groups
 clamp-analytics summarize 'runs/*/telemetry' -o summary.json --fail-on error
 """
 
@@ -62,7 +53,14 @@ class SummarizeCommand(AnalysisSourceOptions):
 
     sources: options.Sources
     by: Annotated[
-        Grouping | None, typer.Option("--by", help="Show statistics and duration percentiles for each group.")
+        list[str] | None,
+        typer.Option(
+            "--by",
+            metavar="COLUMN",
+            help=f"Statistics and duration percentiles for each value of this column: {choices(GROUPINGS)}. "
+            "Can be repeated.",
+            show_default=False,
+        ),
     ] = None
     output_format: Annotated[Format, format_option("Format of the statistics.")] = Format.TABLE
     output: Annotated[
@@ -91,7 +89,7 @@ class SummarizeCommand(AnalysisSourceOptions):
             from clamp_analytics.analysis.summary import SummaryFold, artifact, summarize
             from clamp_analytics.reading import Reader
 
-            fold = SummaryFold(self.by.value if self.by else None, self.released_only)
+            fold = SummaryFold(checked_groupings(self.by), self.released_only)
             reader = Reader(**arguments, columns=fold.columns)
             build_info = provenance(self.snapshot, reader)
             summary = summarize(reader, by=fold.by, released_only=fold.released_only)
@@ -131,8 +129,13 @@ def _render(summary: Summary, output_format: Format, limit: int) -> str | bytes:
 
     if output_format is Format.TABLE:
         return _overview(summary) + ("" if summary.groups is None else "\n" + as_table(summary.groups, limit))
-    frame = summary.frame() if summary.groups is None else summary.groups
-    return render.FORMATS[render.Format(output_format.value)](frame)
+    if summary.groups is None:
+        return render.FORMATS[render.Format(output_format.value)](summary.frame())
+    if output_format is Format.JSON:
+        return document({"total": summary.frame().row(0, named=True)}, {"groups": summary.groups})
+    if output_format is Format.CSV:
+        return render.as_csv(summary.groups_and_total())
+    return render.as_markdown(summary.groups)
 
 
 def _overview(summary: Summary) -> str:

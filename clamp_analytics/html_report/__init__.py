@@ -16,7 +16,7 @@ import polars as pl
 
 from clamp_analytics import __version__, plots
 from clamp_analytics.analysis.compare import CompareOptions, Comparison, compare
-from clamp_analytics.analysis.drift import Drift, DriftOptions, drift, series_columns
+from clamp_analytics.analysis.drift import Drift, DriftOptions, drift
 from clamp_analytics.analysis.result import Result
 from clamp_analytics.analysis.series import AttributeFold, SessionFold, SessionValues, session_values
 from clamp_analytics.atomic_files import publish
@@ -56,7 +56,7 @@ class ReportOptions:
 
 def columns(options: ReportOptions) -> frozenset[str]:
     """The columns of ``records`` that the reader of a report needs."""
-    by = series_columns(options.by, options.drift)
+    by = (*options.by, *options.drift.strata)
     fold = SessionFold(by) if options.metrics is None else SessionFold(by, options.metrics)
     return AttributeFold(fold).columns | frozenset(COLUMNS)
 
@@ -118,7 +118,8 @@ def report(
     Args:
         source: paths, loaded telemetry, or a DuckDB connection; see ``open_source``.
         options: what is analysed, and how.
-        baseline: the sessions to compare with, likewise; or values of sessions by ``series_columns`` of the options.
+        baseline: the sessions to compare with, likewise; or values of sessions by ``by`` and ``drift.strata`` of the
+            options.
         build_info: JSON text of the provenance snapshot.
         labels: rules that give sessions labels, such as ``build=build-(\d+)``; see ``parse_label_rule``.
         jobs: number of batches of files that are read at once; by default the usable cores.
@@ -131,15 +132,15 @@ def report(
     require_extras("charts", "drift")
     chosen = options or ReportOptions()
     reader = ReportReader(open_source(source, columns=columns(chosen), jobs=jobs, recursive=recursive, labels=labels))
-    by = series_columns(chosen.by, chosen.drift)
-    values = session_values(reader, by=by, metrics=chosen.metrics)
+    by, strata = chosen.by, chosen.drift.strata
+    values = session_values(reader, by=by, strata=strata, metrics=chosen.metrics)
     changes = drift(values, options=chosen.drift) if values.sessions else Drift.without_sessions(values, chosen.drift)
     compared = None
     if baseline is not None:
         before = (
             baseline
             if isinstance(baseline, SessionValues)
-            else session_values(baseline, by=by, metrics=chosen.metrics, jobs=jobs, recursive=recursive)
+            else session_values(baseline, by=by, strata=strata, metrics=chosen.metrics, jobs=jobs, recursive=recursive)
         )
         compared = _compare(before, values, chosen)
     figures = Figures()

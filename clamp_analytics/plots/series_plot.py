@@ -10,9 +10,9 @@ from typing import Any
 
 import polars as pl
 
-from clamp_analytics.analysis.drift import Drift, DriftOptions, drift, series_columns
+from clamp_analytics.analysis.drift import Drift, DriftOptions, drift
 from clamp_analytics.analysis.result import Result
-from clamp_analytics.analysis.series import SessionValues, checked_by, session_values
+from clamp_analytics.analysis.series import SessionValues, session_values
 from clamp_analytics.atomic_files import publish
 from clamp_analytics.errors import SourceError, UsageError
 from clamp_analytics.extras import require_extras
@@ -105,8 +105,8 @@ def plot(
     if isinstance(source, SessionValues):
         values = source
     else:
-        columns = series_columns(checked_by(by), options or DriftOptions())
-        values = session_values(source, by=columns, metrics=metrics, jobs=jobs, recursive=recursive)
+        strata = (options or DriftOptions()).strata
+        values = session_values(source, by=by, strata=strata, metrics=metrics, jobs=jobs, recursive=recursive)
     found = drift(values, options=options)
     wanted = None if metrics is None else values.metrics
     panels = select_panels(found, found.by, wanted, at_most=MOST_PANELS if limit is None else limit)

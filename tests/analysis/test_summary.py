@@ -10,11 +10,14 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from clamp_analytics.analysis.summary import artifact, read_snapshot, summarize
 from clamp_analytics.analysis.summary.fold import Group, percentiles
+from clamp_analytics.database import connect
 from clamp_analytics.errors import SourceError, UsageError
 from clamp_analytics.moments import SUM_NAMES, Moments, from_sums, limb_sums, limbs
+from clamp_analytics.reading import load
 
 INTEROP = Path(__file__).parents[1] / "data" / "interop"
 SCORES = st.floats(min_value=0, max_value=1, allow_subnormal=True)
@@ -209,10 +212,60 @@ def test_groups_by_day_are_utc_days_and_the_unknown_day_comes_last(tmp_path):
     assert [str(day) for day in groups["day"]] == ["2026-11-22", "2026-11-23", "None"]
 
 
+def test_a_week_is_named_by_its_monday_and_an_hour_by_its_start(tmp_path):
+    # 2026-11-22 is a Sunday.
+    write(tmp_path, "a.json", {"acquired_at": "2026-11-22T10:59:59Z"}, {"acquired_at": "2026-11-23T00:00:00Z"})
+
+    weeks, hours = (summary_of(tmp_path, by=by).groups[by] for by in ("week", "hour"))
+
+    assert [str(week) for week in weeks] == ["2026-11-16", "2026-11-23"]
+    assert [f"{hour:%d %H:%M}" for hour in hours] == ["22 10:00", "23 00:00"]
+
+
+def test_groups_can_have_several_columns(tmp_path):
+    write(tmp_path, "a.json", {"context": "x"}, {"context": "y"}, {"context": "x", "thread_id": "u"})
+
+    groups = summary_of(tmp_path, by=["context", "thread_id"]).groups
+
+    assert groups.select("context", "thread_id", "records").rows() == [("x", "t", 1), ("x", "u", 1), ("y", "t", 1)]
+
+
+def test_groups_by_label_have_the_records_of_their_sessions(tmp_path):
+    for name, score in (("build-1/a.json", 0.5), ("build-1/b.json", 1.0), ("build-2/c.json", 0.25), ("d.json", 0.0)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write(tmp_path, name, {"stability_score": score})
+
+    groups = summary_of(tmp_path, by="label:build", labels=[r"build=build-(\d+)"]).groups
+
+    assert groups.select("label:build", "sessions", "mean_stability").rows() == [
+        ("1", 2, 0.75),
+        ("2", 1, 0.25),
+        (None, 1, 0.0),
+    ]
+
+
+def test_labels_of_sessions_that_are_read_apart_from_their_records_group_alike(tmp_path):
+    for number in range(4):
+        write(tmp_path, f"run-{number % 2}-{number}.json", {"context": "x"}, {"context": "y", "duration_ms": number})
+    tables = load(tmp_path, labels=[r"side=run-(\d)"])
+
+    expected = summary_of(tables, by=["label:side", "context"]).groups
+    found = summary_of(connect(tables), by=["label:side", "context"]).groups
+
+    assert_frame_equal(found, expected, check_exact=True)
+    assert expected["label:side"].to_list() == ["0", "0", "1", "1"]
+
+
+def test_the_placeholder_of_an_anchor_in_flight_is_not_a_duration(tmp_path):
+    write(tmp_path, "a.json", {"duration_ms": 2.0}, {"released_at": None, "duration_ms": 0.0})
+
+    assert summary_of(tmp_path, by="context").groups["duration_p50_ms"].to_list() == [2.0]
+
+
 def test_the_total_is_the_same_however_it_is_grouped():
     whole = summary_of(INTEROP).total
 
-    for by in ("context", "thread_id", "backend", "device_name", "source", "day"):
+    for by in ("context", "thread_id", "backend", "device_name", "source", "day", "week", "hour", "label:build"):
         total = summary_of(INTEROP, by=by).total
         assert (total.records, total.in_flight, total.scores) == (whole.records, whole.in_flight, whole.scores)
 

@@ -34,6 +34,15 @@ def test_a_slower_candidate_is_a_regression(clamp, sides):
     assert row["relative_difference"] == pytest.approx(0.5, abs=0.1)
 
 
+def test_two_labels_of_the_same_sources_are_compared(clamp, sides):
+    options = ("--across", "label:branch", "--baseline", "main", "--candidate", "change")
+
+    done = clamp("compare", *sides, *options, "--label", "branch=(main|change)/", "-f", "json")
+
+    row = rows(done)["duration_p50_ms"]
+    assert (row["verdict"], row["baseline_sessions"], row["candidate_sessions"]) == ("regressed", 15, 15)
+
+
 def test_a_faster_candidate_is_an_improvement(clamp, sides):
     main, change = sides
 

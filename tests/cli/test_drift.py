@@ -59,6 +59,24 @@ def test_the_closing_line_counts_sessions_and_verdicts(clamp):
     )
 
 
+def test_series_are_grouped_by_a_label(clamp, tmp_path):
+    history(tmp_path / "machine-a", [1.0] * 20)
+    history(tmp_path / "machine-b", [1.0] * 20, seed=2, first=20)
+    options = ("--by", "label:machine", "--label", "machine=machine-([a-z])", "-m", "duration_p50_ms", "-f", "json")
+
+    rows = json.loads(clamp("drift", "machine-*", *options).out)["verdicts"]
+
+    assert {row["label:machine"]: row["sessions"] for row in rows} == {"a": 20, "b": 20}
+
+
+def test_a_column_that_was_asked_for_is_there_although_all_sessions_have_one_value_of_it(clamp):
+    rows = json.loads(clamp("drift", DRIFTING, "--by", "backend", "-m", "duration_p50_ms", "-f", "json").out)[
+        "verdicts"
+    ]
+
+    assert [list(row)[:2] for row in rows] == [["backend", "metric"]]
+
+
 @pytest.mark.parametrize("level, code", [("never", 0), ("regression", 1), ("suspect", 1)])
 def test_the_check_fails_where_it_is_asked_to(clamp, level, code):
     assert clamp("drift", DRIFTING, "--fail-on", level).code == code

@@ -72,19 +72,52 @@ def test_summarize_fails_from_a_severity_on(clamp, faulty, level, code):
     assert clamp("summarize", faulty / "*", "--fail-on", level).code == code
 
 
-@pytest.mark.parametrize("by", ["context", "thread_id", "backend", "device_name", "source", "day"])
+@pytest.mark.parametrize("by", ["context", "thread_id", "backend", "device_name", "source", "day", "week", "hour"])
 def test_summarize_gives_groups_as_json(clamp, clean, by):
-    rows = json.loads(clamp("summarize", clean / "*", "--by", by, "--format", "json").out)
+    rows = json.loads(clamp("summarize", clean / "*", "--by", by, "--format", "json").out)["groups"]
 
     assert sum(row["records"] for row in rows) == 240
     assert rows[0].keys() >= {by, "sessions", "mean_stability", "duration_p50_ms", "duration_p95_ms", "duration_p99_ms"}
+
+
+def test_groups_as_json_keep_the_totals_and_violations(clamp, faulty):
+    grouped = json.loads(clamp("summarize", faulty / "*", "--by", "context", "--format", "json").out)
+
+    (total,) = json.loads(clamp("summarize", faulty / "*", "--format", "json").out)
+    assert grouped["total"] == total
+    assert total["error_violations"] > 0
+
+
+def test_groups_as_csv_end_with_a_row_of_totals_and_violations(clamp, faulty):
+    *groups, total = csv.DictReader(io.StringIO(clamp("summarize", faulty / "*", "--by", "context", "-f", "csv").out))
+
+    assert {row["row"] for row in groups} == {"group"}
+    assert (total["row"], total["context"]) == ("total", "")
+    assert int(total["records"]) == sum(int(row["records"]) for row in groups)
+    assert int(total["error_violations"]) > 0
+
+
+def test_summarize_groups_by_several_columns_and_by_labels(clamp, clean):
+    options = ("--by", "context", "--by", "label:day", "--label", r"day=run_(\d{8})", "--format", "json")
+
+    rows = json.loads(clamp("summarize", clean / "*", *options).out)["groups"]
+
+    assert list(rows[0])[:2] == ["context", "label:day"]
+    assert sum(row["records"] for row in rows) == 240
+    assert all(len(row["label:day"]) == 8 for row in rows)
+
+
+def test_an_unknown_grouping_is_a_usage_error(clamp, clean):
+    done = clamp("summarize", clean / "*", "--by", "contexts")
+
+    assert (done.code, "did you mean context?" in done.err) == (2, True)
 
 
 def test_summarize_gives_csv_and_markdown(clamp, clean):
     as_csv = clamp("summarize", clean / "*", "--by", "context", "--format", "csv").out
     as_markdown = clamp("summarize", clean / "*", "--by", "context", "--format", "markdown").out
 
-    assert [row["context"] for row in csv.DictReader(io.StringIO(as_csv))] == [
+    assert [row["context"] for row in csv.DictReader(io.StringIO(as_csv)) if row["row"] == "group"] == [
         "kernel-cache",
         "reduction",
         "upload-queue",

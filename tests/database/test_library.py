@@ -23,6 +23,7 @@ EXPECTED = {
     "session_labels",
     "sessions_per_day",
     "stability_by_context",
+    "statistics_by_label",
     "violations_by_rule",
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,10 @@ from clamp_analytics.analysis.summary import summarize
 from clamp_analytics.database import connect, named, run_query
 from clamp_analytics.reading import Telemetry, load
 from clamp_analytics.schema import RECORDS, polars_schema
+from tests.conftest import SHARED
 from tests.database.frames import at, record, rows, telemetry
 
+CASES = SHARED / "cases" / "make_cases.py"
 INTEROP = Path(__file__).parents[2].parent / "shared" / "interop" / "sessions"
 
 
@@ -208,6 +212,45 @@ def test_session_labels_are_one_row_per_label() -> None:
         ("a", at(0), "commit", "0f3c"),
         ("b", at(1), "build", "2"),
     ]
+
+
+def test_statistics_by_label_have_the_records_of_the_sessions_with_each_text() -> None:
+    common = {"status": "loaded", "record_count": 1, "scored_count": 1, "in_flight_count": 0}
+    sessions = [
+        {**common, "source": "a.json", "labels": '{"build": "1", "branch": "main"}'},
+        {**common, "source": "b.json", "labels": '{"build": "1"}'},
+        {**common, "source": "c.json", "labels": None},
+    ]
+    records = [
+        record("a.json", 0, stability_score=0.5, duration_ms=1.0),
+        record("a.json", 1, stability_score=1.0, duration_ms=0.0, released_at=None),
+        record("b.json", 0, stability_score=1.0, duration_ms=3.0),
+        record("c.json", 0, stability_score=0.25, duration_ms=8.0),
+    ]
+
+    found = run_query(connect(telemetry(records, sessions)), *named("statistics_by_label", label="build"))
+
+    columns = ["value", "session_count", "record_count", "in_flight_count", "duration_p50_ms"]
+    assert found.select(columns).rows() == [("1", 2, 3, 1, 2.0), (None, 1, 1, 0, 8.0)]
+    assert found["mean_stability"].to_list() == [pytest.approx(2.5 / 3), 0.25]
+
+
+@pytest.mark.skipif(not CASES.is_file(), reason="the cases are not beside this checkout")
+def test_the_sql_statistics_of_anchors_in_flight_are_those_of_the_summary(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, CASES, tmp_path], check=True)
+    tables = load(tmp_path / "onlyinflight", labels=[r"hour=T(\d\d)"])
+
+    groups = summarize(tables, by="label:hour").groups
+    by_label = run_query(connect(tables), *named("statistics_by_label", label="hour"))
+    by_context = run_query(connect(tables), *named("stability_by_context"))
+
+    assert groups is not None
+    names = {"label:hour": "value", "sessions": "session_count", "records": "record_count"}
+    names |= {"in_flight": "in_flight_count", "scored": "scored_count"}
+    assert groups.drop("drift_index_ms").rename(names).rows() == by_label.rows()
+    assert by_label["duration_p50_ms"].to_list() == [None, None, None]
+    assert by_context["record_count"].to_list() == [sum(groups["records"])]
+    assert run_query(connect(tables), *named("lock_durations")).height == 0
 
 
 def test_violations_by_rule_count_occurrences_and_files() -> None:

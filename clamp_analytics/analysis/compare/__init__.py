@@ -36,6 +36,7 @@ def compare(
     *,
     by: Iterable[str] | str | None = ("context",),
     metrics: Iterable[str] | str | None = None,
+    labels: Iterable[str] = (),
     options: CompareOptions | None = None,
     jobs: int | None = None,
     recursive: bool = True,
@@ -45,9 +46,10 @@ def compare(
     Args:
         baseline: paths, loaded telemetry, or a DuckDB connection (see ``open_source``); or values of sessions.
         candidate: the sessions to judge, likewise.
-        by: the columns of ``BY`` that sessions are grouped by; none for one group of all records. Values of sessions
-            must have been computed by the same columns.
+        by: the columns of ``BY`` and labels, such as ``label:machine``, that sessions are grouped by; none for one
+            group of all records. Values of sessions must have been computed by the same columns.
         metrics: names of ``METRICS``; by default all that both sides have.
+        labels: rules for labels of sessions, each ``NAME=RULE``; see ``reading.labels``.
         options: how the sides are compared.
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
@@ -57,9 +59,9 @@ def compare(
         UsageError: there is no such column or metric, or values of sessions were computed without it.
     """
     keys = checked_by(by)
-    wanted = checked_metrics(metrics)
+    wanted, labels = checked_metrics(metrics), tuple(labels)
     one, other = (
-        _values(side, keys, wanted, required=metrics is not None, jobs=jobs, recursive=recursive)
+        _values(side, keys, wanted, labels, required=metrics is not None, jobs=jobs, recursive=recursive)
         for side in (baseline, candidate)
     )
     common = tuple(name for name in wanted if name in one.metrics and name in other.metrics)
@@ -81,11 +83,12 @@ def compare_groups(
     candidate: str,
     by: Iterable[str] | str | None = ("context",),
     metrics: Iterable[str] | str | None = None,
+    labels: Iterable[str] = (),
     options: CompareOptions | None = None,
     jobs: int | None = None,
     recursive: bool = True,
 ) -> Comparison:
-    """Compare two backends, devices, threads or contexts within the same sessions.
+    """Compare two backends, devices, threads or contexts within the same sessions, or sessions of two labels.
 
     The two values of a session are compared with each other where enough sessions have both: what makes sessions alike
     or different cancels then.
@@ -93,11 +96,12 @@ def compare_groups(
     Args:
         source: paths, loaded telemetry, or a DuckDB connection (see ``open_source``); or values of sessions, which
             must have been computed by ``split`` and ``by``.
-        split: the column of ``BY`` that tells the sides apart, such as ``backend``.
+        split: the column of ``BY`` or the label that tells the sides apart, such as ``backend`` or ``label:branch``.
         baseline: the value of that column on the baseline's side.
         candidate: its value on the candidate's side.
         by: the columns of the groups, without ``split``.
         metrics: names of ``METRICS``; all by default.
+        labels: rules for labels of sessions, each ``NAME=RULE``; see ``reading.labels``.
         options: how the sides are compared.
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
@@ -111,7 +115,9 @@ def compare_groups(
     if baseline == candidate:
         raise UsageError(f"both sides are {column} {baseline!r}", hint="name two different ones")
     wanted = checked_metrics(metrics)
-    found = _values(source, (column, *keys), wanted, required=metrics is not None, jobs=jobs, recursive=recursive)
+    found = _values(
+        source, (column, *keys), wanted, labels, required=metrics is not None, jobs=jobs, recursive=recursive
+    )
     present = found.values[column].drop_nulls().unique().sort().to_list()
     for value in (baseline, candidate):
         if value not in present:
@@ -128,6 +134,7 @@ def _values(
     side: Source | SessionValues,
     by: tuple[str, ...],
     metrics: tuple[str, ...],
+    labels: Iterable[str],
     *,
     required: bool,
     jobs: int | None,
@@ -135,7 +142,7 @@ def _values(
 ) -> SessionValues:
     """The values of a side's sessions; ``required`` says whether it must have all of the metrics."""
     if not isinstance(side, SessionValues):
-        return session_values(side, by=by, metrics=metrics, jobs=jobs, recursive=recursive)
+        return session_values(side, by=by, metrics=metrics, labels=labels, jobs=jobs, recursive=recursive)
     if set(side.by) != set(by):
         raise UsageError(
             f"the values of sessions were computed by {', '.join(side.by) or 'no column'}",

@@ -7,9 +7,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 
+import polars as pl
+
 from clamp_analytics.analysis.drift.calibration import Calibration, replay_history
 from clamp_analytics.analysis.drift.judging import judge_all
-from clamp_analytics.analysis.drift.result import Drift, IncidentReport, change_frame, series_frame, verdict_frame
+from clamp_analytics.analysis.drift.result import (
+    Drift,
+    IncidentReport,
+    change_frame,
+    find_owners,
+    series_frame,
+    verdict_frame,
+)
 from clamp_analytics.analysis.drift.selection import all_series, select_rows
 from clamp_analytics.analysis.incidents.grouping import Incident, SeriesChange, group_changes
 from clamp_analytics.analysis.incidents.known_changes import KnownChange
@@ -17,11 +26,11 @@ from clamp_analytics.analysis.incidents.mix import mix_changes
 from clamp_analytics.analysis.incidents.suspects import find_suspects
 from clamp_analytics.analysis.incidents.timeline import Timeline
 from clamp_analytics.analysis.options import STRATA, DriftOptions, JudgeOptions
-from clamp_analytics.analysis.series import SessionValues, checked_by, session_values
+from clamp_analytics.analysis.series import SessionValues, session_values
 from clamp_analytics.errors import UsageError
 from clamp_analytics.reading.open_source import Source
 
-__all__ = ["Calibration", "Drift", "DriftOptions", "calibrate", "drift", "series_columns"]
+__all__ = ["Calibration", "Drift", "DriftOptions", "calibrate", "drift"]
 
 
 def drift(
@@ -40,8 +49,9 @@ def drift(
     Args:
         source: paths, loaded telemetry, or a DuckDB connection (see ``open_source``); or values of sessions, which
             bring their own ``by`` and ``metrics``.
-        by: the columns of ``BY`` that series are grouped by; none for one series of all records. ``backend`` and
-            ``device_name`` follow by themselves where sessions differ in them, unless ``options.pooled``.
+        by: the columns of ``BY`` and labels, such as ``label:build``, that series are grouped by; none for one series
+            of all records. ``backend`` and ``device_name`` are added where sessions differ in them, unless
+            ``options.pooled``.
         metrics: names of ``METRICS``; all by default.
         labels: rules for labels of sessions, each ``NAME=RULE``; see ``reading.labels``.
         known_changes: changes that are accepted.
@@ -59,14 +69,10 @@ def drift(
     return judge_values(values, known_changes, chosen)
 
 
-def series_columns(by: Sequence[str], options: DriftOptions) -> tuple[str, ...]:
-    """The columns that series are read by: ``by``, then those within which regressions are judged."""
-    return tuple(by) if options.pooled else (*by, *(name for name in STRATA if name not in by))
-
-
 def judge_values(values: SessionValues, known_changes: Sequence[KnownChange], options: DriftOptions) -> Drift:
     """Judge values of sessions; see ``drift``."""
-    table, by = select_rows(values, options), _columns(values, options)
+    table = select_rows(values, options)
+    by = series_columns(values, table)
     selected = values.attributes.join(table.select("source"), on="source", how="semi", maintain_order="left")
     timeline = Timeline.of(selected)
     judged = judge_all(
@@ -78,36 +84,44 @@ def judge_values(values: SessionValues, known_changes: Sequence[KnownChange], op
     )
     changes = [change for one in judged for change in one.changes()]
     strata = [name for name in by if name in STRATA]
-    mixed: list[SeriesChange] = []
-    if strata:
-        groups = [name for name in by if name not in STRATA]
-        limits = JudgeOptions(alpha=options.alpha)
-        found = mix_changes(table.select("source", *by, "records"), groups, strata, timeline.index_of, limits)
-        mixed = [replace(change, group=(*change.group, *(None for _ in strata))) for change in found]
+    mixed = _mix_changes(table, by, strata, timeline, options) if strata else []
     incidents = group_changes(changes, timeline.started_at) + group_changes(mixed, timeline.started_at)
     reports = tuple(_report(incident, known_changes, timeline, by) for incident in incidents)
+    owners = find_owners(reports)
     kinds = {name: table.schema[name] for name in by}
-    matched = {id(entry) for report in reports for entry in report.acknowledged if entry is not None}
+    matched = [entry for report in reports for entry in report.acknowledged if entry is not None]
     return Drift(
         incidents=reports,
-        verdicts=verdict_frame(judged, reports, timeline, by, kinds),
+        verdicts=verdict_frame(judged, owners, timeline, by, kinds),
         series=series_frame(table, by, values.metrics),
-        changes=change_frame(judged, reports, timeline, by, kinds),
+        changes=change_frame(judged, owners, timeline, by, kinds),
         by=by,
         timeline=timeline,
         sessions=len(timeline.sources),
         untimed=values.untimed,
         tested=sum(not math.isnan(one.judgement.p_value) for one in judged),
-        unmatched=tuple(entry for entry in known_changes if id(entry) not in matched),
+        unmatched=tuple(entry for entry in known_changes if entry not in matched),
         options=options,
     )
 
 
-def _columns(values: SessionValues, options: DriftOptions) -> tuple[str, ...]:
-    """The columns that series are grouped by: without a stratum that has the same value everywhere."""
-    if options.pooled:
-        return values.by
-    return tuple(name for name in values.by if name not in STRATA or values.values[name].n_unique() > 1)
+def series_columns(values: SessionValues, table: pl.DataFrame) -> tuple[str, ...]:
+    """The columns that series are grouped by: all but the strata in which the selected sessions do not differ."""
+    return tuple(name for name in values.by if name not in values.strata or table[name].n_unique() > 1)
+
+
+def _mix_changes(
+    table: pl.DataFrame, by: Sequence[str], strata: Sequence[str], timeline: Timeline, options: DriftOptions
+) -> list[SeriesChange]:
+    """The changes of the mix of strata, in the groups of all strata together."""
+    groups = [name for name in by if name not in strata]
+    records = table.select("source", *by, "records")
+    found = mix_changes(records, groups, strata, timeline.index_of, JudgeOptions(alpha=options.alpha))
+    values = [dict(zip(groups, change.group, strict=True)) for change in found]
+    return [
+        replace(change, group=tuple(of_group.get(name) for name in by))
+        for change, of_group in zip(found, values, strict=True)
+    ]
 
 
 def _report(
@@ -128,6 +142,7 @@ def calibrate(
     *,
     by: Iterable[str] | str | None = ("context",),
     metrics: Iterable[str] | str | None = None,
+    labels: Iterable[str] = (),
     options: DriftOptions | None = None,
     jobs: int | None = None,
     recursive: bool = True,
@@ -137,8 +152,9 @@ def calibrate(
     Args:
         source: paths, loaded telemetry, or a DuckDB connection (see ``open_source``); or values of sessions, which
             bring their own ``by`` and ``metrics``.
-        by: the columns of ``BY`` that series are grouped by; none for one series of all records.
+        by: the columns of ``BY`` and labels that series are grouped by; none for one series of all records.
         metrics: names of ``METRICS``; all by default.
+        labels: rules for labels of sessions, each ``NAME=RULE``; see ``reading.labels``.
         options: which sessions are examined, when a change counts, and how many histories are simulated.
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
@@ -149,8 +165,9 @@ def calibrate(
     """
     require_scipy()
     chosen = options or DriftOptions()
-    values = _values(source, by, metrics, (), chosen, jobs, recursive=recursive)
-    table, columns = select_rows(values, chosen), _columns(values, chosen)
+    values = _values(source, by, metrics, labels, chosen, jobs, recursive=recursive)
+    table = select_rows(values, chosen)
+    columns = series_columns(values, table)
     index_of = {name: index for index, name in enumerate(table["source"].unique(maintain_order=True))}
     sources = table["source"].to_list()
     return replay_history(
@@ -174,8 +191,9 @@ def _values(
 ) -> SessionValues:
     if isinstance(source, SessionValues):
         return source
-    columns = series_columns(checked_by(by), options)
-    return session_values(source, by=columns, metrics=metrics, labels=labels, jobs=jobs, recursive=recursive)
+    return session_values(
+        source, by=by, strata=options.strata, metrics=metrics, labels=labels, jobs=jobs, recursive=recursive
+    )
 
 
 def require_scipy() -> None:

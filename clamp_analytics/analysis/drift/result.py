@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import polars as pl
 
@@ -122,6 +122,10 @@ class IncidentReport:
         }
 
 
+Owners: TypeAlias = Mapping[SeriesChange, tuple[Incident, KnownChange | None]]
+"""For each change its incident, and the entry that accepts it; None where no entry does."""
+
+
 def _context(group: Sequence[str | None], by: Sequence[str]) -> str | None:
     return group[by.index("context")] if "context" in by else None
 
@@ -179,9 +183,9 @@ class Drift(Result):
         kinds = {name: values.values.schema[name] for name in by}
         return cls(
             incidents=(),
-            verdicts=verdict_frame([], [], timeline, by, kinds),
+            verdicts=verdict_frame([], {}, timeline, by, kinds),
             series=series_frame(values.values, by, values.metrics),
-            changes=change_frame([], [], timeline, by, kinds),
+            changes=change_frame([], {}, timeline, by, kinds),
             by=by,
             timeline=timeline,
             sessions=0,
@@ -223,13 +227,12 @@ class Drift(Result):
 
 def verdict_frame(
     judged: Sequence[JudgedSeries],
-    incidents: Sequence[IncidentReport],
+    owners: Owners,
     timeline: Timeline,
     by: Sequence[str],
     kinds: Mapping[str, pl.DataType],
 ) -> pl.DataFrame:
     """One row per series: the worst verdict first, then by p-value, group and metric."""
-    owners = _owners(incidents)
     rows = [_verdict_row(one, owners, timeline, by) for one in judged]
     frame = _frame(rows, by, kinds, VERDICT_COLUMNS)
     rank = pl.col("verdict").replace_strict(RANK, return_dtype=pl.UInt8)
@@ -239,13 +242,12 @@ def verdict_frame(
 
 def change_frame(
     judged: Sequence[JudgedSeries],
-    incidents: Sequence[IncidentReport],
+    owners: Owners,
     timeline: Timeline,
     by: Sequence[str],
     kinds: Mapping[str, pl.DataType],
 ) -> pl.DataFrame:
     """One row per change, in the order of groups, metrics and time."""
-    owners = _owners(incidents)
     rows = []
     for change in (change for one in judged for change in one.changes()):
         incident, entry = owners[change]
@@ -276,7 +278,8 @@ def series_frame(table: pl.DataFrame, by: Sequence[str], metrics: Sequence[str])
     return long.drop_nulls("value").select(*by, "metric", "source", "started_at", "value")
 
 
-def _owners(incidents: Sequence[IncidentReport]) -> dict[SeriesChange, tuple[Incident, KnownChange | None]]:
+def find_owners(incidents: Sequence[IncidentReport]) -> Owners:
+    """The incident of each change, and the entry that accepts it."""
     return {
         change: (one.incident, entry)
         for one in incidents
@@ -286,7 +289,7 @@ def _owners(incidents: Sequence[IncidentReport]) -> dict[SeriesChange, tuple[Inc
 
 def _verdict_row(
     one: JudgedSeries,
-    owners: Mapping[SeriesChange, tuple[Incident, KnownChange | None]],
+    owners: Owners,
     timeline: Timeline,
     by: Sequence[str],
 ) -> dict[str, Any]:

@@ -6,11 +6,13 @@ The session is the unit of statistics, because the records of one session are no
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
-from clamp_analytics.analysis.metrics import BY, METRICS, Metric, Scale, checked_by, checked_metrics
+from clamp_analytics.analysis.groupings import BY, checked_by, is_label
+from clamp_analytics.analysis.label_columns import label_columns
+from clamp_analytics.analysis.metrics import METRICS, Metric, Scale, checked_metrics
 from clamp_analytics.analysis.result import Result
 from clamp_analytics.analysis.series.attributes import AttributeFold, distinct_values, merge_attributes
 from clamp_analytics.analysis.series.fold import SessionFold, SessionPart, merge
@@ -45,6 +47,7 @@ class SessionValues(Result):
         attributes: one row per session with a usable timestamp, by time: ``source``, ``started_at``, ``labels`` and
             ``extra`` (JSON objects or null), ``backend``, ``device_name`` and ``threads``.
         by: the columns that series are grouped by.
+        strata: those of them that nobody asked for: series are judged within them where sessions differ in them.
         metrics: the names of the metrics.
         sessions: the number of usable sessions with a usable timestamp.
         untimed: the number of usable sessions without one: they have no position in time and are left out of
@@ -59,6 +62,7 @@ class SessionValues(Result):
     sessions: int
     untimed: int
     counts: Counts
+    strata: tuple[str, ...] = ()
 
     def describe(self) -> list[str]:
         """The size of the table, its metrics, and the files."""
@@ -75,6 +79,7 @@ def session_values(
     source: Source,
     *,
     by: Iterable[str] | str | None = ("context",),
+    strata: Iterable[str] = (),
     metrics: Iterable[str] | str | None = None,
     labels: Iterable[str] = (),
     jobs: int | None = None,
@@ -82,11 +87,14 @@ def session_values(
 ) -> SessionValues:
     """Compute one value per session, group and metric.
 
-    Violations of a whole file belong to no group and count only where ``by`` is empty.
+    Violations of a whole file belong to no group of records and count only where ``by`` names no column of records.
 
     Args:
         source: paths, loaded telemetry, or a DuckDB connection; see ``open_source``.
-        by: the columns of ``BY`` that series are grouped by; none for one series of all records.
+        by: the columns of ``BY`` and labels, such as ``label:build``, that series are grouped by; none for one series
+            of all records.
+        strata: further columns to group by, which ``drift`` leaves out where all sessions have one value of them; see
+            ``DriftOptions.strata``.
         metrics: names of ``METRICS``; all by default.
         labels: rules for labels of sessions, each ``NAME=RULE``; see ``reading.labels``.
         jobs: how many batches of files are read at once; the usable cores by default.
@@ -96,21 +104,15 @@ def session_values(
         UsageError: there is no such column or metric, or the source was read without a column that is needed.
         SourceError: there is no usable session.
     """
-    fold = AttributeFold(SessionFold(checked_by(by), checked_metrics(metrics)))
+    columns = checked_by(by)
+    added = tuple(name for name in checked_by(strata) if name not in columns)
+    fold = AttributeFold(SessionFold((*columns, *added), checked_metrics(metrics)))
     reader = open_source(source, columns=fold.columns, labels=labels, jobs=jobs, recursive=recursive)
-    return fold_values(reader, fold)
+    return replace(_fold_values(reader, fold), strata=added)
 
 
-def fold_values(reader: BatchReader, fold: AttributeFold) -> SessionValues:
-    """Compute the values of sessions in one pass of a reader.
-
-    Args:
-        reader: what reads the sources, with the columns of ``fold``.
-        fold: which values.
-
-    Raises:
-        SourceError: there is no usable session.
-    """
+def _fold_values(reader: BatchReader, fold: AttributeFold) -> SessionValues:
+    """Compute the values of sessions in one pass of a reader."""
     known, distinct = [], [distinct_values(Batch.empty().records)]
 
     def values_only() -> Iterator[SessionPart]:
@@ -125,10 +127,13 @@ def fold_values(reader: BatchReader, fold: AttributeFold) -> SessionValues:
     reader.require_sessions()
     timed = sessions.drop_nulls("started_at")
     by = fold.values.by
-    joined = values.join(timed, on="source", how="inner").select(
-        "source", "started_at", *by, "records", *fold.values.metrics
-    )
     attributes = timed.join(merge_attributes(known, distinct), on="source", how="left")
+    labels = label_columns(attributes, [name for name in by if is_label(name)])
+    joined = (
+        values.join(timed, on="source", how="inner")
+        .join(labels, on="source", how="left")
+        .select("source", "started_at", *by, "records", *fold.values.metrics)
+    )
     return SessionValues(
         values=joined.sort("started_at", "source", *by, nulls_last=True),
         attributes=attributes.sort("started_at", "source"),
@@ -145,6 +150,7 @@ def series(
     *,
     metric: str,
     by: Iterable[str] | str | None = ("context",),
+    labels: Iterable[str] = (),
     jobs: int | None = None,
     recursive: bool = True,
 ) -> pl.DataFrame:
@@ -153,7 +159,9 @@ def series(
     Args:
         source: paths, loaded telemetry, or a DuckDB connection; see ``open_source``.
         metric: a name of ``METRICS``.
-        by: the columns of ``BY`` that series are grouped by; none for one series of all records.
+        by: the columns of ``BY`` and labels, such as ``label:build``, that series are grouped by; none for one series
+            of all records.
+        labels: rules for labels of sessions, each ``NAME=RULE``; see ``reading.labels``.
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
 
@@ -164,5 +172,5 @@ def series(
         UsageError: there is no such column or metric.
         SourceError: there is no usable session.
     """
-    found = session_values(source, by=by, metrics=metric, jobs=jobs, recursive=recursive)
+    found = session_values(source, by=by, metrics=metric, labels=labels, jobs=jobs, recursive=recursive)
     return found.values.select(*found.by, "source", "started_at", pl.col(metric).alias("value")).drop_nulls("value")

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from clamp_analytics.analysis.metrics import METRICS, PERCENTILES, checked_by, checked_metrics
+from clamp_analytics.analysis.groupings import checked_by, is_label
+from clamp_analytics.analysis.metrics import METRICS, PERCENTILES, checked_metrics
 from clamp_analytics.analysis.percentiles import weighted_percentile
 from clamp_analytics.batch import Batch
 from clamp_analytics.rules import Severity
@@ -73,7 +74,8 @@ class SessionFold:
     """Reduces a batch to the values of its sessions; it can be pickled.
 
     Attributes:
-        by: the columns of ``BY`` that series are grouped by; none for one series of all records.
+        by: the columns of ``BY`` and labels that series are grouped by; none for one series of all records. All records
+            of a session have the same labels, which are added when everything is merged.
         metrics: the names of the metrics; all by default.
 
     Raises:
@@ -88,14 +90,19 @@ class SessionFold:
         object.__setattr__(self, "metrics", checked_metrics(self.metrics))
 
     @property
+    def record_columns(self) -> list[str]:
+        """The columns of ``by`` that records have."""
+        return [name for name in self.by if not is_label(name)]
+
+    @property
     def keys(self) -> list[str]:
-        """The columns that identify a row of values: the session, then the columns of ``by``."""
-        return ["source", *self.by]
+        """The columns that identify a row of values: the session, then the columns of its records."""
+        return ["source", *self.record_columns]
 
     @property
     def columns(self) -> frozenset[str]:
         """The columns of ``records`` that the fold needs."""
-        needed = {"source", "released_at", *self.by}
+        needed = {"source", "released_at", *self.record_columns}
         if _FROM_SCORES & set(self.metrics):
             needed.add("stability_score")
         if _FROM_DURATIONS & set(self.metrics):
@@ -107,7 +114,7 @@ class SessionFold:
     @property
     def needs_record_index(self) -> bool:
         """Whether records are joined with violations, which name a record by its index in the file."""
-        return bool(self.by) and "violations" in self.metrics
+        return bool(self.record_columns) and "violations" in self.metrics
 
     def __call__(self, batch: Batch) -> SessionPart:
         """Reduce a batch."""
@@ -192,7 +199,7 @@ class SessionFold:
 
     def count_by_group(self, faults: pl.DataFrame, records: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Count the violations of records by session and group; those of other records are returned as they are."""
-        found = faults.join(records.select(*_RECORD, *self.by), on=_RECORD, how="inner")
+        found = faults.join(records.select(*_RECORD, *self.record_columns), on=_RECORD, how="inner")
         rest = faults.join(records, on=_RECORD, how="anti")
         return found.group_by(self.keys).agg(violations=pl.col("times").sum()), rest
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
+from clamp_analytics.analysis.groupings import GROUPINGS, checked_groupings
 from clamp_analytics.analysis.result import Result
 from clamp_analytics.analysis.summary.artifact_json import artifact, read_snapshot
-from clamp_analytics.analysis.summary.fold import GROUPINGS, Group, SummaryFold, merge, percentiles
+from clamp_analytics.analysis.summary.fold import Group, SummaryFold, SummaryPart, merge, percentiles
 from clamp_analytics.reading import Counts
 from clamp_analytics.reading.open_source import Source, open_source
 from clamp_analytics.rules import Severity
@@ -30,7 +32,9 @@ class Summary(Result):
         counts: files seen, loaded, rejected and skipped.
         severities: violations by severity, worst first.
         rejected: name and reason of each file that could not be read as a session, by name.
-        groups: the statistics by group, with percentiles of durations; None where records are not grouped.
+        by: what records are grouped by; empty where they are not.
+        groups: the statistics by group, with percentiles of the durations of released anchors; None where records are
+            not grouped.
         directory: the absolute folder that the sources have in common.
     """
 
@@ -40,13 +44,14 @@ class Summary(Result):
     rejected: list[tuple[str, str]]
     groups: pl.DataFrame | None
     directory: str
+    by: tuple[str, ...] = ()
 
     def describe(self) -> list[str]:
         """The statistics of all records, the violations, and the files."""
         total = self.total
         headline = f"{plural(self.counts.loaded, 'session')}, {plural(total.records, 'record')}"
         if self.groups is not None:
-            headline += f", grouped by {self.groups.columns[0]}"
+            headline += f", grouped by {', '.join(self.by)}"
         mean, variance = total.scores.mean, total.scores.sample_variance
         return [
             headline,
@@ -69,6 +74,16 @@ class Summary(Result):
             "directory": self.directory,
         }
 
+    def groups_and_total(self) -> pl.DataFrame:
+        """One row per group, then one of all records, which has the violations and files as well.
+
+        The column ``row`` is ``group`` or ``total``. Without groups it is the single row of ``frame``.
+        """
+        if self.groups is None:
+            return self.frame()
+        rows = [self.groups.with_columns(row=pl.lit("group")), self.frame().with_columns(row=pl.lit("total"))]
+        return pl.concat(rows, how="diagonal").select("row", pl.all().exclude("row"))
+
     def frame(self) -> pl.DataFrame:
         """One row with every figure: counts, mean, sample variance (null of fewer than two), drift index in ms."""
         return pl.DataFrame(
@@ -83,8 +98,19 @@ class Summary(Result):
                     "skipped": self.counts.skipped,
                 }
             ],
-            schema_overrides={"mean_stability": pl.Float64, "sample_variance": pl.Float64},
+            schema_overrides=FIGURES,
         )
+
+
+FIGURES: dict[str, pl.DataType] = {
+    "records": pl.Int64(),
+    "in_flight": pl.Int64(),
+    "scored": pl.Int64(),
+    "mean_stability": pl.Float64(),
+    "sample_variance": pl.Float64(),
+    "drift_index_ms": pl.Float64(),
+}
+"""The statistics of records as columns."""
 
 
 def _figures(group: Group) -> dict[str, float | int | None]:
@@ -105,8 +131,9 @@ def _figure(value: float | None) -> str:
 def summarize(
     source: Source,
     *,
-    by: str | None = None,
+    by: Iterable[str] | str | None = None,
     released_only: bool = False,
+    labels: Iterable[str] = (),
     jobs: int | None = None,
     recursive: bool = True,
 ) -> Summary:
@@ -114,38 +141,46 @@ def summarize(
 
     Args:
         source: paths, loaded telemetry, or a DuckDB connection; see ``open_source``.
-        by: one of ``GROUPINGS`` for the statistics and duration percentiles of each group; None for all records
-            together.
+        by: ``GROUPINGS`` and labels, such as ``label:build``, for the statistics and duration percentiles of each
+            group; None for all records together.
         released_only: whether anchors without a usable release are left out.
+        labels: rules for labels of sessions, each ``NAME=RULE``; see ``reading.labels``.
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
 
     Raises:
-        UsageError: the grouping is unknown, or the source was read without a column that is needed.
+        UsageError: a grouping is unknown, or the source was read without a column that is needed.
         SourceError: there is no usable session.
     """
-    fold = SummaryFold(by, released_only)
-    reader = open_source(source, columns=fold.columns, jobs=jobs, recursive=recursive)
-    merged = merge(reader.fold(fold, needs_record_index=False))
+    fold = SummaryFold(checked_groupings(by), released_only)
+    reader = open_source(source, columns=fold.columns, labels=labels, jobs=jobs, recursive=recursive)
+    merged = merge(reader.fold(fold, needs_record_index=False), fold)
     reader.require_sessions()
-    total = sum(merged.groups.values(), Group())
-    groups = None
-    if fold.by is not None:
-        rows = [{"key": key, "sessions": group.sessions, **_figures(group)} for key, group in merged.groups.items()]
-        key_type = pl.Date if fold.by == "day" else pl.String
-        overrides = {"key": key_type, "mean_stability": pl.Float64, "sample_variance": pl.Float64}
-        groups = pl.DataFrame(rows, schema_overrides=overrides, infer_schema_length=None)
-        if merged.durations is not None:
-            shares = percentiles(merged.durations, PERCENTILES).rename(
-                lambda name: f"duration_{name}_ms" if name != "key" else name
-            )
-            groups = groups.join(shares, on="key", how="left", nulls_equal=True)
-        groups = groups.sort("key", nulls_last=True).rename({"key": fold.by})
     return Summary(
-        total=total,
+        total=sum(merged.groups.values(), Group()),
         counts=reader.counts,
         severities={severity.value: merged.severities[severity.value] for severity in Severity},
         rejected=merged.rejected,
-        groups=groups,
+        groups=_group_frame(merged, fold.by) if fold.by else None,
         directory=reader.directory,
+        by=fold.by,
     )
+
+
+def _group_frame(merged: SummaryPart, by: Sequence[str]) -> pl.DataFrame:
+    """One row per group, by its key with nulls last: its statistics and the percentiles of its durations."""
+    rows = [
+        {**dict(zip(by, key, strict=True)), "sessions": group.sessions, **_figures(group)}
+        for key, group in merged.groups.items()
+    ]
+    groups = pl.DataFrame(rows, schema={**_key_types(by), "sessions": pl.Int64(), **FIGURES})
+    if merged.durations is not None:
+        names = {f"p{share * 100:g}": f"duration_p{share * 100:g}_ms" for share in PERCENTILES}
+        shares = percentiles(merged.durations, PERCENTILES, by).rename(names)
+        groups = groups.join(shares, on=by, how="left", nulls_equal=True)
+    return groups.sort(by, nulls_last=True)
+
+
+def _key_types(by: Iterable[str]) -> dict[str, pl.DataType]:
+    periods = {"day": pl.Date(), "week": pl.Date(), "hour": pl.Datetime("us", "UTC")}
+    return {name: periods.get(name, pl.String()) for name in by}

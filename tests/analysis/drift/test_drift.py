@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from clamp_analytics.analysis.drift import Drift, DriftOptions, drift, series_columns
+from clamp_analytics.analysis.drift import Drift, DriftOptions, drift
 from clamp_analytics.analysis.series import METRICS, AttributeFold, SessionFold
 from clamp_analytics.errors import SourceError, UsageError
 from clamp_analytics.reading import Reader, load
@@ -255,7 +255,7 @@ def test_a_group_in_a_session_without_a_record_of_it_has_no_value_there(tmp_path
 @pytest.mark.parametrize("by", [(), "context", ("context", "thread_id")])
 def test_a_reader_and_loaded_telemetry_give_the_same(by):
     columns = by if isinstance(by, tuple) else (by,)
-    fold = AttributeFold(SessionFold(series_columns(columns, DriftOptions())))
+    fold = AttributeFold(SessionFold((*columns, *DriftOptions().strata)))
 
     one = drift(load(SAMPLES / "drifting"), by=by)
     other = drift(Reader(SAMPLES / "drifting", columns=fold.columns, jobs=1), by=by)

@@ -59,6 +59,33 @@ def test_a_backend_that_changed_with_the_incident_is_a_suspect():
     assert [(one.attribute, one.before, one.after) for one in report.suspects] == [("device_name", "mi250", "mi300")]
 
 
+def test_a_change_of_mix_names_its_group_whatever_the_order_of_the_columns():
+    given = session_frame({"gemm": noisy((1.0, 80))})
+    hip = [number % 4 == 0 if number < 40 else number % 4 != 0 for number in range(80)]
+    values = given.values.with_columns(backend=pl.Series(["HIP" if each else "CPU" for each in hip]), records=10)
+
+    (report,) = drift(replace(given, values=values, by=("backend", "context"))).incidents
+
+    assert (report.incident.shape, report.incident.groups) == ("mix", [(None, "gemm")])
+
+
+def test_a_stratum_is_left_out_where_the_selected_sessions_do_not_differ_in_it():
+    given = session_frame({"gemm": SLOWER})
+    backends = pl.Series(["old"] * 10 + ["new"] * 60)
+    values = given.values.with_columns(backend=backends, records=10)
+    split = replace(given, values=values, by=("context", "backend"), strata=("backend",))
+
+    assert drift(split).by == ("context", "backend")
+    assert drift(split, options=DriftOptions(last=60)).by == ("context",)
+
+
+def test_a_requested_column_stays_where_all_sessions_have_one_value_of_it():
+    given = session_frame({"gemm": SLOWER})
+    values = given.values.with_columns(backend=pl.lit("HIP"), records=10)
+
+    assert drift(replace(given, values=values, by=("context", "backend"))).by == ("context", "backend")
+
+
 def test_the_json_of_an_incident_has_its_sessions_and_effects():
     found = drift(with_builds(session_frame({"gemm": SLOWER})))
 
