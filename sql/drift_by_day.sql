@@ -16,8 +16,8 @@
 --   duration_p95_change_ms: 95th percentile of the day minus that of the previous day.
 --   duration_p99_change_ms: 99th percentile of the day minus that of the previous day.
 -- notes:
---   The previous day is the one before that has records, not the one before in the calendar; the first day has no
---   change. Records without a usable acquisition belong to no day and are left out.
+--   The previous day is the latest earlier day that has records; the first day has no change. Records without a
+--   usable acquisition belong to no day and are left out.
 --   Records of one session are not independent: a change is a description and not a test.
 
 WITH days AS (

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from clamp_analytics.errors import UsageError
 from clamp_analytics.recorder.process import signal_lock
-from clamp_analytics.wording import os_error_reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,8 +68,9 @@ def add_callback(callback: Callback) -> None:
             _watchdog.start()
         except OSError as error:
             signal.signal(signal.SIGTERM, current)
-            raise UsageError(
-                f"SIGTERM cannot be handled: {os_error_reason(error)}",
+            raise UsageError.from_os_error(
+                "SIGTERM cannot be handled",
+                error,
                 where="on_sigterm",
                 hint="raise the limit on open files (ulimit -n), or use checkpoint= instead",
             ) from error
