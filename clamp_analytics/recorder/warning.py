@@ -1,4 +1,4 @@
-"""Warnings for failures in places where an exception would hit code that did nothing wrong.
+"""Warnings for failures that must not raise an exception, because it would reach code that is not at fault.
 
 A warning must not harm the program either. Standard error may be closed, a broken pipe or a full disk, and a
 filter or a replaced ``warnings.showwarning`` may raise. Then the warning is lost, and nothing else happens.
