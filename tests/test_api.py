@@ -242,6 +242,7 @@ def results() -> dict[str, Any]:
         "reproducibility": clamp.reproducibility(CLEAN),
         "calibrate": clamp.calibrate(DRIFTING, metrics="in_flight", options=QUICK),
         "session_values": clamp.session_values(CLEAN),
+        "judge_series": clamp.judge_series([1.0] * 10 + [3.0] * 10),
     }
 
 
@@ -250,6 +251,17 @@ def test_loaded_telemetry_has_a_short_repr() -> None:
         "Telemetry: 10 sessions, 240 records, 0 violations",
         "  files: 10 seen = 10 loaded + 0 rejected + 0 skipped",
         f"  directory: {str(CLEAN)!r}",
+    ]
+
+
+def test_the_judgement_of_a_series_has_one_row_per_change() -> None:
+    values = [12.0, 12.4, 11.9, 12.2, 12.1, 12.3, 12.0, 11.8, 12.2, 12.1, 12.0, 14.9, 15.2, 15.0, 14.8]
+
+    found = clamp.judge_series(values)
+
+    assert repr(found).splitlines()[0] == "SeriesJudgement: regressed, 15 sessions"
+    assert found.to_polars().select("index", "before", "after", "direction").rows() == [
+        (11, pytest.approx(12.1, abs=0.05), pytest.approx(15, abs=0.05), "worse")
     ]
 
 

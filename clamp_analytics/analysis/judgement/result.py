@@ -1,10 +1,16 @@
-"""What the judgement of a series consists of."""
+"""``SeriesJudgement``: the verdict on one series, and its changes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from clamp_analytics.analysis.result import Result
 from clamp_analytics.analysis.verdicts import Direction, Shape, Verdict
+from clamp_analytics.wording import plural
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +36,8 @@ class Change:
     p_value: float
 
 
-@dataclass(frozen=True, slots=True)
-class SeriesJudgement:
+@dataclass(frozen=True, slots=True, repr=False)
+class SeriesJudgement(Result):
     """The judgement of one series.
 
     Attributes:
@@ -70,3 +76,21 @@ class SeriesJudgement:
     slope: float | None = None
     total_change: float | None = None
     sessions_to_confirm: int | None = None
+
+    def describe(self) -> list[str]:
+        """The verdict, and the sentence that explains it."""
+        return [f"{self.verdict.value}, {plural(self.sessions, 'session')}", self.reason]
+
+    def to_polars(self) -> pl.DataFrame:
+        """One row per change, in the order of time."""
+        import polars as pl
+
+        schema = {
+            "index": pl.Int64,
+            "earliest": pl.Int64,
+            "latest": pl.Int64,
+            "before": pl.Float64,
+            "after": pl.Float64,
+        }
+        rows = [asdict(change) | {"direction": change.direction.value} for change in self.changes]
+        return pl.DataFrame(rows, schema=schema | {"direction": pl.String, "p_value": pl.Float64})
