@@ -11,6 +11,7 @@ from clamp_analytics.cli import options
 from clamp_analytics.cli.analysis_options import HistoryOptions
 from clamp_analytics.cli.command import add_command
 from clamp_analytics.cli.exit_codes import ExitCode
+from clamp_analytics.cli.known_changes import known_changes_file, read_entries
 from clamp_analytics.cli.messages import tell
 from clamp_analytics.cli.options import output_option
 from clamp_analytics.cli.output import check_output, kind_of_text, write_result
@@ -37,8 +38,8 @@ def register(app: typer.Typer) -> None:
 class ReportCommand(HistoryOptions):
     """Write an HTML report.
 
-    One file that opens from disk and loads nothing. It says whether the sessions are stable, and shows what changed and
-    since when, all series over time, durations by context, the latest session by thread, and violations.
+    One file that opens from disk and loads nothing. It says whether the sessions are stable, and shows incidents with
+    their evidence, all series over time, violations, durations by context, and the latest session by thread.
 
     --since, --until and --last choose the sessions that are searched for changes and drawn over time.
 
@@ -53,6 +54,10 @@ class ReportCommand(HistoryOptions):
         list[str] | None,
         typer.Option("--baseline", metavar="SOURCE", help="Also compare with these sessions. Can be repeated."),
     ] = None
+    known_changes: Annotated[
+        str | None,
+        typer.Option("--known-changes", metavar="FILE", help="TOML file of accepted changes."),
+    ] = None
     snapshot: options.Snapshot = None
 
     def run(self) -> ExitCode:
@@ -63,10 +68,13 @@ class ReportCommand(HistoryOptions):
         from clamp_analytics import html_report
         from clamp_analytics.reading import Reader
 
+        drift_options = self.drift_options(known_changes=self.known_changes)
+        file = known_changes_file(self.known_changes, drift_options)
         chosen = html_report.ReportOptions(
             by=self.groups(),
             metrics=self.metrics(),
-            drift=self.drift_options(),
+            known_changes=tuple(read_entries(file, must_exist=self.known_changes is not None)) if file else (),
+            drift=drift_options,
             compare=self.compare_options(),
         )
         baseline = (

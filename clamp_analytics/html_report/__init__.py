@@ -7,28 +7,33 @@ the same bytes.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from clamp_analytics import __version__, plots
 from clamp_analytics.analysis.compare import CompareOptions, Comparison, compare
 from clamp_analytics.analysis.drift import Drift, DriftOptions, drift
+from clamp_analytics.analysis.incidents.known_changes import KnownChange
 from clamp_analytics.analysis.result import Result
 from clamp_analytics.analysis.series import AttributeFold, SessionFold, SessionValues, session_values
 from clamp_analytics.atomic_files import publish
 from clamp_analytics.extras import require_extras
 from clamp_analytics.html_report import sections, verdict_tables
 from clamp_analytics.html_report.conclusion import conclude
-from clamp_analytics.html_report.figures import Figures
+from clamp_analytics.html_report.figures import LEGEND, Figures
+from clamp_analytics.html_report.incidents import incidents
 from clamp_analytics.html_report.links import SeriesLinks
-from clamp_analytics.html_report.markup import details, paragraph
+from clamp_analytics.html_report.markup import details as folded
+from clamp_analytics.html_report.markup import paragraph
 from clamp_analytics.html_report.matrix import matrix
 from clamp_analytics.html_report.page import Section, page
 from clamp_analytics.html_report.report_data import COLUMNS, ReportReader
+from clamp_analytics.html_report.session_details import session_details
 from clamp_analytics.reading import Counts
 from clamp_analytics.reading.labels import LabelRule
 from clamp_analytics.reading.open_source import Source, open_source
@@ -44,12 +49,14 @@ class ReportOptions:
     Attributes:
         by: the columns that define the groups.
         metrics: the metrics to analyse and draw; None analyses all, and draws the default ones and those that changed.
+        known_changes: changes that are accepted: they are shown, but do not make the history unstable.
         drift: options of the search for changes.
         compare: options of the comparison with the baseline.
     """
 
     by: tuple[str, ...] = ("context",)
     metrics: tuple[str, ...] | None = None
+    known_changes: tuple[KnownChange, ...] = ()
     drift: DriftOptions = field(default_factory=DriftOptions)
     compare: CompareOptions = field(default_factory=CompareOptions)
 
@@ -134,7 +141,11 @@ def report(
     reader = ReportReader(open_source(source, columns=columns(chosen), jobs=jobs, recursive=recursive, labels=labels))
     by, strata = chosen.by, chosen.drift.strata
     values = session_values(reader, by=by, strata=strata, metrics=chosen.metrics)
-    changes = drift(values, options=chosen.drift) if values.sessions else Drift.without_sessions(values, chosen.drift)
+    changes = (
+        drift(values, known_changes=chosen.known_changes, options=chosen.drift)
+        if values.sessions
+        else Drift.without_sessions(values, chosen.drift)
+    )
     compared = None
     if baseline is not None:
         before = (
@@ -143,9 +154,12 @@ def report(
             else session_values(baseline, by=by, strata=strata, metrics=chosen.metrics, jobs=jobs, recursive=recursive)
         )
         compared = _compare(before, values, chosen)
-    figures = Figures()
-    parts = list(_sections(changes, reader, chosen, compared, build_info, figures))
-    html = page(sections.conclusion(conclude(changes, compared)), parts, figures.specifications)
+    figures, data = Figures(), reader.report_data
+    panels = plots.select_panels(changes, changes.by, chosen.metrics)
+    details = session_details(changes, data.sessions, panels)
+    parts = list(_sections(changes, reader, chosen, compared, build_info, figures, panels, details["traces"]))
+    opening = sections.conclusion(conclude(changes, compared)) + sections.facts(changes, data, reader.counts)
+    html = page(opening, parts, figures.specifications, details)
     return Report(html, changes, compared, reader.counts)
 
 
@@ -164,22 +178,25 @@ def _sections(
     compared: Comparison | None,
     build_info: str | None,
     figures: Figures,
+    metrics: list[plots.MetricPanels],
+    traces: Mapping[str, Mapping[str, Any]],
 ) -> Iterator[Section]:
     data, by = reader.report_data, changes.by
-    metrics = plots.select_panels(changes, by, options.metrics)
     links = SeriesLinks(changes.verdicts, by, metrics, verdict_tables.MOST_VERDICTS)
-    yield "figures", "Figures", sections.figures(changes, data, reader.counts)
     if compared is not None:
         yield "baseline", "Against the baseline", verdict_tables.comparison(compared)
-    yield "changes", "Changes", verdict_tables.changes(changes, by, links)
+    if changes.incidents:
+        yield "incidents", "Incidents", incidents(changes, links, traces)
     if changes.verdicts.height:
         yield "overview", "Overview", matrix(changes.verdicts, by, links)
     yield "over-time", "Over time", _over_time(changes, metrics, links, figures)
-    yield "durations", "Durations by context", figures.durations(data)
-    yield "timeline", "The latest session by thread", figures.timeline(data)
+    yield "series", "All series", verdict_tables.all_series(changes, by, links)
     yield "violations", "Violations", sections.violations(data)
     if data.summary.rejected:
         yield "rejected", "Rejected files", sections.rejected(data)
+    yield "durations", "Durations by context", figures.durations(data)
+    yield "timeline", "The latest session by thread", figures.timeline(data)
+    yield "figures", "Figures", sections.figures(changes, data, reader.counts)
     yield "provenance", "Provenance", sections.provenance(reader.directory, build_info, __version__)
     yield "glossary", "How to read it", sections.glossary(changes.options)
 
@@ -187,12 +204,12 @@ def _sections(
 def _over_time(changes: Drift, metrics: list[plots.MetricPanels], links: SeriesLinks, figures: Figures) -> str:
     if not metrics:
         return paragraph("No session has a usable timestamp, so there is no series.")
-    strip = figures.strip(changes.series)
+    strip = figures.strip(changes.series) + LEGEND
     changed, unchanged = figures.changed_series(metrics, links), figures.unchanged_series(metrics, links)
     if not unchanged:
         return strip + changed
     count = sum(not panel.is_changed for one in metrics for panel in one.panels)
     title = f"Charts of {plural(count, 'series', 'series')} without a change"
     if changed:
-        return strip + changed + details(title, unchanged, kind="unchanged-charts")
-    return details(title, strip + unchanged, kind="unchanged-charts")
+        return strip + changed + folded(title, unchanged, kind="unchanged-charts")
+    return folded(title, strip + unchanged, kind="unchanged-charts")

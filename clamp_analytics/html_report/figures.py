@@ -14,6 +14,8 @@ from clamp_analytics.analysis.verdicts import RANK
 from clamp_analytics.html_report.links import SeriesLinks
 from clamp_analytics.html_report.markup import (
     Column,
+    Html,
+    cell,
     details,
     format_change,
     format_number,
@@ -25,12 +27,20 @@ from clamp_analytics.html_report.markup import (
     verdict_badge,
 )
 from clamp_analytics.html_report.report_data import ReportData
+from clamp_analytics.html_report.session_names import session_button
 from clamp_analytics.html_report.timeline import Timeline
 from clamp_analytics.plots import MetricPanels, Panel
 from clamp_analytics.wording import plural
 
 MOST_CONTEXTS = 15
 """Maximal number of contexts in the chart of durations."""
+
+LEGEND = (
+    '<p class="legend"><b class="point">●</b> a session, or in a band from the 5th to the 95th percentile the average '
+    'of several <b class="change">┆1</b> a change point <b class="level">┄</b> the level before and after it '
+    '<b class="outlier">◇a</b> an outlier</p>'
+)
+"""What the marks of a series are."""
 
 FEWEST_SESSIONS = 12
 """Number of sessions below which selecting a time span makes no sense."""
@@ -52,7 +62,10 @@ class Figures:
     def _chart(self, chart: Any, description: str, kind: str = "") -> str:
         """The element in which a chart is drawn."""
         identifier = f"chart-{len(self.specifications) + 1}"
-        self.specifications[identifier] = plots.vega_lite_spec(chart)
+        specification = plots.vega_lite_spec(chart)
+        # It is the same for all charts, and the page adds it.
+        del specification["config"]
+        self.specifications[identifier] = specification
         attribute = f' data-kind="{kind}"' if kind else ""
         # The description is on an outer element, because Vega gives the element of the chart a description of its own.
         return (
@@ -87,7 +100,8 @@ class Figures:
         )
         return (
             '<div class="strip needs-script"><p>Sessions over time. Drag across them to zoom all charts. '
-            "In a chart, drag to move, zoom with Ctrl and the mouse wheel, and double-click to reset. "
+            "In a chart, drag to move, zoom with Ctrl and the mouse wheel, double-click to reset, and click a point to "
+            "open its session. "
             f'<button type="button" id="reset" disabled>Show all</button></p>{chart}</div>'
         )
 
@@ -123,10 +137,12 @@ class Figures:
         better = {True: ", higher is better", False: ", lower is better", None: ""}[metric.higher_is_better]
         title = f"{plots.metric_title(metric)} <small>{metric.name}, {_unit(metric.unit)}{better}</small>"
         return (
-            f'<figure id="{links.chart(metric.name, panel.key)}"{group_attribute(panel.group)}>'
+            f'<figure id="{links.chart(metric.name, panel.key)}" data-metric="{metric.name}" data-unit="{metric.unit}"'
+            f"{group_attribute(panel.group)}>"
             f"<figcaption><strong><bdi>{group}</bdi></strong> {verdict_badge(panel.verdict)}<br>{title}</figcaption>"
             f"{chart}"
-            f"{_changes(panel)}{_outliers(panel)}{details('Data of this chart', _points(panel))}</figure>"
+            # The page fills the table when it is opened, because the rows of all series would double its size.
+            f"{_changes(panel)}{_outliers(panel)}{details('Data of this chart', '', kind='points')}</figure>"
         )
 
     def durations(self, data: ReportData) -> str:
@@ -158,9 +174,9 @@ class Figures:
 
     def timeline(self, data: ReportData) -> str:
         """The anchors of the latest session, by thread."""
-        if not data.anchors:
+        if (latest := data.sessions.latest) is None:
             return paragraph("No anchor has a usable time of acquisition.")
-        timeline = Timeline(data.anchors[0])
+        timeline = Timeline(data.sessions, latest)
         return self.figure(timeline.chart, timeline.title, timeline.description, timeline.data, note=timeline.note)
 
 
@@ -169,23 +185,10 @@ def _unit(unit: str) -> str:
     return texts.get(unit, unit)
 
 
-def _points(panel: Panel) -> str:
-    """The table of the points of a panel."""
-    metric = panel.metric
-    columns = [Column("time (UTC)"), Column(panel.value_name, is_number=True)]
-    if panel.is_binned:
-        columns += [Column(name, is_number=True) for name in ("5th percentile", "95th percentile", "sessions")]
-    else:
-        columns.append(Column("session"))
-    rows: list[list[object]] = []
-    for at, value, low, high, count, source in panel.points.iter_rows():
-        row: list[object] = [format_time(at), format_value(metric.name, value)]
-        if panel.is_binned:
-            row += [format_value(metric.name, low), format_value(metric.name, high), count]
-        else:
-            row.append(plots.shorten_path(source))
-        rows.append(row)
-    return table(f"{metric.name} of {panel.group}", columns, rows)
+def _session(panel: Panel, source: str) -> Html:
+    """A button that opens the details of a session; its name, if it is not on the time line."""
+    index = panel.timeline.index_of.get(source)
+    return Html(cell(plots.shorten_path(source))) if index is None else session_button(panel.timeline, index)
 
 
 def _changes(panel: Panel) -> str:
@@ -193,16 +196,16 @@ def _changes(panel: Panel) -> str:
     items = []
     for at, source, before, after in panel.changes.select("change_at", "change_source", "before", "after").iter_rows():
         name = panel.metric.name
-        values = f"{format_value(name, before)} to {format_value(name, after)}"
-        text = f"{format_change(panel.metric, before, after)} ({values}) since {plots.shorten_path(source, 36)}"
-        items.append(f"<li>{html.escape(f'{text}, {format_time(at)} UTC')}</li>")
+        levels = f"{format_value(name, before)} to {format_value(name, after)}"
+        size = html.escape(f"{format_change(panel.metric, before, after)} ({levels}) since ")
+        items.append(f"<li>{size}{_session(panel, source)}, {format_time(at)} UTC</li>")
     return f"<ol class=changes>{''.join(items)}</ol>" if items else ""
 
 
 def _outliers(panel: Panel) -> str:
     """The outliers of a panel, with the letters of the chart."""
     items = [
-        f"<li>{html.escape(f'{format_value(panel.metric.name, value)} in {plots.shorten_path(source, 36)}')}</li>"
+        f"<li>{html.escape(format_value(panel.metric.name, value))} in {_session(panel, source)}</li>"
         for value, source in panel.outliers.select("value", "source").iter_rows()
     ]
     return f'<ol class=outliers aria-label="Outliers">{"".join(items)}</ol>' if items else ""

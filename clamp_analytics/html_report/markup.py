@@ -21,6 +21,8 @@ NOTHING = "-"
 DIGITS = 4
 """Significant digits of a measured value."""
 
+MINUS = "\N{MINUS SIGN}"
+
 MARKS = {"regressed": "✗", "suspect": "!", "improved": "✓", "recovered": "↺", "not enough data": "?", "unchanged": "="}
 """The sign of each verdict, so that no verdict is shown by its colour alone."""
 
@@ -81,14 +83,22 @@ def format_change(metric: Metric, before: float | None, after: float | None) -> 
     if before is None or after is None or not math.isfinite(before) or not math.isfinite(after):
         return NOTHING
     if metric.scale is Scale.LOG and before > 0:
-        return (
-            f"{(after / before - 1) * 100:+,.3g} %"
-            if after < 100 * before
-            else f"{format_number(after / before, 3)} times"
-        )
+        if after >= 100 * before:
+            return f"{format_number(after / before, 3)} times"
+        return _signed(f"{(after / before - 1) * 100:+,.3g} %")
     if metric.unit == "share":
-        return f"{(after - before) * 100:+.3g} points"
-    return f"{after - before:+.3g}"
+        return format_points(after - before)
+    return _signed(f"{after - before:+.3g}")
+
+
+def format_points(difference: float) -> str:
+    """A difference of two shares in percentage points."""
+    return _signed(f"{difference * 100:+.3g} points")
+
+
+def _signed(number: str) -> str:
+    """A number with the sign for minus instead of a hyphen, at which browsers break lines."""
+    return number.replace("-", MINUS, 1)
 
 
 def format_time(value: datetime | None) -> str:
@@ -105,10 +115,23 @@ def verdict_badge(name: str) -> Html:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table: its heading, and whether it holds numbers."""
+    """A column of a table.
+
+    Attributes:
+        name: its heading.
+        is_number: whether it holds numbers.
+        is_optional: whether it is left out where the page is narrow.
+    """
 
     name: str
     is_number: bool = False
+    is_optional: bool = False
+
+    @property
+    def attribute(self) -> str:
+        """The attribute of its cells."""
+        kinds = " ".join(["n"] * self.is_number + ["wide"] * self.is_optional)
+        return f' class="{kinds}"' if kinds else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +159,7 @@ def table(caption: str, columns: Sequence[Column], rows: Iterable[Sequence[objec
         left_out: number of rows that are not shown, for a line below the table.
     """
     title = html.escape(caption)
-    head = "".join(f"<th scope=col{' class=n' * one.is_number}>{html.escape(one.name)}</th>" for one in columns)
+    head = "".join(f"<th scope=col{one.attribute}>{html.escape(one.name)}</th>" for one in columns)
     body = []
     for row in rows:
         attributes = ""
@@ -144,10 +167,7 @@ def table(caption: str, columns: Sequence[Column], rows: Iterable[Sequence[objec
             attributes = f' id="{row.identifier}"{group_attribute(row.group)}'
         first, *others = row.values if isinstance(row, Row) else row
         parts = [f"<th scope=row>{cell(first)}</th>"]
-        parts += [
-            f"<td{' class=n' * one.is_number}>{cell(value)}</td>"
-            for one, value in zip(columns[1:], others, strict=True)
-        ]
+        parts += [f"<td{one.attribute}>{cell(value)}</td>" for one, value in zip(columns[1:], others, strict=True)]
         body.append(f"<tr{attributes}>{''.join(parts)}</tr>")
     more = f'<p class="more">… and {left_out:,} more</p>' if left_out else ""
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 
 import polars as pl
@@ -20,7 +21,17 @@ MOST_ROWS = 20
 LARGEST = 400
 """Maximal number of groups."""
 
-LEGEND = "✗ regressed, ! shifted, ✓ improved, = unchanged, ? not enough data. Each cell leads to its series."
+MEANINGS = {
+    "regressed": "regressed",
+    "suspect": "shifted, not confirmed",
+    "improved": "improved",
+    "recovered": "recovered",
+    "unchanged": "unchanged",
+    "not enough data": "not enough data",
+}
+"""What the mark of each verdict means."""
+
+LEGEND = ", ".join(f"{MARKS[name]} {meaning}" for name, meaning in MEANINGS.items())
 
 
 def matrix(verdicts: pl.DataFrame, by: Sequence[str], links: SeriesLinks) -> str:
@@ -37,14 +48,14 @@ def matrix(verdicts: pl.DataFrame, by: Sequence[str], links: SeriesLinks) -> str
         groups.setdefault(tuple(row[name] for name in by), {})[row["metric"]] = row
     keys = list(groups)[:LARGEST]
     changed = [key for key in keys if any(row["verdict"] in plots.CHANGED for row in groups[key].values())]
-    others = sorted((key for key in keys if key not in set(changed)), key=lambda key: [value or "" for value in key])
+    others = sorted((key for key in keys if key not in set(changed)), key=_natural)
     shown, folded = (changed + others, []) if len(others) <= MOST_ROWS else (changed, others)
     heading = ", ".join(by) or "group"
 
     def body(chosen: Sequence[tuple[str | None, ...]]) -> str:
         return "".join(_row(key, groups[key], metrics, links) for key in chosen)
 
-    parts = [f'<p class="more">{LEGEND}</p>']
+    parts = [f'<p class="more">{LEGEND}. Each cell leads to its series.</p>']
     if shown:
         parts.append(_table("Verdicts by group and metric", heading, metrics, body(shown)))
     if folded:
@@ -55,8 +66,18 @@ def matrix(verdicts: pl.DataFrame, by: Sequence[str], links: SeriesLinks) -> str
     return "".join(parts)
 
 
+def _natural(key: Sequence[str | None]) -> list[list[tuple[int, str]]]:
+    """A key that sorts numbers within names by their value: stage-2 before stage-10."""
+    return [
+        [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d{1,18})", value or "")]
+        for value in key
+    ]
+
+
 def _table(caption: str, heading: str, metrics: Sequence[str], body: str) -> str:
-    heads = "".join(f"<th scope=col><span>{html.escape(name)}</span></th>" for name in metrics)
+    heads = "".join(
+        f'<th scope=col title="{name}"><span>{html.escape(plots.metric_label(name))}</span></th>' for name in metrics
+    )
     return (
         f'<div class="scroll matrix" role="region" tabindex="0" aria-label="{caption}"><table>'
         f"<caption>{caption}</caption><thead><tr><th scope=col>{html.escape(heading)}</th>{heads}</tr></thead>"
@@ -79,10 +100,12 @@ def _cell(group: str, metric: str, row: dict[str, object] | None, target: str | 
     verdict = str(row["verdict"])
     before, after = row["before"], row["after"]
     change = ""
-    if verdict in plots.CHANGED:
+    if verdict in plots.CHANGED and verdict != Verdict.RECOVERED:
         change = format_change(METRICS[metric], before, after)  # type: ignore[arg-type]
     said = html.escape(f"{group}, {metric}: {verdict} {change}".strip())
-    content = f'<span aria-hidden="true">{MARKS[Verdict(verdict).value]} {html.escape(change)}</span>'
+    mark = MARKS[Verdict(verdict).value]
+    size = f' <span class="size">{html.escape(change)}</span>' if change else ""
+    content = f'<span aria-hidden="true">{mark}{size}</span>'
     kind = html.escape(verdict.replace(" ", "-"))
     if target is None:
         return f'<td class="{kind}"><span title="{said}">{content}</span></td>'

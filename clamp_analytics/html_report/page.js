@@ -2,7 +2,7 @@
 // Draws the charts, connects their time axes, and filters the page by name. Specifications are in #charts.
 (() => {
   const root = document.documentElement;
-  const specifications = JSON.parse(document.getElementById("charts").textContent);
+  const { config, specifications } = JSON.parse(document.getElementById("charts").textContent);
   const tooltip = document.getElementById("tooltip");
   const reset = document.getElementById("reset");
   const refuse = () => Promise.reject(new Error("a chart must not load anything"));
@@ -22,6 +22,8 @@
       tooltip.hidden = true;
       return;
     }
+    // A dialog covers all other elements of the page, so a tooltip of its chart must be inside.
+    (document.querySelector("dialog[open]") ?? document.body).append(tooltip);
     const lines = typeof value === "object" ? Object.entries(value) : [["", value]];
     tooltip.replaceChildren(
       ...lines.flatMap(([name, text]) => {
@@ -63,22 +65,27 @@
     pending ||= requestAnimationFrame(applySpan);
   };
 
+  const embed = (element, specification) =>
+    vegaEmbed(element, { ...specification, config }, {
+      mode: "vega-lite",
+      renderer: "svg",
+      // Expressions are interpreted, so that the page does not need the right to evaluate code.
+      ast: true,
+      actions: false,
+      defaultStyle: false,
+      tooltip: showTooltip,
+      loader: { load: refuse, sanitize: refuse, http: refuse, file: refuse },
+    });
+  const { openSession, fillTable } = createSessionDialog(specifications, embed);
+
   const draw = async (element) => {
     started.add(element.id);
     try {
-      const { view } = await vegaEmbed(element, specifications[element.id], {
-        mode: "vega-lite",
-        renderer: "svg",
-        // Expressions are interpreted, so that the page does not need the right to evaluate code.
-        ast: true,
-        actions: false,
-        defaultStyle: false,
-        tooltip: showTooltip,
-        loader: { load: refuse, sanitize: refuse, http: refuse, file: refuse },
-      });
+      const { view } = await embed(element, specifications[element.id]);
       if (element.dataset.kind === "series") {
         series.set(element.id, view);
         view.addSignalListener(ZOOM, (name, value) => setSpan(value));
+        view.addEventListener("click", (event, item) => openSession(item?.datum));
         if (span) {
           applySpan();
         }
@@ -134,6 +141,9 @@
         matching.add(name);
       }
     }
+    for (const block of document.querySelectorAll(".incident")) {
+      block.hidden = !block.querySelector("[data-group]:not([hidden])");
+    }
     matches.textContent = text ? `${matching.size} of ${names.size}` : "";
     if (text) {
       for (const part of document.querySelectorAll("details.groups, details.unchanged-charts")) {
@@ -149,7 +159,12 @@
     strip?.signal("brush_tuple", null).runAsync();
   });
   for (const part of document.querySelectorAll("details")) {
-    part.addEventListener("toggle", update);
+    part.addEventListener("toggle", () => {
+      if (part.className === "points" && part.open) {
+        fillTable(part);
+      }
+      update();
+    });
   }
   addEventListener("hashchange", reveal);
   addEventListener("scroll", () => { tooltip.hidden = true; }, { passive: true });

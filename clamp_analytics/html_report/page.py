@@ -14,6 +14,7 @@ from string import Template
 from typing import Any
 
 from clamp_analytics.html_report.markup import section
+from clamp_analytics.plots import PAGE, vega_config
 
 HERE = Path(__file__).parent
 
@@ -21,11 +22,19 @@ HERE = Path(__file__).parent
 _UNSAFE_IN_JSON = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 _END_OF_SCRIPT = re.compile(r"<(?=/script|!--)", re.IGNORECASE)
 
+NO_SESSIONS: Mapping[str, Any] = {"folder": "", "label": None, "sessions": {}, "anchors": {}, "traces": {}}
+"""The data of sessions where none can be opened."""
+
 Section = tuple[str, str, str]
 """The id, the title and the markup of a section."""
 
 
-def page(conclusion: str, sections: Sequence[Section], charts: Mapping[str, Mapping[str, Any]]) -> bytes:
+def page(
+    conclusion: str,
+    sections: Sequence[Section],
+    charts: Mapping[str, Mapping[str, Any]],
+    sessions: Mapping[str, Any] = NO_SESSIONS,
+) -> bytes:
     """The whole file.
 
     Its content security policy allows the two scripts and the style sheet that it contains, by their hashes, and
@@ -35,8 +44,9 @@ def page(conclusion: str, sections: Sequence[Section], charts: Mapping[str, Mapp
         conclusion: the markup of the opening sentence.
         sections: the sections in order.
         charts: Vega-Lite specifications by the id of the element in which they are drawn.
+        sessions: the data of the sessions that a reader can open; see ``session_details``.
     """
-    style, script, runtime = (_own("page.css"), _own("page.js"), _runtime())
+    style, script, runtime = _own("page.css"), f"{_own('session.js')}\n{_own('page.js')}", _runtime()
     policy = (
         f"default-src 'none'; script-src {_hash(runtime)} {_hash(script)}; style-src {_hash(style)}; "
         "base-uri 'none'; form-action 'none'"
@@ -48,7 +58,8 @@ def page(conclusion: str, sections: Sequence[Section], charts: Mapping[str, Mapp
         conclusion=conclusion,
         links=links,
         sections="\n".join(section(*one) for one in sections),
-        charts=in_script(charts),
+        charts=in_script({"config": vega_config(PAGE), "specifications": charts}),
+        sessions_data=in_script(sessions),
         runtime=runtime,
         script=script,
     )

@@ -12,6 +12,12 @@ from clamp_analytics.analysis.summary import SummaryFold
 from clamp_analytics.analysis.summary.fold import SummaryPart, merge, percentiles
 from clamp_analytics.batch import Batch
 from clamp_analytics.decode.validate import in_order
+from clamp_analytics.html_report.session_records import (
+    ANCHOR_COLUMNS,
+    SessionRecords,
+    collect_sessions,
+    merge_sessions,
+)
 from clamp_analytics.reading import Counts
 from clamp_analytics.reading.open_source import BatchReader
 from clamp_analytics.rules import Severity
@@ -24,37 +30,16 @@ DIGITS = 3
 SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """The percentiles of durations that are shown."""
 
-MOST_ANCHORS = 300
-"""Maximal number of anchors in the timeline."""
-
 MOST_VIOLATIONS = 50
 """Maximal number of violations that are listed."""
 
 MERGE_AFTER = 64
 """Number of partial results that are kept before they are merged into one."""
 
-COLUMNS = ("source", "context", "thread_id", "acquired_at", "released_at", "duration_ms", "stability_score")
+COLUMNS = ANCHOR_COLUMNS
 """The columns of ``records`` that a report needs."""
 
-_ANCHOR = ("source", "context", "thread_id", "acquired_at", "released_at", "duration_ms")
 _RANKS = {severity.value: rank for rank, severity in enumerate(Severity)}
-
-
-@dataclass(frozen=True, slots=True)
-class SessionAnchors:
-    """The anchors of one session.
-
-    Attributes:
-        source: the session.
-        first_anchors: its first anchors by acquisition.
-        count: number of its anchors with a usable acquisition.
-        start: its earliest acquisition in microseconds since the epoch.
-    """
-
-    source: str
-    first_anchors: pl.DataFrame
-    count: int
-    start: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +53,7 @@ class ReportData:
             three significant digits.
         rules: ``rows`` and ``occurrences`` of violations by ``rule`` and ``severity``.
         violations: the first violations, worst severity first.
-        anchors: the anchors of the latest session of each batch; after a merge one session, or none.
+        sessions: what is known of each session.
     """
 
     summary: SummaryPart
@@ -76,7 +61,7 @@ class ReportData:
     durations: pl.DataFrame
     rules: pl.DataFrame
     violations: pl.DataFrame
-    anchors: list[SessionAnchors]
+    sessions: SessionRecords
 
     @property
     def contexts(self) -> int:
@@ -115,43 +100,13 @@ class ReportDataFold:
             rows=pl.len().cast(pl.Int64), occurrences=pl.col("count").cast(pl.Int64).sum()
         )
         contexts = batch.records["context"].unique()
-        return ReportData(
-            SummaryFold()(batch), contexts, durations, rules, _worst(found), list(_anchors(batch.records))
-        )
+        return ReportData(SummaryFold()(batch), contexts, durations, rules, _worst(found), collect_sessions(batch))
 
 
 def _worst(violations: pl.DataFrame) -> pl.DataFrame:
     """The first violations by severity: errors, then warnings, then the rest."""
     rank = pl.col("severity").replace_strict(_RANKS, return_dtype=pl.UInt8)
     return in_order(violations).sort(rank, maintain_order=True).head(MOST_VIOLATIONS)
-
-
-def _anchors(records: pl.DataFrame) -> Iterator[SessionAnchors]:
-    """The anchors of the latest session of a batch, preferably of one with more than one usable acquisition."""
-    timed = records.select(_ANCHOR).drop_nulls("acquired_at")
-    if timed.is_empty():
-        return
-    sessions = timed.group_by("source").agg(count=pl.len(), start=pl.col("acquired_at").min().dt.epoch("us"))
-    source, count, start = sessions.sort(pl.col("count") > 1, "start", "source").row(-1)
-    own = timed.filter(pl.col("source") == source).sort("acquired_at", maintain_order=True)
-    yield SessionAnchors(source, own.head(MOST_ANCHORS), count, start)
-
-
-def _latest(parts: list[SessionAnchors]) -> list[SessionAnchors]:
-    """The latest session, merged from its parts."""
-    by_source: dict[str, list[SessionAnchors]] = {}
-    for part in parts:
-        by_source.setdefault(part.source, []).append(part)
-    whole = [
-        SessionAnchors(
-            source,
-            pl.concat([part.first_anchors for part in own]).sort("acquired_at", maintain_order=True).head(MOST_ANCHORS),
-            sum(part.count for part in own),
-            min(part.start for part in own),
-        )
-        for source, own in by_source.items()
-    ]
-    return [max(whole, key=lambda one: (one.count > 1, one.start, one.source))] if whole else []
 
 
 def merge_report_data(parts: Sequence[ReportData]) -> ReportData:
@@ -166,7 +121,7 @@ def merge_report_data(parts: Sequence[ReportData]) -> ReportData:
         durations.group_by("key", "duration_ms").agg(pl.col("times").sum()),
         by_rule.sort(rank, "rows", "rule", descending=[False, True, False]),
         _worst(pl.concat([part.violations for part in parts])),
-        _latest([anchors for part in parts for anchors in part.anchors]),
+        merge_sessions([part.sessions for part in parts]),
     )
 
 

@@ -26,6 +26,7 @@ from clamp_analytics.html_report.markup import (
     table,
 )
 from clamp_analytics.html_report.report_data import ReportData
+from clamp_analytics.html_report.session_names import session_day
 from clamp_analytics.reading import Counts
 from clamp_analytics.rules import BY_ID, Severity
 from clamp_analytics.wording import plural
@@ -48,6 +49,22 @@ def conclusion(sentence: Conclusion) -> str:
         f'<p class="conclusion {kind}"><strong><span aria-hidden="true">{sign}</span> {sentence.lead}:</strong> '
         f"{escaped(sentence.text)}</p>"
     )
+
+
+def facts(drift: Drift, data: ReportData, counts: Counts) -> str:
+    """One line below the sentence: how much was read, of which days, and with which faults."""
+    severities = data.summary.severities
+    parts = [f"{plural(counts.loaded, 'session')}, {plural(data.contexts, 'context')}"]
+    times = drift.timeline.started_at
+    if times:
+        parts.append(f"{session_day(drift.timeline, 0)} to {times[-1].day} {times[-1]:%b %Y}")
+    for kind in (Severity.ERROR, Severity.WARNING):
+        if count := severities[kind.value]:
+            name = plural(count, kind.value)
+            parts.append(f'<span class="{kind.value}">{link("violations", name)}</span>')
+    if counts.rejected:
+        parts.append(f'<span class="error">{link("rejected", plural(counts.rejected, "rejected file"))}</span>')
+    return f'<p class="facts">{" · ".join(parts)}</p>'
 
 
 def figures(drift: Drift, data: ReportData, counts: Counts) -> str:

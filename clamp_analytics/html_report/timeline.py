@@ -8,7 +8,7 @@ import polars as pl
 
 from clamp_analytics import plots
 from clamp_analytics.html_report.markup import Column, format_number, format_time, paragraph, table
-from clamp_analytics.html_report.report_data import SessionAnchors
+from clamp_analytics.html_report.session_records import SessionRecords
 from clamp_analytics.wording import plural
 
 MOST_LANES = 24
@@ -20,6 +20,10 @@ _UNITS = (("milliseconds", 1e3), ("seconds", 1e6), ("minutes", 6e7), ("hours", 3
 class Timeline:
     """The chart of one session with its texts.
 
+    Args:
+        sessions: what is known of the sessions.
+        session: the source of the session.
+
     Attributes:
         chart: the chart.
         title: the session and its start.
@@ -28,13 +32,14 @@ class Timeline:
         note: the legend and remarks, as markup.
     """
 
-    def __init__(self, anchors: SessionAnchors) -> None:
+    def __init__(self, sessions: SessionRecords, session: str) -> None:
+        anchors = sessions.anchors_of(session)
         bars, unit, threads = _bars(anchors)
         lanes = bars["lane"].unique(maintain_order=True)
         shown = bars.filter(pl.col("lane").is_in(lanes.head(MOST_LANES).to_list()))
-        source = plots.shorten_path(anchors.source, 120)
+        source = plots.shorten_path(session, 120)
         in_flight = int(shown["in_flight"].sum())
-        left_out = anchors.count - shown.height
+        left_out = int(sessions.totals.filter(source=session)["count"].item()) - shown.height
         self.chart = plots.timeline(shown, plots.PAGE, unit)
         self.title = f"Session {source}, from {format_time(bars['acquired_at'].item(0))} UTC"
         self.description = (
@@ -76,18 +81,18 @@ def _note(threads: Sequence[str | None], *, is_in_flight: bool, is_coarse: bool,
     return note
 
 
-def _is_coarse(anchors: SessionAnchors) -> bool:
-    stamps = anchors.first_anchors["acquired_at"].dt.epoch("us")
+def _is_coarse(anchors: pl.DataFrame) -> bool:
+    stamps = anchors["acquired_at"].dt.epoch("us")
     return stamps.len() > stamps.n_unique() and bool((stamps % 1_000_000 == 0).all())
 
 
-def _bars(anchors: SessionAnchors) -> tuple[pl.DataFrame, str, Sequence[str | None]]:
+def _bars(anchors: pl.DataFrame) -> tuple[pl.DataFrame, str, Sequence[str | None]]:
     """The bars of the timeline, the unit of time, and the threads in the order of their numbers."""
     at, released = pl.col("acquired_at").dt.epoch("us"), pl.col("released_at").dt.epoch("us")
     # A measured duration is more precise than the difference of timestamps, which may be whole seconds.
     length = (pl.col("duration_ms") * 1000).fill_null(released - at).clip(0)
-    frame = anchors.first_anchors.with_columns(
-        start=(at - anchors.start).cast(pl.Float64),
+    frame = anchors.with_columns(
+        start=(at - at.min()).cast(pl.Float64),
         length=length.cast(pl.Float64),
         in_flight=pl.col("released_at").is_null(),
     )

@@ -31,32 +31,24 @@ MOST_VERDICTS = 500
 """Maximal number of rows in the tables of verdicts."""
 
 
-def changes(drift: Drift, by: Sequence[str], links: SeriesLinks) -> str:
-    """The series that changed, and the folded table of all others."""
+def all_series(drift: Drift, by: Sequence[str], links: SeriesLinks) -> str:
+    """The folded table of all series, the worst verdict first."""
     columns = [
         Column("verdict"),
         *(Column(name) for name in by),
         Column("metric"),
-        *(Column(name, is_number=True) for name in ("change", "before", "after")),
-        Column("first session after the change"),
-        Column("corrected p", is_number=True),
-        Column("sessions", is_number=True),
+        Column("change", is_number=True),
+        Column("before → after", is_number=True, is_optional=True),
+        Column("since", is_optional=True),
+        Column("sessions", is_number=True, is_optional=True),
         Column("why"),
     ]
     listed = drift.verdicts.head(MOST_VERDICTS)
-    is_changed = pl.col("verdict").is_in(plots.CHANGED)
-    changed, rest = listed.filter(is_changed), listed.filter(~is_changed)
-    more = drift.verdicts.height - listed.height
-    parts = []
-    if changed.height:
-        rows = _rows(_by_group(changed, by), by, links)
-        parts.append(table("Series that changed", columns, rows, 0 if rest.height else more))
-    elif rest.height:
-        parts.append(paragraph("No series changed."))
-    if rest.height:
-        shown = table("Series that did not change, or have too few sessions", columns, _rows(rest, by, links), more)
-        parts.append(details(f"{plural(rest.height, 'other series', 'other series')}", shown))
-    return "".join(parts) or paragraph("There is no series.")
+    if listed.is_empty():
+        return paragraph("There is no series.")
+    rows = _rows(_by_group(listed, by), by, links)
+    shown = table("Verdicts on all series", columns, rows, drift.verdicts.height - listed.height)
+    return details(f"Table of {plural(drift.verdicts.height, 'series', 'series')}", shown, kind="groups")
 
 
 def _by_group(verdicts: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
@@ -75,17 +67,21 @@ def _rows(verdicts: pl.DataFrame, by: Sequence[str], links: SeriesLinks) -> list
             *map(plots.label, key),
             name,
             format_change(METRICS[metric], row["before"], row["after"]),
-            format_value(metric, row["before"]),
-            format_value(metric, row["after"]),
+            _levels(metric, row["before"], row["after"]),
             f"{plots.shorten_path(row['change_source'], 36)}, {format_time(row['change_at'])}"
             if row["change_at"]
             else None,
-            p_value(row["adjusted_p"], missing=NOTHING),
             row["sessions"],
             row["reason"],
         ]
         rows.append(Row(values, links.row(metric, key), plots.group_label(key)))
     return rows
+
+
+def _levels(metric: str, before: float | None, after: float | None) -> str:
+    """The levels before and after a change; only the latest one where there is no change."""
+    known = [level for level in (before, after) if level is not None]
+    return " → ".join(format_value(metric, level) for level in known) or NOTHING
 
 
 def comparison(result: Comparison) -> str:
@@ -95,11 +91,11 @@ def comparison(result: Comparison) -> str:
         Column("verdict"),
         *(Column(name) for name in by),
         Column("metric"),
-        *(
-            Column(name, is_number=True)
-            for name in ("change", "baseline", "these sources", "interval of the difference")
-        ),
-        *(Column(name, is_number=True) for name in ("corrected p", "sessions")),
+        Column("change", is_number=True),
+        Column("baseline → these sources", is_number=True, is_optional=True),
+        Column("interval of the difference", is_number=True, is_optional=True),
+        Column("corrected p", is_number=True, is_optional=True),
+        Column("sessions", is_number=True, is_optional=True),
         Column("why"),
     ]
     parts = [
@@ -151,8 +147,7 @@ def _comparison_rows(verdicts: pl.DataFrame, by: Sequence[str]) -> list[list[obj
                 *(plots.label(row[key]) for key in by),
                 name,
                 format_change(METRICS[name], row["baseline"], row["candidate"]),
-                format_value(name, row["baseline"]),
-                format_value(name, row["candidate"]),
+                _levels(name, row["baseline"], row["candidate"]),
                 interval,
                 p_value(row["adjusted_p"], missing=NOTHING),
                 f"{row['baseline_sessions']:,} and {row['candidate_sessions']:,}",

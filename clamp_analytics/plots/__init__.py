@@ -20,7 +20,7 @@ from clamp_analytics.plots.images import (
     render_image,
     vega_lite_spec,
 )
-from clamp_analytics.plots.labels import group_label, label, make_unique, shorten_path
+from clamp_analytics.plots.labels import group_label, label, make_unique, metric_label, shorten_path
 from clamp_analytics.plots.panels import CHANGED, MOST_PANELS, MetricPanels, Panel, bin_series, select_panels
 from clamp_analytics.plots.series_plot import Plot, plot
 from clamp_analytics.plots.theme import PAGE, PICTURE, Theme, vega_config
@@ -47,6 +47,7 @@ __all__ = [
     "group_label",
     "label",
     "make_unique",
+    "metric_label",
     "metric_title",
     "panel_grid",
     "plot",

@@ -13,8 +13,9 @@ from typing import Any
 
 import polars as pl
 
+from clamp_analytics.analysis.incidents.timeline import Timeline
 from clamp_analytics.analysis.metrics import Metric, Scale
-from clamp_analytics.plots.labels import make_unique, shorten_path
+from clamp_analytics.plots.labels import label, make_unique, shorten_path
 from clamp_analytics.plots.panels import Panel
 from clamp_analytics.plots.theme import Theme
 
@@ -25,6 +26,9 @@ PANEL_HEIGHT = 130
 STRIP_HEIGHT = 36
 BAR_STEP = 22
 LANE_STEP = 18
+
+MOST_LABELS = 4
+"""Maximal number of labels of a session in a tooltip."""
 
 LABEL_PIXELS = 150
 """Maximal width of a label beside a bar; the table of the chart has the longer text."""
@@ -73,11 +77,7 @@ def series(panel: Panel, theme: Theme, width: int | str = "container", *, intera
     alt = import_altair()
     # Marks are clipped only where they can be moved: the renderer numbers clip paths across pictures, so that the
     # bytes of a second picture would differ.
-    rows = _rows(
-        panel.points.select(t=_milliseconds("at"), v="value", lo="low", hi="high", n="sessions", s=_file("source"))
-    )
-    if panel.is_binned:
-        rows = _with_gaps(rows)
+    rows = _points(panel)
     low, high = _domain(panel)
     shares = {"format": "~%"} if panel.metric.unit == "share" else {}
     span = (panel.points["at"].item(0), panel.points["at"].item(-1))
@@ -96,7 +96,8 @@ def series(panel: Panel, theme: Theme, width: int | str = "container", *, intera
         )
     if panel.metric.scale is not Scale.IDENTITY:
         layers.append(base.mark_line(color=theme.data, strokeWidth=1, opacity=0.7, clip=interactive).encode(y=y))
-    points = base.mark_point(color=theme.data, filled=True, size=18, opacity=1, clip=interactive)
+    cursor = {"cursor": "pointer"} if interactive else {}
+    points = base.mark_point(color=theme.data, filled=True, size=18, opacity=1, clip=interactive, **cursor)
     points = points.encode(y=y, tooltip=_series_tooltip(alt, panel))
     if interactive:
         zoom = "wheel![event.ctrlKey]"
@@ -109,11 +110,34 @@ def series(panel: Panel, theme: Theme, width: int | str = "container", *, intera
     return alt.layer(*layers).properties(width=width, height=PANEL_HEIGHT)
 
 
+def _points(panel: Panel) -> Rows:
+    """The points of a panel: a session has its index and labels, a bin the indices of its first and last session."""
+    index_of = panel.timeline.index_of
+    first, last = ([index_of.get(source) for source in panel.points[name].to_list()] for name in ("first", "last"))
+    frame = panel.points.select(t=_milliseconds("at"), v="value")
+    if panel.is_binned:
+        bins = panel.points.select(lo="low", hi="high", n="sessions")
+        bins = bins.with_columns(pl.Series("i", first, pl.Int64), pl.Series("j", last, pl.Int64))
+        return _with_gaps(_rows(pl.concat([frame, bins], how="horizontal")))
+    labels = [None if index is None else _labels(panel.timeline, index) for index in first]
+    sessions = panel.points.select(s=_file("first"))
+    sessions = sessions.with_columns(pl.Series("i", first, pl.Int64), pl.Series("l", labels, pl.String))
+    return _rows(pl.concat([frame, sessions], how="horizontal"))
+
+
+def _labels(timeline: Timeline, index: int) -> str | None:
+    """The labels of a session as one text; None without any."""
+    given = list(timeline.labels[index].items())[:MOST_LABELS]
+    return ", ".join(f"{label(name, 20)} {label(value, 40)}" for name, value in given) or None
+
+
 def _series_tooltip(alt: Any, panel: Panel) -> list[Any]:
     time = alt.Tooltip("t:T", title="UTC", timeUnit="utcyearmonthdatehoursminutes")
     value = alt.Tooltip("v:Q", title=panel.value_name, format=".4~g")
     if not panel.is_binned:
-        return [alt.Tooltip("s:N", title="session"), time, value]
+        has_labels = any(panel.timeline.labels)
+        labels = [alt.Tooltip("l:N", title="labels")] if has_labels else []
+        return [alt.Tooltip("s:N", title="session"), *labels, time, value]
     return [
         time,
         value,
@@ -182,6 +206,8 @@ def _outlier_layers(alt: Any, panel: Panel, theme: Theme, *, interactive: bool) 
     if panel.outliers.is_empty():
         return []
     frame = panel.outliers.select(t=_milliseconds("at"), v=pl.col("value").clip(*_domain(panel)), s=_file("source"))
+    indices = [panel.timeline.index_of.get(source) for source in panel.outliers["source"].to_list()]
+    frame = frame.with_columns(pl.Series("i", indices, pl.Int64))
     rows = [{**row, "k": letter} for row, letter in zip(_rows(frame), "abcdefgh", strict=False)]
     base = alt.Chart(alt.Data(values=rows)).encode(x=alt.X("t:T"), y=alt.Y("v:Q"))
     tooltip = [

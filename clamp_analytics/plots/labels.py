@@ -14,6 +14,23 @@ NONE = "(none)"
 """The label of a missing name."""
 
 
+METRIC_LABELS = {
+    "mean_stability": "stability",
+    "unstable_share": "unstable share",
+    "duration_p50_ms": "p50",
+    "duration_p95_ms": "p95",
+    "duration_p99_ms": "p99",
+    "hold_total_ms": "total time",
+    "in_flight": "in flight",
+}
+"""Short labels of metrics, for headings of columns and for sentences."""
+
+
+def metric_label(name: str) -> str:
+    """The short label of a metric; the name itself where it is short already."""
+    return METRIC_LABELS.get(name, name)
+
+
 def label(name: str | None, longest: int = LONGEST) -> str:
     """A name with its invisible characters escaped, cut if it is too long.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from clamp_analytics.analysis.drift import Drift
+from clamp_analytics.analysis.incidents.timeline import Timeline
 from clamp_analytics.analysis.metrics import METRICS, Metric, Scale
 from clamp_analytics.analysis.verdicts import RANK, Verdict
 from clamp_analytics.plots.labels import group_label
@@ -25,7 +26,7 @@ MOST_PANELS = 12
 DEFAULT_METRICS = ("mean_stability", "duration_p95_ms")
 """Metrics that are drawn even if they did not change."""
 
-CHANGED = (Verdict.REGRESSED.value, Verdict.SUSPECT.value, Verdict.IMPROVED.value)
+CHANGED = (Verdict.REGRESSED.value, Verdict.SUSPECT.value, Verdict.IMPROVED.value, Verdict.RECOVERED.value)
 """The verdicts of series that changed."""
 
 POINTS = {
@@ -34,7 +35,8 @@ POINTS = {
     "low": pl.Float64,
     "high": pl.Float64,
     "sessions": pl.UInt32,
-    "source": pl.String,
+    "first": pl.String,
+    "last": pl.String,
 }
 """The columns of the points of a panel."""
 
@@ -49,9 +51,11 @@ class Panel:
         verdict: the verdict on the series.
         reason: the sentence that explains the verdict.
         points: the columns of ``POINTS``, by time. For a bin, ``low`` and ``high`` are the 5th and 95th percentile of
-            its ``sessions``; for a single session they are null, and ``source`` is its file.
+            its ``sessions``; for a single session they are null. ``first`` and ``last`` are the sources of the
+            first and the last session of a point.
         changes: ``change_at``, ``change_source``, and the levels ``before`` and ``after``, by time.
         outliers: ``at``, ``value`` and ``source`` of the most extreme outliers, by time.
+        timeline: all sessions, with their labels.
     """
 
     metric: Metric
@@ -61,6 +65,7 @@ class Panel:
     points: pl.DataFrame
     changes: pl.DataFrame
     outliers: pl.DataFrame
+    timeline: Timeline
 
     @property
     def group(self) -> str:
@@ -132,7 +137,7 @@ def select_panels(
         series = _by_key(drift.series.join(chosen, on=keys, how="semi", nulls_equal=True), keys)
         changes = _by_key(drift.changes.join(chosen, on=keys, how="semi", nulls_equal=True), keys)
         panels = [
-            _panel(metric, key, verdict, reason, series[key], changes.get(key, drift.changes.clear()))
+            _panel(metric, key, verdict, reason, series[key], changes.get(key, drift.changes.clear()), drift.timeline)
             for *values, verdict, reason in chosen.select(*keys, "verdict", "reason").iter_rows()
             if (key := tuple(values)) in series
         ]
@@ -147,10 +152,11 @@ def _panel(
     reason: str,
     series: pl.DataFrame,
     changes: pl.DataFrame,
+    timeline: Timeline,
 ) -> Panel:
     ordered = changes.sort("change_at")
     outliers = find_outliers(series, metric, ordered["change_at"].to_list())
-    return Panel(metric, key[1:], verdict, reason, bin_series(series, metric), ordered, outliers)
+    return Panel(metric, key[1:], verdict, reason, bin_series(series, metric), ordered, outliers, timeline)
 
 
 def _by_key(frame: pl.DataFrame, keys: Sequence[str]) -> dict[tuple[str | None, ...], pl.DataFrame]:
@@ -175,7 +181,9 @@ def bin_series(series: pl.DataFrame, metric: Metric, *, most: int = MOST_POINTS,
     rows = series.drop_nulls(["started_at", "value"]).sort("started_at", maintain_order=True)
     if rows.height <= most:
         null = pl.lit(None, pl.Float64)
-        points = rows.select(at=at, value=value, low=null, high=null, sessions=pl.lit(1, pl.UInt32), source="source")
+        points = rows.select(
+            at=at, value=value, low=null, high=null, sessions=pl.lit(1, pl.UInt32), first="source", last="source"
+        )
     else:
         since = at.to_physical() - at.to_physical().min()
         # Integers, because a quotient of floats could put a session on either side of an edge.
@@ -188,7 +196,8 @@ def bin_series(series: pl.DataFrame, metric: Metric, *, most: int = MOST_POINTS,
                 low=value.quantile(0.05, "linear"),
                 high=value.quantile(0.95, "linear"),
                 sessions=pl.len().cast(pl.UInt32),
-                source=pl.lit(None, pl.String),
+                first=pl.col("source").first(),
+                last=pl.col("source").last(),
             )
             .drop("bin")
         )

@@ -35,7 +35,7 @@ def test_a_cell_has_a_mark_a_change_and_a_link_to_its_series():
 
     assert '<td class="regressed"><a href="#row-1"' in text
     assert 'aria-label="a, duration_p50_ms: regressed +100 %"' in text
-    assert "✗ +100 %" in text
+    assert '✗ <span class="size">+100 %</span>' in text
 
 
 def test_a_series_without_a_row_or_chart_has_no_link():

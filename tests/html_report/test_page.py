@@ -9,6 +9,7 @@ import json
 import math
 import random
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from clamp_analytics.analysis.series import SessionValues
 from clamp_analytics.errors import SourceError
 from clamp_analytics.html_report import ReportOptions, report
 from clamp_analytics.html_report.figures import Figures
-from clamp_analytics.html_report.markup import Column, Html, format_change, format_number, format_value, table
+from clamp_analytics.html_report.markup import MINUS, Column, Html, format_change, format_number, format_value, table
 from clamp_analytics.html_report.page import in_script, page
 from clamp_analytics.html_report.report_data import ReportDataFold, merge_report_data
 from tests.conftest import Raw, decode, record, session, write
@@ -143,7 +144,7 @@ def test_the_figures_are_those_of_the_sources(tmp_path):
 def test_series_that_changed_come_first(tmp_path):
     runs = history(tmp_path / "runs", {"quiet": 0.0, "slower": 1.0}, sessions=40, shift=2.0)
 
-    shown = section_of(report_on(runs, ReportOptions(metrics=("duration_p50_ms",))), "changes")
+    shown = section_of(report_on(runs, ReportOptions(metrics=("duration_p50_ms",))), "series")
 
     assert shown.index("✗ regressed slower duration_p50_ms") < shown.index("= unchanged quiet duration_p50_ms")
     assert "2026-03-21 06:00:00" in shown
@@ -292,9 +293,12 @@ def test_a_page_on_5000_sessions_of_50_contexts_stays_below_3_mb():
         schema_overrides={"started_at": pl.Datetime("us", "UTC")},
     )
     from clamp_analytics.analysis.drift import drift
+    from clamp_analytics.batch import Batch
     from clamp_analytics.html_report import verdict_tables
     from clamp_analytics.html_report.links import SeriesLinks
     from clamp_analytics.html_report.matrix import matrix
+    from clamp_analytics.html_report.session_details import session_details
+    from clamp_analytics.html_report.session_records import collect_sessions
     from clamp_analytics.reading import Counts
     from tests.analysis.drift.conftest import attributes_of
 
@@ -307,11 +311,29 @@ def test_a_page_on_5000_sessions_of_50_contexts_stays_below_3_mb():
     links = SeriesLinks(found.verdicts, ("context",), metrics, verdict_tables.MOST_VERDICTS)
     drawn = figures.strip(found.series) + figures.changed_series(metrics, links)
     drawn += figures.unchanged_series(metrics, links)
-    tables = verdict_tables.changes(found, ("context",), links) + matrix(found.verdicts, ("context",), links)
+    tables = verdict_tables.all_series(found, ("context",), links) + matrix(found.verdicts, ("context",), links)
 
-    made = page("", [("a", "A", tables), ("b", "B", drawn)], figures.specifications)
+    anchors = pl.DataFrame(
+        {
+            "source": [f"runs/run_{n:05}.json" for n in range(sessions) for _ in range(20)],
+            "record_index": pl.Series([*range(20)] * sessions, dtype=pl.UInt32),
+            "context": [f"pipeline/stage-{n:02}" for n in range(20)] * sessions,
+            "seed": pl.Series([2**63] * (sessions * 20), dtype=pl.UInt64),
+            "thread_id": ["140223441856000"] * (sessions * 20),
+            "acquired_at": [at + timedelta(milliseconds=n) for at in started for n in range(20)],
+            "released_at": [at + timedelta(milliseconds=n + 1) for at in started for n in range(20)],
+            "duration_ms": [1.0] * (sessions * 20),
+            "stability_score": [1.0] * (sessions * 20),
+        },
+        schema_overrides={"acquired_at": pl.Datetime("us", "UTC"), "released_at": pl.Datetime("us", "UTC")},
+    )
+    batch = replace(Batch.empty(anchors.columns), records=anchors)
+    details = session_details(found, collect_sessions(batch), metrics)
+
+    made = page("", [("a", "A", tables), ("b", "B", drawn)], figures.specifications, details)
 
     assert len(figures.specifications) == len(METRICS) * plots.MOST_PANELS + 1
+    assert len(details["sessions"]) == sessions
     assert len(made) < MOST_BYTES
 
 
@@ -347,7 +369,7 @@ def test_a_measured_value_has_its_unit():
         ("duration_p95_ms", 0.0, 3.0, "+3"),
         ("duration_p95_ms", 1.0, 250.0, "250 times"),
         ("unstable_share", 0.1, 0.3, "+20 points"),
-        ("mean_stability", 1.0, 0.8, "-0.2"),
+        ("mean_stability", 1.0, 0.8, f"{MINUS}0.2"),
         ("in_flight", None, 1.0, "-"),
     ],
 )
@@ -358,7 +380,7 @@ def test_a_change_is_given_in_the_terms_of_its_metric(metric, before, after, sho
 def test_text_in_a_table_is_escaped_and_markup_is_not():
     made = table("A & B", [Column("x"), Column("n", is_number=True)], [["<b>", 1234], [Html("<i>ok</i>"), None]], 3)
 
-    assert "<th scope=row>&lt;b&gt;</th><td class=n>1,234</td>" in made
-    assert "<th scope=row><i>ok</i></th><td class=n>-</td>" in made
+    assert '<th scope=row>&lt;b&gt;</th><td class="n">1,234</td>' in made
+    assert '<th scope=row><i>ok</i></th><td class="n">-</td>' in made
     assert "<caption>A &amp; B</caption>" in made
     assert "… and 3 more" in made
