@@ -50,12 +50,11 @@ def conclude(drift: Drift, comparison: Comparison | None = None) -> Conclusion:
     """Summarize the incidents of a history; a regression against the baseline takes precedence."""
     if comparison is not None and (regressed := _against_baseline(comparison)):
         return Conclusion(Verdict.REGRESSED, "Not stable", regressed)
-    worse = [one for one in drift.incidents if one.incident.direction == "worse" and not one.incident.ended]
+    ordered = worst_first(drift.incidents)
+    worse = [one for one in ordered if one.incident.direction == "worse" and not one.incident.ended]
     if opened := [one for one in worse if not one.is_acknowledged]:
-        certain = [one for one in opened if _is_certain(one)]
-        first = (certain or opened)[0]
-        text = f"{_incident_text(first, drift)} ({_counts(opened, drift)})"
-        if certain:
+        text = f"{_incident_text(opened[0], drift)} ({_counts(opened, drift)})"
+        if _is_certain(opened[0]):
             return Conclusion(Verdict.REGRESSED, "Not stable", text)
         return Conclusion(Verdict.SUSPECT, "Possibly not stable", text)
     sessions = plural(drift.sessions, "session")
@@ -95,6 +94,17 @@ def _detectable(verdicts: pl.DataFrame) -> str:
             size = f"{100 * largest:.2g} %" if METRICS[name].is_relative else f"{largest:.2g} in"
             return f"{size} {plots.metric_label(name)}" if name != MOST_TELLING[0] else size
     return ""
+
+
+def worst_first(incidents: Sequence[IncidentReport]) -> list[IncidentReport]:
+    """The incidents: open regressions, then suspects, then known ones, then all others; each the latest first."""
+
+    def rank(one: IncidentReport) -> int:
+        if one.incident.direction != "worse" or one.incident.ended:
+            return 3
+        return 2 if one.is_acknowledged else 0 if _is_certain(one) else 1
+
+    return sorted(incidents, key=rank)
 
 
 def _is_certain(one: IncidentReport) -> bool:

@@ -13,6 +13,7 @@ from clamp_analytics.analysis.incidents.grouping import SeriesChange
 from clamp_analytics.analysis.incidents.mix import SHAPE as MIX
 from clamp_analytics.analysis.metrics import METRICS
 from clamp_analytics.analysis.verdicts import Verdict
+from clamp_analytics.html_report.conclusion import worst_first
 from clamp_analytics.html_report.links import SeriesLinks
 from clamp_analytics.html_report.markup import (
     Column,
@@ -56,7 +57,9 @@ def incidents(drift: Drift, links: SeriesLinks, traces: Mapping[str, Mapping[str
         links: the targets of links to series.
         traces: by incident, the pair of typical sessions that have a trace; see ``session_details``.
     """
-    blocks = [_block(one, drift, links, traces.get(one.incident.id)) for one in drift.incidents[:MOST_INCIDENTS]]
+    blocks = [
+        _block(one, drift, links, traces.get(one.incident.id)) for one in worst_first(drift.incidents)[:MOST_INCIDENTS]
+    ]
     parts = blocks[:MOST_OPEN]
     if folded := blocks[MOST_OPEN:]:
         parts.append(details(plural(len(folded), "further incident"), "".join(folded), kind="groups"))

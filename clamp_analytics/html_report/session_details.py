@@ -10,6 +10,7 @@ import polars as pl
 
 from clamp_analytics import plots
 from clamp_analytics.analysis.drift import Drift
+from clamp_analytics.html_report.conclusion import worst_first
 from clamp_analytics.html_report.session_records import SessionRecords
 from clamp_analytics.html_report.typical_sessions import pair_trace, typical_pair
 from clamp_analytics.plots import MetricPanels
@@ -42,7 +43,8 @@ def session_details(drift: Drift, sessions: SessionRecords, panels: Iterable[Met
         incident the indices of two sessions and their trace.
     """
     timeline = drift.timeline
-    pairs = {one.incident.id: typical_pair(one.incident, drift) for one in drift.incidents[:MOST_TRACES]}
+    ordered = worst_first(drift.incidents)
+    pairs = {one.incident.id: typical_pair(one.incident, drift) for one in ordered[:MOST_TRACES]}
     named = _named(drift, panels)
     for pair in pairs.values():
         named.update(dict.fromkeys(timeline.index_of[source] for source in pair or ()))
@@ -94,7 +96,7 @@ def _common_folder(sources: Sequence[str]) -> str:
 def _named(drift: Drift, panels: Iterable[MetricPanels]) -> dict[int, None]:
     """The indices of the sessions that the page names, the most important first."""
     named: dict[int, None] = {}
-    for one in drift.incidents:
+    for one in worst_first(drift.incidents):
         named[one.incident.first_bad] = None
         if one.incident.last_good is not None:
             named[one.incident.last_good] = None

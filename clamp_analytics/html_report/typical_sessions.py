@@ -6,6 +6,7 @@ from pathlib import PurePath
 
 import polars as pl
 
+from clamp_analytics import plots
 from clamp_analytics.analysis.drift import Drift
 from clamp_analytics.analysis.incidents.grouping import Incident, SeriesChange
 from clamp_analytics.analysis.metrics import METRICS
@@ -57,7 +58,10 @@ def pair_trace(before: str, after: str, sessions: SessionRecords) -> str | None:
         return None
     telemetry = Telemetry(
         sessions=pl.DataFrame({"source": list(names.values()), "status": Status.LOADED.value}),
-        records=records.with_columns(pl.col("source").replace_strict(names, return_dtype=pl.String)),
+        records=records.with_columns(
+            pl.col("source").replace_strict(names, return_dtype=pl.String),
+            pl.col("context", "thread_id").map_elements(plots.label, return_dtype=pl.String),
+        ),
         violations=empty_frame(VIOLATIONS),
         counts=Counts(len(names), 0, 0),
         directory="",
