@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clamp_analytics.analysis.result import Result
+from clamp_analytics.analysis.result import Result, plain
 from clamp_analytics.analysis.verdicts import Direction, Shape, Verdict
 from clamp_analytics.wording import plural
 
@@ -86,11 +86,9 @@ class SeriesJudgement(Result):
         import polars as pl
 
         schema = {
-            "index": pl.Int64,
-            "earliest": pl.Int64,
-            "latest": pl.Int64,
-            "before": pl.Float64,
-            "after": pl.Float64,
+            **dict.fromkeys(("index", "earliest", "latest"), pl.Int64),
+            **dict.fromkeys(("before", "after"), pl.Float64),
+            "direction": pl.String,
+            "p_value": pl.Float64,
         }
-        rows = [asdict(change) | {"direction": change.direction.value} for change in self.changes]
-        return pl.DataFrame(rows, schema=schema | {"direction": pl.String, "p_value": pl.Float64})
+        return pl.DataFrame([plain(change) for change in self.changes], schema=schema)
