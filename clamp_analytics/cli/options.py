@@ -51,7 +51,9 @@ def output_option(sentence: str, metavar: str = "PATH") -> Any:
     return typer.Option("--output", "-o", metavar=metavar, help=sentence, rich_help_panel=OUTPUT_PANEL)
 
 
-def format_option(sentence: str = "Format of the output.") -> Any:
+def format_option(
+    sentence: str = "Format of the output. [default: that of the file name of --output, else table]",
+) -> Any:
     """The option ``--format`` of a command."""
     return typer.Option("--format", "-f", help=sentence, rich_help_panel=OUTPUT_PANEL)
 

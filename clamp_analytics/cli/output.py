@@ -143,6 +143,24 @@ def kind_of_rows(name: str, rows: pl.DataFrame, output_format: str, written: str
     return OutputKind(name, lambda content: _heading(content) == heading)
 
 
+def kind_of_table(name: str, columns: Iterable[str], *sentences: str) -> OutputKind:
+    """Tables for a person with these columns, or any text that begins with one of the sentences.
+
+    Args:
+        name: the kind with its article.
+        columns: the columns; a table on a narrow terminal has fewer, but a file has all of them.
+        sentences: beginnings of the text that is written where the table would be empty.
+    """
+    from clamp_analytics.outputs import OutputKind
+
+    heading = " ".join(columns).encode().split()
+    beginnings = tuple(sentence.encode() for sentence in sentences)
+    return OutputKind(
+        name,
+        lambda content: content.startswith(beginnings) or any(line.split() == heading for line in content.splitlines()),
+    )
+
+
 def _heading(text: str | bytes) -> list[bytes]:
     """The words of the first line, which names the columns in tables, CSV and Markdown."""
     first = (text.encode() if isinstance(text, str) else text).partition(b"\n")[0]

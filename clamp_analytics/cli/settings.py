@@ -29,12 +29,18 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from clamp_analytics.analysis.options import CompareOptions, DriftOptions, SeedOptions
+from clamp_analytics.cli.validate_options import ValidateOptions
 from clamp_analytics.errors import UsageError
 
 FILE = "pyproject.toml"
 TOOL = "clamp-analytics"
 
-TABLES: Mapping[str, type[Any]] = {"drift": DriftOptions, "compare": CompareOptions, "seeds": SeedOptions}
+TABLES: Mapping[str, type[Any]] = {
+    "drift": DriftOptions,
+    "compare": CompareOptions,
+    "seeds": SeedOptions,
+    "validate": ValidateOptions,
+}
 """The tables, and the dataclass whose fields are the keys of each."""
 
 LABELS = "labels"

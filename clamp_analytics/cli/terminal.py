@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,18 +15,41 @@ TABLE_DIGITS = 9
 """Significant digits of a float in a table."""
 
 
-def as_table(frame: pl.DataFrame, limit: int = 0) -> str:
-    """Write a frame as a table for a person, with at most ``limit`` rows, wrapped to the width of the terminal.
+def as_table(
+    frame: pl.DataFrame,
+    limit: int = 0,
+    *,
+    title: str | None = None,
+    optional: Mapping[str, int] | None = None,
+    decimals: Mapping[str, int] | None = None,
+) -> str:
+    """Write a frame as a table for a person, wrapped to the width of the terminal.
 
     Floats have nine significant digits, which hides rounding errors of interpolated percentiles and nothing that was
     measured. The other formats have every digit.
+
+    Args:
+        frame: the rows.
+        limit: the most rows; 0 for all.
+        title: a line above the table.
+        optional: columns that are left out on a narrow terminal, the first one first, and the width down to which
+            each may wrap before that.
+        decimals: how many decimals the values of a column have.
     """
     import polars as pl
 
     from clamp_analytics.render import table
 
     rounded = frame.with_columns(pl.selectors.float().round_sig_figs(TABLE_DIGITS))
-    return table(rounded, width=terminal_width(), limit=limit or None, color=_wants_color())
+    return table(
+        rounded,
+        title=title,
+        width=terminal_width(),
+        limit=limit or None,
+        color=_wants_color(),
+        optional=optional,
+        decimals=decimals,
+    )
 
 
 def terminal_width() -> int | None:

@@ -1,13 +1,15 @@
 """Write a frame as a table for a person at a terminal.
 
 No value is ever cut. Where the table is wider than the terminal, text wraps; numbers and times stay whole; and where
-even that does not fit, each row becomes a block of its own with one column per line.
+even that does not fit, less important columns are left out and named below the table. A table that needs all its
+columns, such as the result of a query, becomes a block per row with one column per line.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,6 +48,7 @@ class _Column:
         folds: whether its values may wrap into several lines.
         natural: the width in which nothing wraps.
         whole: the width in which only the name wraps.
+        preferred: the smallest width that it may have while there are optional columns.
         least: the smallest width that it may have.
     """
 
@@ -55,6 +58,7 @@ class _Column:
     folds: bool
     natural: int
     whole: int
+    preferred: int
     least: int
 
     def style(self, cell: str | None) -> str:
@@ -71,6 +75,8 @@ def table(
     width: int | None = None,
     limit: int | None = None,
     color: bool = False,
+    optional: Mapping[str, int] | None = None,
+    decimals: Mapping[str, int] | None = None,
 ) -> str:
     """Write a frame as aligned columns.
 
@@ -80,6 +86,11 @@ def table(
         width: the columns of the terminal; None where the output is not a terminal, so that no line wraps.
         limit: how many rows to show; the last line then says exactly how many more there are.
         color: whether to use bold, dim and colours. No information is in the colour alone.
+        optional: columns that are left out where the table is too wide, the first one first, and the width down to
+            which each may wrap before that; the other columns wrap only after all of these are left out. Where
+            even that is too wide, columns on the right are left out. None for a table that needs all its columns.
+        decimals: how many decimals the values of a column have, and thousands separators; other columns have every
+            digit.
 
     Returns:
         Lines, each ended by a line feed. Text is escaped (``escape.for_terminal``), null is ``-`` and an empty
@@ -89,9 +100,19 @@ def table(
         OutputError: a column has a type that has no text form.
     """
     shown = frame if limit is None else frame.head(limit)
-    columns = _columns(shown)
     paint = _paint if color else _plain
+    dispensable = {name: least for name, least in (optional or {}).items() if name in frame.columns}
+    columns = _columns(shown, dispensable, decimals or {})
+    left_out: list[str] = []
+    while width is not None and dispensable and _least_width(columns) > width:
+        left_out.append(next(iter(dispensable)))
+        del dispensable[left_out[-1]]
+        columns = _columns(shown.drop(left_out), dispensable, decimals or {})
     widths = _fit(columns, width)
+    while optional is not None and widths is None and len(columns) > 1:
+        left_out.append(shown.drop(left_out).columns[-1])
+        columns = columns[:-1]
+        widths = _fit(columns, width)
     lines = [paint(for_terminal(title), _BOLD)] if title else []
     if widths is None:
         lines += _blocks(columns, shown.height, width or 0, paint)
@@ -101,6 +122,8 @@ def table(
         lines.append(paint("no rows", _DIM))
     if frame.height > shown.height:
         lines.append(f"… and {frame.height - shown.height} more")
+    if left_out:
+        lines.append(paint(f"left out for this width: {', '.join(map(for_terminal, left_out))}", _DIM))
     return "".join(line + "\n" for line in lines)
 
 
@@ -112,12 +135,14 @@ def _paint(text: str, style: str) -> str:
     return f"{style}{text}{_RESET}" if style and text else text
 
 
-def _columns(frame: pl.DataFrame) -> list[_Column]:
+def _columns(frame: pl.DataFrame, optional: Mapping[str, int], decimals: Mapping[str, int]) -> list[_Column]:
     columns = []
     for name, kind, raw in zip(frame.columns, frame.dtypes, texts(frame), strict=True):
         head = _visible_text(name)
         cells = [None if cell is None else _visible_text(cell) for cell in raw]
         right = kind.is_numeric()
+        if name in decimals:
+            cells = [_with_decimals(cell, decimals[name]) for cell in cells]
         if right:
             cells = _align_decimal_points(cells)
         folds = not right and not kind.is_temporal()
@@ -125,8 +150,18 @@ def _columns(frame: pl.DataFrame) -> list[_Column]:
         word = max(_width(part.rstrip()) for part in _WORDS.findall(head))
         whole = max(widest, min(word, _LONGEST_WORD), len(NULL))
         least = max(min(whole, _NARROWEST_TEXT), min(word, _LONGEST_WORD)) if folds else whole
-        columns.append(_Column(head, cells, right, folds, max(widest, _width(head), len(NULL)), whole, least))
+        preferred = max(min(whole, optional[name]), least) if folds and name in optional else whole
+        columns.append(
+            _Column(head, cells, right, folds, max(widest, _width(head), len(NULL)), whole, preferred, least)
+        )
     return columns
+
+
+def _with_decimals(cell: str | None, decimals: int) -> str | None:
+    """A number with so many decimals and thousands separators; NaN, the infinities and what has an exponent stay."""
+    if cell is None or not math.isfinite(float(cell)) or "e" in cell:
+        return cell
+    return f"{float(cell):,.{decimals}f}"
 
 
 def _visible_text(text: str) -> str:
@@ -144,6 +179,11 @@ def _align_decimal_points(cells: Sequence[str | None]) -> list[str | None]:
     ]
 
 
+def _least_width(columns: Sequence[_Column]) -> int:
+    """The width of a table in which only optional columns wrap."""
+    return sum(column.preferred for column in columns) + len(_GAP) * (len(columns) - 1)
+
+
 def _fit(columns: Sequence[_Column], width: int | None) -> list[int] | None:
     """Choose the widths of the columns; None where they do not fit side by side."""
     widths = [column.natural for column in columns]
@@ -154,7 +194,11 @@ def _fit(columns: Sequence[_Column], width: int | None) -> list[int] | None:
         return None
     widths = [min(natural, max(room, column.least)) for natural, column in zip(widths, columns, strict=True)]
     # Names wrap before values do, and the widest column first, so that short columns keep their width.
-    for floors in ([column.whole for column in columns], [column.least for column in columns]):
+    for floors in (
+        [column.whole for column in columns],
+        [column.preferred for column in columns],
+        [column.least for column in columns],
+    ):
         above = [at for at, floor in enumerate(floors) if widths[at] > floor]
         while above and sum(widths) > room:
             at = max(above, key=widths.__getitem__)
@@ -180,8 +224,8 @@ def _grid(columns: Sequence[_Column], height: int, widths: Sequence[int], paint:
         ]
         styles = [column.style(cell) for cell, column in zip(cells, columns, strict=True)]
         rows.append(_side_by_side(folded, columns, widths, styles, paint))
-    # Where rows take several lines, an empty line separates them.
-    apart = [""] if any(len(row) > 1 for row in rows) else []
+    # Where at least half of the rows take several lines, an empty line separates them.
+    apart = [""] if rows and 2 * sum(len(row) > 1 for row in rows) >= len(rows) else []
     for at, row in enumerate(rows):
         lines += [*apart, *row] if at else row
     return lines

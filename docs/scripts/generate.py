@@ -19,6 +19,7 @@ import option_reference
 import sql_reference
 
 from clamp_analytics import schema
+from clamp_analytics.rule_explanations import EXPLANATIONS
 from clamp_analytics.rules import RULES, Severity
 
 ROOT = examples.ROOT
@@ -26,14 +27,17 @@ PART = re.compile(r"(<!-- generated: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL
 
 
 def rules() -> str:
-    """The rules by severity."""
+    """The rules by severity, then each with its explanation."""
     lines: list[str] = []
     for severity in Severity:
+        chosen = [rule for rule in RULES if rule.severity is severity]
         lines += [f"## {severity.value}", "", "| rule | a violation means | reported once per |", "|---|---|---|"]
-        lines += [
-            f"| `{rule.id}` | {rule.sentence} | {rule.scope.value} |" for rule in RULES if rule.severity is severity
-        ]
+        lines += [f"| [`{rule.id}`](#{rule.id}) | {rule.sentence} | {rule.scope.value} |" for rule in chosen]
         lines.append("")
+        for rule in chosen:
+            explanation = EXPLANATIONS[rule.id]
+            lines += [f"({rule.id})=", f"### {rule.id}", "", f"{rule.sentence} {explanation.why}", ""]
+            lines += [f"*How to fix:* {explanation.fix}", ""]
     return "\n".join(lines)
 
 

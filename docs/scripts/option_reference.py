@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import clamp_analytics as clamp
-
-TABLES = {"drift": clamp.DriftOptions, "compare": clamp.CompareOptions, "seeds": clamp.SeedOptions}
-"""The tables below ``[tool.clamp-analytics]`` and the dataclass that each one fills."""
+from clamp_analytics.cli.settings import TABLES
 
 ATTRIBUTE = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
 
@@ -31,7 +29,7 @@ def _table(name: str, options: Any) -> Iterator[str]:
 
 
 def _default(field: dataclasses.Field[Any]) -> str:
-    return "none" if field.default in (None, dataclasses.MISSING) else f"`{field.default}`"
+    return "none" if field.default in (None, (), dataclasses.MISSING) else f"`{field.default}`"
 
 
 def metrics() -> str:

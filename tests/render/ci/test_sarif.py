@@ -10,28 +10,48 @@ from hypothesis import strategies as st
 
 from clamp_analytics import __version__
 from clamp_analytics.render.ci.sarif import log_violations
+from clamp_analytics.rule_explanations import EXPLANATIONS
 from clamp_analytics.rules import RULES
 from clamp_analytics.schema import VIOLATIONS, empty_frame
 from tests.render.builders import FAULTS, fault, golden, violations
 
 # What SARIF 2.1.0 (OASIS, sections 3.13 to 3.52) demands of the parts that are written here.
-_MESSAGE = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string"}}}
+_MESSAGE = {
+    "type": "object",
+    "required": ["text"],
+    "additionalProperties": False,
+    "properties": {"text": {"type": "string"}, "markdown": {"type": "string"}},
+}
 
 _LEVEL = {"enum": ["none", "note", "warning", "error"]}
 
 _RULE = {
     "type": "object",
-    "required": ["id"],
+    # `id` by the specification (3.49.3), the others by GitHub.
+    "required": ["id", "name", "shortDescription", "fullDescription", "help", "defaultConfiguration", "properties"],
+    "additionalProperties": False,
     "properties": {
-        "id": {"type": "string"},
-        "shortDescription": _MESSAGE,
+        "id": {"type": "string", "maxLength": 255},
+        "name": {"type": "string", "maxLength": 255},
+        "shortDescription": _MESSAGE | {"properties": {"text": {"type": "string", "maxLength": 1024}}},
+        "fullDescription": _MESSAGE | {"properties": {"text": {"type": "string", "maxLength": 1024}}},
+        "help": _MESSAGE | {"required": ["text", "markdown"]},
         "defaultConfiguration": {"type": "object", "properties": {"level": _LEVEL}},
+        "properties": {
+            "type": "object",
+            "properties": {
+                "precision": {"enum": ["very-high", "high", "medium", "low"]},
+                "problem.severity": {"enum": ["error", "warning", "recommendation"]},
+                "tags": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
+            },
+        },
     },
 }
 
 _PHYSICAL = {
     "type": "object",
-    "required": ["artifactLocation"],
+    # The region and its first line by GitHub.
+    "required": ["artifactLocation", "region"],
     "additionalProperties": False,
     "properties": {
         "artifactLocation": {
@@ -41,15 +61,17 @@ _PHYSICAL = {
         },
         "region": {
             "type": "object",
+            "required": ["startLine"],
             "additionalProperties": False,
-            "properties": {"byteOffset": {"type": "integer", "minimum": 0}},
+            "properties": {"startLine": {"type": "integer", "minimum": 1}},
         },
     },
 }
 
 _RESULT = {
     "type": "object",
-    "required": ["message"],
+    # `message` by the specification (3.27.11), the others by GitHub.
+    "required": ["message", "ruleId", "level", "locations", "partialFingerprints"],
     "additionalProperties": False,
     "properties": {
         "ruleId": {"type": "string"},
@@ -99,7 +121,7 @@ SARIF_SCHEMA = {
 }
 
 
-def test_sarif_has_each_violation_with_its_rule_place_and_exact_values():
+def test_sarif_has_each_violation_with_its_rule_path_and_exact_values():
     log = json.loads(log_violations(violations([FAULTS[0], FAULTS[2]])))
     results = log["runs"][0]["results"]
     prints = [result.pop("partialFingerprints") for result in results]
@@ -124,6 +146,20 @@ def test_sarif_names_the_tool_and_declares_every_rule():
     ]
     assert driver["rules"][0]["defaultConfiguration"] == {"level": "error"}
     assert driver["rules"][-1]["defaultConfiguration"] == {"level": "note"}
+
+
+def test_sarif_explains_every_rule():
+    driver = json.loads(log_violations(empty_frame(VIOLATIONS)))["runs"][0]["tool"]["driver"]
+
+    help_texts = {rule["id"]: rule["help"]["text"] for rule in driver["rules"]}
+    assert help_texts == {rule.id: f"{EXPLANATIONS[rule.id].why} {EXPLANATIONS[rule.id].fix}" for rule in RULES}
+
+
+def test_sarif_gives_the_line_of_a_byte_offset():
+    log = json.loads(log_violations(violations([FAULTS[0]]), line_of=lambda source, offset: len(source) + offset))
+    location = log["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
+
+    assert location["region"] == {"startLine": len("a: b,50%.json") + 345}
 
 
 @pytest.mark.parametrize(
