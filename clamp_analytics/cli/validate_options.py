@@ -30,7 +30,7 @@ class ValidateOptions:
     def __post_init__(self) -> None:
         for option, names in (("select", self.select), ("ignore", self.ignore)):
             for name in names:
-                check_rule(name, where=f"--{option}")
+                check_rule(name, where=f"{option}={name}")
 
     def rules(self) -> set[str]:
         """The rules that are checked."""
