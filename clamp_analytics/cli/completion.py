@@ -18,10 +18,10 @@ def complete_metrics(incomplete: str) -> list[tuple[str, str]]:
 
 
 def complete_groups(incomplete: str) -> list[str]:
-    """The columns whose name begins with a text, by which series can be grouped."""
-    from clamp_analytics.analysis.metrics import BY
+    """The columns whose name begins with a text, by which records can be grouped."""
+    from clamp_analytics.analysis.groupings import GROUPINGS
 
-    return [name for name in (*BY, "none") if name.startswith(incomplete)]
+    return [name for name in (*GROUPINGS, "none") if name.startswith(incomplete)]
 
 
 def complete_queries(incomplete: str) -> list[tuple[str, str]]:
