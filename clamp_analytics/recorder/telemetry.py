@@ -114,6 +114,7 @@ class EntropyTelemetry:
                 else DropOverflow(self._session, self._max_records, self._dropped)
             )
         if self._needs_writer:
+            # The first cycle replaces the function by the plain one, because a check would cost every later cycle.
             begin, writer = buffer.begin, self._writer
 
             def begin_first(cycle: Any) -> None:
