@@ -26,7 +26,6 @@ from clamp_analytics.database.limits import DEFAULT_TIMEOUT_SECONDS
 from clamp_analytics.errors import UsageError
 from clamp_analytics.reading import Counts, Telemetry
 from clamp_analytics.reading.export import ExportedFile
-from clamp_analytics.reading.labels import LabelRule
 from clamp_analytics.reading.open_source import Source, open_source
 from clamp_analytics.reading.reader import Progress, Sources
 from clamp_analytics.sources import Listing
@@ -78,7 +77,7 @@ def export(
     directory: str | os.PathLike[str],
     *,
     options: parquet.ExportOptions | None = None,
-    labels: Iterable[str | LabelRule] = (),
+    labels: Iterable[str] = (),
     jobs: int | None = None,
     recursive: bool = True,
 ) -> Exported:
@@ -151,7 +150,7 @@ def query(
     *,
     named: str | None = None,
     params: Mapping[str, Any] | None = None,
-    labels: Iterable[str | LabelRule] = (),
+    labels: Iterable[str] = (),
     memory_limit: str | None = None,
     timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
 ) -> pl.DataFrame:

@@ -273,3 +273,11 @@ def test_every_result_has_a_short_repr_a_frame_a_dict_and_a_table_for_notebooks(
         assert isinstance(result.to_polars(), pl.DataFrame), name
         assert isinstance(result.to_dict(), dict), name
         assert "<table>" in result._repr_html_(), name
+
+
+def test_a_plot_can_be_grouped_by_a_label() -> None:
+    pytest.importorskip("altair")
+
+    found = clamp.plot(CLEAN, by="label:build", metrics="in_flight", labels=[r"build=_202610(\d)"], limit=9)
+
+    assert found.drift.verdicts["label:build"].to_list() == ["0", "1"]

@@ -35,7 +35,6 @@ from clamp_analytics.html_report.page import Section, page
 from clamp_analytics.html_report.report_data import COLUMNS, ReportReader
 from clamp_analytics.html_report.session_details import session_details
 from clamp_analytics.reading import Counts
-from clamp_analytics.reading.labels import LabelRule
 from clamp_analytics.reading.open_source import Source, open_source
 from clamp_analytics.wording import plural
 
@@ -116,7 +115,7 @@ def report(
     options: ReportOptions | None = None,
     baseline: Source | SessionValues | None = None,
     build_info: str | None = None,
-    labels: Iterable[str | LabelRule] = (),
+    labels: Iterable[str] = (),
     jobs: int | None = None,
     recursive: bool = True,
 ) -> Report:
@@ -148,12 +147,17 @@ def report(
     )
     compared = None
     if baseline is not None:
-        before = (
-            baseline
-            if isinstance(baseline, SessionValues)
-            else session_values(baseline, by=by, strata=strata, metrics=chosen.metrics, jobs=jobs, recursive=recursive)
-        )
-        compared = _compare(before, values, chosen)
+        if not isinstance(baseline, SessionValues):
+            baseline = session_values(
+                baseline,
+                by=by,
+                strata=strata,
+                metrics=chosen.metrics,
+                labels=labels,
+                jobs=jobs,
+                recursive=recursive,
+            )
+        compared = _compare(baseline, values, chosen)
     figures, data = Figures(), reader.report_data
     panels = plots.select_panels(changes, changes.by, chosen.metrics)
     details = session_details(changes, data.sessions, panels)

@@ -80,17 +80,19 @@ def plot(
     *,
     by: Iterable[str] | str | None = ("context",),
     metrics: Iterable[str] | str | None = None,
+    labels: Iterable[str] = (),
     options: DriftOptions | None = None,
     limit: int | None = None,
     jobs: int | None = None,
     recursive: bool = True,
 ) -> Plot:
-    """Plot metrics over the sessions, with their change points; series that changed come first.
+    r"""Plot metrics over the sessions, with their change points; series that changed come first.
 
     Args:
         source: paths, loaded telemetry, or a DuckDB connection (see ``open_source``); or values of sessions.
         by: the columns of ``BY`` that series are grouped by; none for one series of all records.
         metrics: names of ``METRICS``; by default stability, the 95th percentile of durations, and what changed.
+        labels: rules that give sessions labels, such as ``build=build-(\d+)``; see ``parse_label_rule``.
         options: which sessions are examined, and when a change counts.
         limit: maximal number of series per metric, in a picture of any size. By default the picture has at most 1,600 x
             1,200 points.
@@ -98,7 +100,7 @@ def plot(
         recursive: whether folders are searched recursively.
 
     Raises:
-        UsageError: a package is missing, or there is no such column or metric.
+        UsageError: a package is missing, there is no such column or metric, or a label is not given as NAME=RULE.
         SourceError: there is no session with a value to draw.
     """
     require_extras("charts", "drift")
@@ -106,7 +108,9 @@ def plot(
         values = source
     else:
         strata = (options or DriftOptions()).strata
-        values = session_values(source, by=by, strata=strata, metrics=metrics, jobs=jobs, recursive=recursive)
+        values = session_values(
+            source, by=by, strata=strata, metrics=metrics, labels=labels, jobs=jobs, recursive=recursive
+        )
     found = drift(values, options=options)
     wanted = None if metrics is None else values.metrics
     panels = select_panels(found, found.by, wanted, at_most=MOST_PANELS if limit is None else limit)
