@@ -22,7 +22,7 @@ STATISTICS = ("number_of_executed_units", "average_exec_per_sec")
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
 """Where files are written that live as long as one execution."""
 
-LONG_TESTS = ("tests/fuzz",)
+LONG_TESTS = ("tests/faults",)
 
 
 def run_target(name: str, seconds: float) -> bool:
@@ -58,7 +58,9 @@ def run_tests(seconds: float) -> bool:
     for round_number in range(1, 1_000_000):
         seed = int.from_bytes(os.urandom(4))
         command = [sys.executable, "-m", "pytest", "-q", "-x", f"--hypothesis-seed={seed}", *LONG_TESTS]
-        result = subprocess.run(command, env=environment | {"CLAMP_FAULT_SEED": str(seed)}, check=False)
+        result = subprocess.run(
+            command, env=environment | {"CLAMP_FAULT_SEED": str(seed), "CLAMP_FAULT_ROUNDS": "2"}, check=False
+        )
         if result.returncode:
             print(f"tests: round {round_number} failed with the seed {seed}")
             return False
