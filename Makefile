@@ -5,7 +5,11 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 MINUTES ?= 10
 
-.PHONY: help demo test check bench fuzz docs clean
+FLOORS := build/floors
+CORE   := tests/archive tests/database tests/decode tests/parquet tests/plots tests/reading tests/rewrite tests/analysis/stats
+TARGET ?= moments
+
+.PHONY: help demo test floors mutation check bench fuzz docs clean
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
 
@@ -19,6 +23,16 @@ demo: $(STAMP)  ## install, summarize data/samples and show it
 
 test: $(STAMP)  ## install, run every test
 	$(BIN)/pytest -n auto
+
+floors:  ## run the core of the tests on the lowest versions that pyproject.toml allows
+	$(PYTHON) -m venv $(FLOORS)
+	$(FLOORS)/bin/pip install --quiet --disable-pip-version-check uv
+	$(FLOORS)/bin/uv pip install --quiet --python $(FLOORS)/bin/python --resolution lowest-direct '.[charts,drift,watch]'
+	$(FLOORS)/bin/uv pip install --quiet --python $(FLOORS)/bin/python --constraint constraints.txt hypothesis pytest pytest-xdist
+	$(FLOORS)/bin/python -m pytest -n auto $(CORE)
+
+mutation: $(STAMP)  ## change details of the modules of TARGET=moments, and count what the tests notice
+	$(BIN)/python -m mutation $(TARGET)
 
 check: $(STAMP)  ## lint, formatting, types
 	$(BIN)/ruff check .

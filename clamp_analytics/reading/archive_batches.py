@@ -104,9 +104,7 @@ class _RowStream:
         names = select_list(table, columns, version)
         # Each stream has a cursor, because a connection has one result at a time.
         relation = connection.cursor().sql(f"SELECT {names} FROM {table.name}")
-        # DuckDB 1.4 renamed the method.
-        read = relation.to_arrow_reader if hasattr(relation, "to_arrow_reader") else relation.fetch_arrow_reader
-        self._chunks = iter(read(batch_rows))
+        self._chunks = iter(relation.to_arrow_reader(batch_rows))
         self._buffered = pl.DataFrame(schema=self._schema)
 
     def frames(self) -> Iterator[pl.DataFrame]:
