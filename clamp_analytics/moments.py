@@ -17,8 +17,8 @@ from fractions import Fraction
 import polars as pl
 
 LIMB_BITS = 22
-ROWS_AT_ONCE = 2 ** (63 - 2 * LIMB_BITS) // 2
-"""The number of rows whose sums of products of limbs fit in 64 bits."""
+ROWS_AT_ONCE = 2**63 // (3 * 4**LIMB_BITS)
+"""The number of rows whose sums of products of limbs fit in 64 bits; the largest one has three products per row."""
 
 _LIMB = float(2**LIMB_BITS)
 _UNIT = 2 * 1074
