@@ -14,6 +14,7 @@ INSIDE = "!/"
 TAG_DIGITS = 12
 """Digits of the hash that follow ``#`` in the name of a session whose path another session has."""
 
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _ESCAPED = r"[\ud800-\udfff]|x[0-9a-f]{2}|u[0-9a-f]{4}"
 _TO_ESCAPE = re.compile(rf"\\+(?={_ESCAPED})|[\ud800-\udfff]")
 _TAG = rf"#[0-9a-f]{{{TAG_DIGITS}}}\Z"
@@ -34,6 +35,11 @@ def display_name(path: str | os.PathLike[str]) -> str:
     text that looks like one.
     """
     return _escaped(path, _TO_ESCAPE)
+
+
+def escape_surrogates(text: str) -> str:
+    r"""A text that contains paths, as valid Unicode: a byte that is not UTF-8 becomes an escape such as ``\xff``."""
+    return _SURROGATE.sub(_escape, text)
 
 
 def source_name(path: str | os.PathLike[str]) -> str:

@@ -81,7 +81,7 @@ def follow(
             f"{quiet_seconds} is not a number of seconds between 0 and {MAX_QUIET_SECONDS:,}", where="quiet time"
         )
     for folder in folders:
-        if not Path(folder).is_dir():
+        if not os.path.isdir(folder):
             raise SourceError("it is not a folder", where=display_name(folder), hint="name the folder to follow")
     inodes = {folder: _inode(folder) for folder in folders}
     changes = _changes(folders, stop, quiet_seconds, recursive=options.recursive)

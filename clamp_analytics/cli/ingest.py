@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -62,7 +62,7 @@ class IngestCommand(ReadingOptions):
 
         listing = list_sources(self.sources, recursive=not self.no_recursive)
         # An existing archive may know all files; workers would start for nothing.
-        workers = nullcontext() if Path(self.archive).exists() else early_workers(listing, self.jobs)
+        workers = nullcontext() if os.path.exists(self.archive) else early_workers(listing, self.jobs)
         with workers as executor, progress_bar(len(listing.files)) as progress:
             from clamp_analytics.api import library_views
             from clamp_analytics.archive.ingest.options import IngestOptions

@@ -12,10 +12,11 @@ MOST_LISTED = 10
 
 
 def tell(text: str) -> None:
-    """Print a message; control characters in it are escaped."""
+    """Print a message; control characters and bytes of paths that are not UTF-8 are escaped."""
+    from clamp_analytics.path_names import escape_surrogates
     from clamp_analytics.render.escape import for_terminal
 
-    lines = (for_terminal(line) for line in text.split("\n"))
+    lines = (for_terminal(line) for line in escape_surrogates(text).split("\n"))
     sys.stderr.write("\n".join(lines) + "\n")
 
 

@@ -158,7 +158,9 @@ class SqlCommand(AnalysisSourceOptions, OutputOptions):
         assert self.file is not None
         try:
             return arguments, self.file.read_text("utf-8"), params
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
+            raise UsageError.from_os_error("the query cannot be read", error, where=str(self.file)) from error
+        except UnicodeDecodeError as error:
             raise UsageError(f"the query cannot be read: {error}", where=str(self.file)) from error
 
     def _write(self, rows: pl.DataFrame, inputs: Inputs) -> None:

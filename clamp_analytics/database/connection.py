@@ -15,6 +15,7 @@ from clamp_analytics.database.limits import (
     size_in_bytes,
 )
 from clamp_analytics.errors import UsageError
+from clamp_analytics.path_names import escape_surrogates
 from clamp_analytics.reading import Counts, Reader, Telemetry
 from clamp_analytics.reading.archive_connection import attach_archive, damage_as_source_error, select_list
 from clamp_analytics.reading.executors import checked_jobs
@@ -124,8 +125,9 @@ def open_database(
         given = [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)
         if not rules:
             exports, archive = _only_exports(given), _only_archive(given)
-            if len(exports) > 1 and _share_names(exports):
-                # A query could not tell their sessions apart; the reader gives each a name of its own.
+            # A query could not tell sessions of one name apart, to which the reader gives other names, and Arrow opens
+            # only paths that are UTF-8.
+            if not _are_utf8(exports) or (len(exports) > 1 and _share_names(exports)):
                 exports = []
         if not exports and archive is None:
             reader = Reader(
@@ -216,6 +218,12 @@ def _share_names(exports: list[str]) -> bool:
     manifests = [(folder, read_manifest(folder)) for folder in exports]
     names = _dataset(SESSIONS, _parquet_files(SESSIONS, manifests)).to_table(columns=["source"])["source"]
     return bool(len(names.unique()) < len(names))
+
+
+def _are_utf8(paths: list[str]) -> bool:
+    """Whether all paths are valid UTF-8."""
+    text = "".join(paths)
+    return escape_surrogates(text) == text
 
 
 def _parquet_files(table: Table, manifests: list[tuple[str, Manifest]]) -> list[str]:

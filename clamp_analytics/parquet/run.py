@@ -16,6 +16,7 @@ from clamp_analytics.parquet.options import ExportOptions
 from clamp_analytics.parquet.partitions import PartitionBatch, Pieces
 from clamp_analytics.parquet.target import WorkFolder, check_target, work_folder
 from clamp_analytics.parquet.writer import Writer
+from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.export import FORMAT, VERSION, ExportedFile, Manifest
 from clamp_analytics.reading.open_source import BatchReader
 from clamp_analytics.sources import MANIFEST
@@ -119,5 +120,5 @@ def _system_errors(target: Path) -> Iterator[None]:
     except OSError as error:
         hint = _HINTS.get(error.errno or 0, "")
         raise OutputError.from_os_error(
-            "the export could not be written", error, where=str(target), hint=hint
+            "the export could not be written", error, where=display_name(target), hint=hint
         ) from error

@@ -20,6 +20,7 @@ from pathlib import Path
 import msgspec
 
 from clamp_analytics.errors import OutputError
+from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.export import FORMAT, Manifest
 from clamp_analytics.sources import MANIFEST
 
@@ -99,24 +100,26 @@ def check_target(target: Path, *, overwrite: bool) -> None:
     if not os.path.lexists(target):
         return
     if not target.is_dir():
-        raise OutputError("it exists and is not a folder", where=str(target), hint="name another folder")
+        raise OutputError("it exists and is not a folder", where=display_name(target), hint="name another folder")
     if not any(target.iterdir()):
         return
     others = _other_files(target)
     if others is None:
         raise OutputError(
             "the folder holds something that is not an export of this package, and is unchanged",
-            where=str(target),
+            where=display_name(target),
             hint="name a new or empty folder",
         )
     if not overwrite:
         raise OutputError(
-            "an export exists already", where=str(target), hint="name another folder, or replace it with overwrite=True"
+            "an export exists already",
+            where=display_name(target),
+            hint="name another folder, or replace it with overwrite=True",
         )
     if others:
         raise OutputError(
             f"the export's folder also holds files that are not part of it, and is unchanged: {others[0]}",
-            where=str(target),
+            where=display_name(target),
             hint="move them elsewhere, or name another folder",
         )
 

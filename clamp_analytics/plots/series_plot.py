@@ -16,6 +16,7 @@ from clamp_analytics.analysis.series import SessionValues, session_values
 from clamp_analytics.atomic_files import publish
 from clamp_analytics.errors import SourceError, UsageError
 from clamp_analytics.extras import require_extras
+from clamp_analytics.path_names import display_name
 from clamp_analytics.plots.images import IMAGE_FORMATS, MOST_IN_PICTURE, panel_grid, render_image, vega_lite_spec
 from clamp_analytics.plots.panels import MOST_PANELS, select_panels
 from clamp_analytics.plots.theme import PICTURE
@@ -67,7 +68,7 @@ class Plot(Result):
         """
         kind = Path(path).suffix.lower().removeprefix(".")
         if kind not in IMAGE_FORMATS:
-            raise UsageError("the name of a picture must end in .png, .svg or .pdf", where=str(path))
+            raise UsageError("the name of a picture must end in .png, .svg or .pdf", where=display_name(path))
         publish(Path(path), [render_image(self.chart, kind)], overwrite=overwrite)
 
     def _repr_html_(self) -> str:

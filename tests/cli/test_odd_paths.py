@@ -71,3 +71,47 @@ def test_a_path_that_is_too_long_is_an_error_with_a_sentence(tmp_path: Path, com
     assert "Traceback" not in stderr
     assert stderr.startswith("error: aaa")
     assert code == 3
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["summarize", FOLDER, "-o", FOLDER + b".json"],
+        ["export", FOLDER, "-o", FOLDER + b".export"],
+        ["align", FOLDER, "--to", "2026-01-01T00:00:00Z", "-o", FOLDER + b".aligned"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_message_about_an_output_shows_the_bytes_of_its_path(heap: Path, command: list[bytes | str]) -> None:
+    code, stderr = run(heap, *command)
+
+    assert "f\\xff." in stderr
+    assert "udcff" not in stderr
+    assert code == 0
+
+
+def test_an_error_shows_the_bytes_of_a_path(heap: Path) -> None:
+    code, stderr = run(heap, "summarize", FOLDER, "--snapshot", FOLDER)
+
+    assert stderr == "error: f\\xff: the snapshot cannot be used: is a directory\n"
+    assert code == 2
+
+
+def test_an_export_whose_path_is_not_utf8_is_queried(heap: Path) -> None:
+    run(heap, "export", FOLDER, "-o", b"e\xff")
+
+    code, stderr = run(heap, "sql", b"e\xff", "SELECT count(*) FROM records")
+
+    assert "1 loaded" in stderr
+    assert code == 0
+
+
+@pytest.mark.parametrize("command", [["ingest", FOLDER, "-a", LONG], ["watch", LONG, "-a", "t.duckdb"]])
+def test_a_path_that_is_too_long_for_an_archive_or_a_watched_folder_is_an_error(
+    heap: Path, command: list[bytes | str]
+) -> None:
+    code, stderr = run(heap, *command)
+
+    assert "Traceback" not in stderr
+    assert "error: " in stderr
+    assert code == 3

@@ -26,6 +26,7 @@ from typing import Any
 
 from clamp_analytics.analysis.incidents.grouping import Direction, SeriesChange
 from clamp_analytics.errors import UsageError
+from clamp_analytics.path_names import display_name
 
 _TABLE = "change"
 _TEXTS = ("metric", "reason", "decided_by", "session")
@@ -88,12 +89,14 @@ def read_known_changes(path: Path) -> list[KnownChange]:
     try:
         document = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise UsageError.from_os_error("cannot be read", error, where=str(path)) from error
+        raise UsageError.from_os_error("cannot be read", error, where=display_name(path)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"it is not a TOML file: {error}", where=str(path)) from error
+        raise UsageError(f"it is not a TOML file: {error}", where=display_name(path)) from error
     unknown = sorted(document.keys() - {_TABLE})
     if unknown:
-        raise UsageError(f"unknown key {unknown[0]!r}", where=str(path), hint=f"entries are tables [[{_TABLE}]]")
+        raise UsageError(
+            f"unknown key {unknown[0]!r}", where=display_name(path), hint=f"entries are tables [[{_TABLE}]]"
+        )
     return [_entry(values, f"{path}, entry {number}") for number, values in enumerate(document.get(_TABLE, []), 1)]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from clamp_analytics.analysis.summary.fold import Group
 from clamp_analytics.errors import UsageError
+from clamp_analytics.path_names import display_name
 
 DECIMALS = 6
 """Decimals of the mean according to the specification; the producer prints every figure with them."""
@@ -56,10 +57,12 @@ def read_snapshot(path: Path) -> str:
     try:
         text = path.read_text("utf-8")
         ok = isinstance(json.loads(text, parse_constant=_refuse), dict)
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"the snapshot cannot be used: {error}", where=str(path)) from error
+    except OSError as error:
+        raise UsageError.from_os_error("the snapshot cannot be used", error, where=display_name(path)) from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"the snapshot cannot be used: {error}", where=display_name(path)) from error
     if not ok:
-        raise UsageError("the snapshot is not a JSON object", where=str(path))
+        raise UsageError("the snapshot is not a JSON object", where=display_name(path))
     return text
 
 

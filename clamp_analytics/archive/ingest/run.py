@@ -165,7 +165,7 @@ class _Run:
         staging = Staging(self.archive.parent, self.options)
         try:
             for more in self._fill(staging, executor, progress):
-                if not self.archive.exists():
+                if not os.path.exists(self.archive):
                     create_archive(self.archive, self.views)
                 row.skipped = dict(self.listing.skipped + self.skipped)
                 row.unread_known, row.unread_rejected = self.unread_known, self.unread_rejected
@@ -264,7 +264,7 @@ class _Run:
             SourceError: the file is not an archive, or is damaged.
             OutputError: it has an older version.
         """
-        if not self.archive.exists():
+        if not os.path.exists(self.archive):
             return empty_ledger()
         connection, version = open_archive(self.archive, wait_seconds=self.options.wait_seconds)
         try:
@@ -278,7 +278,7 @@ class _Run:
 @contextmanager
 def _open_or_empty(archive: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the archive for reading; an empty one in memory where there is none."""
-    if archive.exists():
+    if os.path.exists(archive):
         connection, _ = open_archive(archive)
     else:
         connection = empty_archive_in_memory()
