@@ -1,0 +1,159 @@
+"""Run the tests of one target against a sample of its mutants: ``python -m mutation TARGET``.
+
+Every mutant is tested in a fork of this process, which has imported the libraries already. The sample depends on its
+size and the seed alone. A mutant on which the tests take far more time than on the original counts as killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import math
+import os
+import random
+import resource
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from mutation.mutants import Mutant, mutants
+from mutation.targets import TARGETS
+
+LIBRARIES = ("pytest", "hypothesis", "polars", "duckdb", "pyarrow", "msgspec", "numpy", "scipy.stats")
+"""Imported before the forks; none of them starts a thread when it is imported."""
+
+PROFILE = "mutation"
+"""The profile of hypothesis: the same examples for all mutants, and no time for the smallest one that fails."""
+
+CPU_FACTOR, CPU_SECONDS = 3, 20
+"""The processor time of a mutant: that of the original times a factor, and some seconds more."""
+
+WALL_FACTOR = 20
+"""How many times longer than its processor time a mutant may wait."""
+
+
+class _MutantFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports the source of a mutant in place of its module."""
+
+    def __init__(self, path: str, source: str) -> None:
+        self._name = path.removesuffix(".py").replace("/", ".")
+        self._path = os.path.abspath(path)
+        self._source = source
+
+    def find_spec(self, name: str, path: object, target: object = None) -> importlib.machinery.ModuleSpec | None:
+        if name != self._name:
+            return None
+        return importlib.util.spec_from_file_location(name, self._path, loader=self)
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(compile(self._source, self._path, "exec"), module.__dict__)
+
+
+def _run_tests(tests: Sequence[str], finder: _MutantFinder | None, cpu_seconds: float | None) -> int:
+    """Run tests in a fork; the exit code of pytest, or -1 where they took too long."""
+    child = os.fork()
+    if child:
+        return _wait(child, None if cpu_seconds is None else cpu_seconds * WALL_FACTOR)
+    os.setsid()
+    if cpu_seconds is not None:
+        resource.setrlimit(resource.RLIMIT_CPU, (int(cpu_seconds) + 1, int(cpu_seconds) + 1))
+    log = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    if finder is not None:
+        sys.meta_path.insert(0, finder)
+    code = 1
+    try:
+        import pytest
+
+        arguments = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", f"--hypothesis-profile={PROFILE}"]
+        # pytest would import the package itself to rewrite its assertions, and pass over the finder.
+        arguments += ["--assert=plain"]
+        code = pytest.main([*arguments, *tests])
+    finally:
+        os._exit(code)
+
+
+def _wait(child: int, seconds: float | None) -> int:
+    end = math.inf if seconds is None else time.monotonic() + seconds
+    while True:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() > end:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return -1
+        time.sleep(0.05)
+
+
+def interval(killed: int, total: int) -> tuple[float, float]:
+    """The 95 % confidence interval of a share, by Wilson's formula."""
+    z, share = 1.96, killed / total
+    middle = share + z * z / (2 * total)
+    half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    return (middle - half) / (1 + z * z / total), (middle + half) / (1 + z * z / total)
+
+
+def sample(target: str, size: int, seed: int) -> tuple[list[tuple[str, Mutant]], int]:
+    """A sample of the mutants of a target with their modules, and the number of all."""
+    every = [(path, mutant) for path in TARGETS[target].modules for mutant in mutants(Path(path).read_text("utf-8"))]
+    chosen = random.Random(seed).sample(every, min(size, len(every)))
+    return chosen, len(every)
+
+
+def _prepare() -> None:
+    # Several threads do not survive a fork.
+    os.environ |= {"POLARS_MAX_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "CI": "1"}
+    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = tempfile.mkdtemp(prefix="mutation-")
+    for library in LIBRARIES:
+        importlib.import_module(library)
+    from hypothesis import HealthCheck, Phase, settings
+
+    phases = [Phase.explicit, Phase.generate]
+    checks = [HealthCheck.too_slow]
+    settings.register_profile(PROFILE, deadline=None, derandomize=True, phases=phases, suppress_health_check=checks)
+
+
+def main() -> int:
+    """Test the mutants, and print each that survives; the exit code is 1 where too few are killed."""
+    parser = argparse.ArgumentParser(prog="python -m mutation", description=__doc__)
+    parser.add_argument("target", choices=TARGETS)
+    parser.add_argument("--size", type=int, default=100, help="how many mutants are drawn [default: 100]")
+    parser.add_argument("--seed", type=int, default=1, help="which ones are drawn [default: 1]")
+    parser.add_argument("--least", type=float, default=0.9, help="share that must be killed [default: 0.9]")
+    given = parser.parse_args()
+    _prepare()
+    tests = TARGETS[given.target].tests
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if code := _run_tests(tests, None, None):
+        sys.stderr.write(f"the tests fail on the original with exit code {code}\n")
+        return 2
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    chosen, of = sample(given.target, given.size, given.seed)
+    sys.stdout.write(f"{given.target}: {len(chosen)} of {of} mutants; the tests take {cpu:.0f} s\n")
+    killed = 0
+    for path, mutant in chosen:
+        code = _run_tests(tests, _MutantFinder(path, mutant.source), cpu * CPU_FACTOR + CPU_SECONDS)
+        killed += code != 0
+        if code == 0:
+            sys.stdout.write(f"survived: {path}:{mutant.line}: {mutant.change}\n")
+            sys.stdout.flush()
+    low, high = interval(killed, len(chosen))
+    share = killed / len(chosen)
+    sys.stdout.write(
+        f"{given.target}: {killed} of {len(chosen)} killed ({share:.0%}, 95 % interval {low:.0%} to {high:.0%})\n"
+    )
+    return 0 if share >= given.least else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
