@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypedDict
 import typer
 
 from clamp_analytics.cli.command import CONTAINERS_PANEL, OUTPUT_PANEL, SOURCES_PANEL, Command
+from clamp_analytics.reading.options import DEFAULT_OPTIONS
 from clamp_analytics.sources import DEFAULT_LIMITS, ContainerLimits
 
 STDOUT = "-"
@@ -192,6 +193,17 @@ class AnalysisSourceOptions(ReadingOptions):
             rich_help_panel=SOURCES_PANEL,
         ),
     ] = False
+    concurrency: Annotated[
+        int,
+        typer.Option(
+            "--concurrency",
+            min=1,
+            max=1024,
+            metavar="N",
+            help="Objects that are fetched from object storage at once.",
+            rich_help_panel=SOURCES_PANEL,
+        ),
+    ] = DEFAULT_OPTIONS.concurrency
 
 
 @dataclass(frozen=True, kw_only=True)

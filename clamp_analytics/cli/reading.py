@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from clamp_analytics.cli.options import STDOUT, AnalysisSourceOptions
+from clamp_analytics.reading.options import ReadingOptions
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -31,6 +32,7 @@ class ReaderArguments(TypedDict):
     salvage: bool
     unique: bool
     labels: tuple[str, ...]
+    options: ReadingOptions
 
 
 @dataclass(slots=True)
@@ -77,6 +79,7 @@ def open_sources(sources: Sequence[str], options: AnalysisSourceOptions, inputs:
             "progress": progress,
             "unique": options.unique,
             "labels": labels,
+            "options": ReadingOptions(concurrency=options.concurrency),
             **options.container_settings(),
         }
 

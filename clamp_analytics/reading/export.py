@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -17,7 +18,8 @@ from clamp_analytics.batch import Batch
 from clamp_analytics.errors import SourceError
 from clamp_analytics.path_names import display_name
 from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, Table, empty_frame, polars_schema
-from clamp_analytics.sources import MANIFEST
+from clamp_analytics.sources import MANIFEST, UnreadableError
+from clamp_analytics.sources.object_storage import Object, ObjectStorage, is_url
 
 FORMAT = "clamp-analytics-export"
 BATCH_ROWS = 262_144
@@ -78,18 +80,23 @@ class _Header(msgspec.Struct):
     version: int
 
 
-def read_manifest(folder: str) -> Manifest:
+def read_manifest(folder: str, storage: ObjectStorage | None = None) -> Manifest:
     """The manifest of an export, checked against the files that are there.
+
+    Args:
+        folder: the folder of the export, or its URL.
+        storage: where it is, if it is in object storage. Its files are checked when they are read, which saves a
+            request for each of them.
 
     Raises:
         SourceError: it is damaged or has another version, or a file is missing or has another size.
     """
-    path = Path(folder, MANIFEST)
+    path = _path(folder, MANIFEST)
     try:
-        data = path.read_bytes()
+        data = _read(path, storage)
         _check_header(msgspec.json.decode(data, type=_Header), path)
         manifest = msgspec.json.decode(data, type=Manifest)
-    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
+    except (OSError, UnreadableError, UnicodeDecodeError, msgspec.DecodeError) as error:
         raise SourceError(
             f"the export's manifest cannot be read: {error}", where=display_name(path), hint=_HINT
         ) from error
@@ -97,13 +104,23 @@ def read_manifest(folder: str) -> Manifest:
         inside = PurePosixPath(file.path)
         if inside.is_absolute() or ".." in inside.parts or "\0" in file.path:
             raise SourceError(f"the export names a file outside of itself: {file.path!r}", where=display_name(path))
+        if storage is not None:
+            continue
         part = Path(folder, inside)
         if not part.is_file() or part.stat().st_size != file.size_bytes:
             raise SourceError("a file of the export is missing or was changed", where=display_name(part), hint=_HINT)
     return manifest
 
 
-def _check_header(header: _Header, path: Path) -> None:
+def _path(folder: str, name: str) -> str:
+    return folder.rstrip("/") + "/" + name if is_url(folder) else str(Path(folder, name))
+
+
+def _read(path: str, storage: ObjectStorage | None) -> bytes:
+    return Path(path).read_bytes() if storage is None else storage.read(Object(path))
+
+
+def _check_header(header: _Header, path: str) -> None:
     if header.format != FORMAT:
         raise SourceError(
             f"it is not the manifest of an export: its format is {header.format!r}", where=display_name(path)
@@ -118,7 +135,9 @@ def _check_header(header: _Header, path: Path) -> None:
         raise SourceError(f"there is no version {header.version} of an export", where=display_name(path), hint=_HINT)
 
 
-def read_export(folder: str, manifest: Manifest, columns: Collection[str]) -> Iterator[Batch]:
+def read_export(
+    folder: str, manifest: Manifest, columns: Collection[str], storage: ObjectStorage | None = None
+) -> Iterator[Batch]:
     """Read the batches of an export: first sessions, then violations, then records, file by file.
 
     Raises:
@@ -127,25 +146,27 @@ def read_export(folder: str, manifest: Manifest, columns: Collection[str]) -> It
     wanted = [name for name in RECORDS.names if name in columns]
     no_sessions, no_violations = empty_frame(SESSIONS), empty_frame(VIOLATIONS)
     no_records = empty_frame(RECORDS).select(wanted)
-    for frame in _slices(folder, manifest, SESSIONS, SESSIONS.names):
+    for frame in _slices(folder, manifest, SESSIONS, SESSIONS.names, storage):
         yield _batch(frame, no_records, no_violations)
-    for frame in _slices(folder, manifest, VIOLATIONS, VIOLATIONS.names):
+    for frame in _slices(folder, manifest, VIOLATIONS, VIOLATIONS.names, storage):
         yield _batch(no_sessions, no_records, frame)
-    for frame in _slices(folder, manifest, RECORDS, wanted):
+    for frame in _slices(folder, manifest, RECORDS, wanted, storage):
         yield _batch(no_sessions, frame, no_violations)
 
 
-def _slices(folder: str, manifest: Manifest, table: Table, columns: list[str]) -> Iterator[pl.DataFrame]:
+def _slices(
+    folder: str, manifest: Manifest, table: Table, columns: list[str], storage: ObjectStorage | None
+) -> Iterator[pl.DataFrame]:
     """The rows of a table in slices, so that a large file need not fit in memory."""
     for exported in manifest.files:
         if exported.table != table.name:
             continue
-        path = Path(folder, exported.path)
+        path = _path(folder, exported.path)
         try:
-            with path.open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != exported.sha256:
-                    raise SourceError("a file of the export was changed", where=display_name(path), hint=_HINT)
-            rows = pl.scan_parquet(_scannable(path), glob=False, hive_partitioning=False)
+            file, sha256 = _checked(path, storage)
+            if sha256 != exported.sha256:
+                raise SourceError("a file of the export was changed", where=display_name(path), hint=_HINT)
+            rows = pl.scan_parquet(file, glob=False, hive_partitioning=False)
             if "labels" in table.names and "labels" not in rows.collect_schema():
                 # Exports of earlier versions do not have this column.
                 rows = rows.with_columns(labels=pl.lit(None, pl.String))
@@ -155,19 +176,22 @@ def _slices(folder: str, manifest: Manifest, table: Table, columns: list[str]) -
                 )
             for start in range(0, exported.rows, BATCH_ROWS):
                 yield rows.select(columns).slice(start, BATCH_ROWS).collect()
-        except (OSError, pl.exceptions.PolarsError) as error:
+        except (OSError, UnreadableError, pl.exceptions.PolarsError) as error:
             raise SourceError(
                 f"a file of the export cannot be read: {error}", where=display_name(path), hint=_HINT
             ) from error
 
 
-def _scannable(path: Path) -> Path | io.BytesIO:
-    """A file as Polars can scan it: by its path, or by its content where the path is not UTF-8."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        return io.BytesIO(path.read_bytes())
-    return path
+def _checked(path: str, storage: ObjectStorage | None) -> tuple[str | io.BytesIO, str]:
+    """A file as Polars can scan it, and its SHA-256: by its path, or by its content if it has no path in UTF-8."""
+    if storage is None:
+        with Path(path).open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        with suppress(UnicodeEncodeError):
+            path.encode()
+            return path, sha256
+    data = _read(path, storage)
+    return io.BytesIO(data), hashlib.sha256(data).hexdigest()
 
 
 def _batch(sessions: pl.DataFrame, records: pl.DataFrame, violations: pl.DataFrame) -> Batch:

@@ -21,6 +21,7 @@ class ReadingOptions:
         archive_batch_rows: Records of a batch from an archive; about one of DuckDB's row groups.
         archive_wait_seconds: How long to wait for a commit to end: DuckDB lets nobody read a file that is open for
             writing.
+        concurrency: Objects that are fetched from object storage at once.
     """
 
     batch_bytes: int = 10_000_000
@@ -31,6 +32,7 @@ class ReadingOptions:
     workers_from_bytes: int = 12_000_000
     archive_batch_rows: int = 120_000
     archive_wait_seconds: float = 30.0
+    concurrency: int = 64
 
 
 DEFAULT_OPTIONS = ReadingOptions()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import TypeVar
@@ -19,6 +19,7 @@ from clamp_analytics.reading.archive_batches import read_archive
 from clamp_analytics.reading.archive_connection import ArchiveState, read_state
 from clamp_analytics.reading.executors import checked_jobs
 from clamp_analytics.reading.export import Manifest, read_export, read_manifest
+from clamp_analytics.reading.fetching import RemoteFiles
 from clamp_analytics.reading.labels import LabelRule, parse_label_rules, with_labels
 from clamp_analytics.reading.options import DEFAULT_OPTIONS, ReadingOptions
 from clamp_analytics.reading.repeated_sessions import REPEATED, RepeatedSessions, SeenContents, StoredSessionFilter
@@ -35,6 +36,7 @@ from clamp_analytics.sources import (
     list_sources,
     size_of,
 )
+from clamp_analytics.sources.object_storage import ObjectStorage, is_url
 
 Result = TypeVar("Result")
 Sources = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
@@ -59,6 +61,7 @@ class Reader:
         unique: whether to read each session once: files with the same bytes as one that was read are skipped.
         labels: rules that give sessions labels, such as ``build=build-(\d+)``; see ``parse_label_rule``.
         options: sizes of tasks and batches.
+        storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
 
     Attributes:
         directory: the absolute folder that all sources have in common, as valid Unicode; for an export or archive, the
@@ -87,6 +90,7 @@ class Reader:
         unique: bool = False,
         labels: Iterable[str | LabelRule] = (),
         options: ReadingOptions = DEFAULT_OPTIONS,
+        storage_options: Mapping[str, str] | None = None,
     ) -> None:
         self._progress = progress
         self._options = options
@@ -95,16 +99,23 @@ class Reader:
             session_ids,
             labels=parse_label_rules(labels),
         )
-        listing = sources if isinstance(sources, Listing) else list_sources(sources, recursive=recursive)
+        listing = (
+            sources
+            if isinstance(sources, Listing)
+            else list_sources(sources, recursive=recursive, storage_options=storage_options)
+        )
         self._files = listing.files
-        self._exports = [(folder, read_manifest(folder)) for folder in listing.exports]
+        self._remote = RemoteFiles(listing.storage, listing.objects, options.concurrency)
+        self._exports = [(folder, read_manifest(folder, self._storage(folder))) for folder in listing.exports]
         self._archives = [
             (path, read_state(path, wait_seconds=options.archive_wait_seconds)) for path in listing.archives
         ]
         self.skipped = Counter(listing.skipped)
         self._unique = unique
         self._containers = Containers(limits, salvage, self.skipped)
-        self._jobs, self._executor = checked_jobs(jobs), executor
+        # Bytes that were fetched here would have to be sent to other processes, and a process must not fork once
+        # the threads of obstore run.
+        self._jobs, self._executor = (1 if listing.objects else checked_jobs(jobs)), executor
         self.directory = display_name(listing.directory)
         self.single_folder = listing.single_folder
         self.build_info: str | None = None
@@ -187,7 +198,7 @@ class Reader:
         sources = UniqueSources()
         is_mixed = len(self._exports) + len(self._archives) + bool(self._files) > 1
         seen = self._seen_contents() if self._unique else None
-        files = FileReader(self._jobs, self._executor, self._containers, self._options, seen)
+        files = FileReader(self._jobs, self._executor, self._containers, self._options, seen, self._remote)
         for paths, task_result in files.read(self._files, request, reduce):
             self._count(task_result.ledger)
             repeated.add_files(paths, task_result.ledger)
@@ -211,9 +222,12 @@ class Reader:
         # The source tells to which session a record belongs.
         columns = request.columns | {"source"} if self._unique else request.columns
         for folder, manifest in self._exports:
-            yield display_name(folder), read_export(folder, manifest, columns)
+            yield display_name(folder), read_export(folder, manifest, columns, self._storage(folder))
         for path, _ in self._archives:
             yield display_name(path), read_archive(path, columns, self._options)
+
+    def _storage(self, folder: str) -> ObjectStorage | None:
+        return self._remote.storage if is_url(folder) else None
 
     def _new_sessions(self, batches: Iterable[Batch], seen: SeenContents, request: ReadRequest) -> Iterator[Batch]:
         """The batches of one export or archive without the sessions that were read already."""

@@ -15,6 +15,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from clamp_analytics.batch import Batch
 from clamp_analytics.reading.executors import TaskLike, run_all
+from clamp_analytics.reading.fetching import RemoteFiles
 from clamp_analytics.reading.joined_parts import can_be_joined, join_parts
 from clamp_analytics.reading.large_file import Part, PartTask, plan_parts
 from clamp_analytics.reading.options import DEFAULT_OPTIONS, ReadingOptions
@@ -27,11 +28,13 @@ from clamp_analytics.sources import (
     STDIN,
     ContainerLimits,
     LazyMember,
+    Member,
     Rejected,
     Skipped,
     UnreadableError,
     open_container,
     read_bytes,
+    read_packed,
     size_of,
     split_member,
 )
@@ -96,6 +99,7 @@ class FileReader:
         containers: how containers are read.
         options: sizes of tasks and batches.
         seen: the contents that were read already, where each content is to be read once; else None.
+        remote: the files that are in object storage.
     """
 
     jobs: int
@@ -103,6 +107,7 @@ class FileReader:
     containers: Containers = field(default_factory=Containers)
     options: ReadingOptions = DEFAULT_OPTIONS
     seen: SeenContents | None = None
+    remote: RemoteFiles = field(default_factory=RemoteFiles)
 
     def read(
         self, paths: Iterable[str], request: ReadRequest, reduce: Callable[[Batch], Result]
@@ -159,15 +164,31 @@ class FileReader:
         return found if self.seen is None else self._new_files(found, self.seen)
 
     def _all_files(self, paths: Iterable[str]) -> Iterator[_File]:
-        for path in paths:
-            if path.endswith(CONTAINER_ENDINGS) or (INSIDE in path and split_member(path)):
+        limits, salvage = self.containers.limits, self.containers.salvage
+        for path, content in self.remote.with_contents(paths):
+            if isinstance(content, Rejected):
+                yield _File(path, content, 0)
+            elif content is not None:
+                yield from self._remote_file(path, content)
+            elif path.endswith(CONTAINER_ENDINGS) or (INSIDE in path and split_member(path)):
                 self.containers.opened += 1
-                yield from _members(path, self.containers)
+                yield from _members(path, self.containers, open_container(path, limits, salvage=salvage))
             elif path == STDIN:
                 data = read_bytes(STDIN)
                 yield _File(path, data, len(data))
             else:
                 yield _File(path, None, size_of(path))
+
+    def _remote_file(self, path: str, data: bytes) -> Iterator[_File]:
+        """An object, or its members where it is a container."""
+        url = self.remote.objects[path].url
+        if not url.endswith(CONTAINER_ENDINGS):
+            yield _File(path, data, len(data))
+            return
+        self.containers.opened += 1
+        only = path.removeprefix(url).removeprefix(INSIDE)
+        found = read_packed(url, only, data, self.containers.limits, salvage=self.containers.salvage)
+        yield from _members(path, self.containers, found)
 
     def _new_files(self, files: Iterable[_File], seen: SeenContents) -> Iterator[_File]:
         """The files whose content was not seen before; the others are counted as skipped."""
@@ -207,10 +228,12 @@ class FileReader:
             yield tuple(group), contents, total
 
 
-def _members(path: str, containers: Containers) -> Iterator[_File]:
+def _members(
+    path: str, containers: Containers, contents: Iterable[Member | LazyMember | Rejected | Skipped]
+) -> Iterator[_File]:
     """The session files in a container."""
     skipped: Counter[str] = Counter()
-    for found in open_container(path, containers.limits, salvage=containers.salvage):
+    for found in contents:
         if isinstance(found, Skipped):
             containers.skipped.update(found.skipped)
             skipped.update(found.skipped)

@@ -34,6 +34,7 @@ from clamp_analytics.sources import (
     list_sources,
     read_bytes,
     read_container,
+    require_local,
     split_member,
 )
 
@@ -135,6 +136,7 @@ def session_files(
         UsageError: a source is an export or an archive, which does not contain the text of session files.
     """
     listing = sources if isinstance(sources, Listing) else list_sources(sources, recursive=recursive)
+    require_local(listing)
     if tables := listing.exports + listing.archives:
         raise UsageError(
             "an export or archive holds tables and not the text of session files",

@@ -7,11 +7,18 @@ files. No engine is imported until a stream needs it.
 from __future__ import annotations
 
 from clamp_analytics.path_names import INSIDE
-from clamp_analytics.sources.containers.contents import identity, open_container, read_container
+from clamp_analytics.sources.containers.contents import identity, open_container, read_container, read_packed
 from clamp_analytics.sources.containers.limits import DEFAULT_LIMITS, ContainerLimits, MismatchError
 from clamp_analytics.sources.containers.members import LazyMember, Member, Rejected, Skipped
 from clamp_analytics.sources.files import STDIN, UnreadableError, read_bytes, read_into, size_of
-from clamp_analytics.sources.listing import Listing, check_no_source, has_database_mark, is_database, list_sources
+from clamp_analytics.sources.listing import (
+    Listing,
+    check_no_source,
+    has_database_mark,
+    is_database,
+    list_sources,
+    require_local,
+)
 from clamp_analytics.sources.names import (
     COMPRESSED_ENDINGS,
     CONTAINER_ENDINGS,
@@ -51,6 +58,8 @@ __all__ = [
     "read_bytes",
     "read_container",
     "read_into",
+    "read_packed",
+    "require_local",
     "size_of",
     "split_member",
 ]

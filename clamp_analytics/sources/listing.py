@@ -10,7 +10,7 @@ import glob
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -26,6 +26,8 @@ from clamp_analytics.sources.names import (
     is_not_session,
     split_member,
 )
+from clamp_analytics.sources.object_listing import list_urls
+from clamp_analytics.sources.object_storage import Object, ObjectStorage, common_folder, is_url
 
 DATABASE_MARK = b"DUCK"
 """The bytes at offset 8 of a DuckDB database, by which an archive is recognized."""
@@ -46,6 +48,8 @@ class Listing:
         directory: the absolute folder that all sources have in common.
         single_folder: the folder, where the only source is one.
         archives: DuckDB databases, by name.
+        storage: where the objects are.
+        objects: the object to fetch, for each of the files that is in object storage.
     """
 
     files: list[str]
@@ -54,6 +58,8 @@ class Listing:
     directory: str
     single_folder: str | None = None
     archives: list[str] = field(default_factory=list)
+    storage: ObjectStorage = field(default_factory=ObjectStorage)
+    objects: Mapping[str, Object] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -71,32 +77,59 @@ class _Walk:
 
 
 def list_sources(
-    sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], *, recursive: bool = True
+    sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    *,
+    recursive: bool = True,
+    storage_options: Mapping[str, str] | None = None,
 ) -> Listing:
     """Find the session files and exports that the sources name.
 
     Args:
         sources: one source or several.
         recursive: whether folders are searched below, too.
+        storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
 
     Raises:
         SourceError: a source does not exist, matches nothing, or may not be listed.
+        UsageError: a package for object storage is missing, or one of its options is unknown.
     """
     named = [os.fspath(sources)] if isinstance(sources, (str, os.PathLike)) else [os.fspath(s) for s in sources]
     if not named:
         raise SourceError("no source was given", hint="name a session file, a folder or a glob")
-    walk = _Walk(recursive)
+    urls = [source for source in named if is_url(source)]
+    storage = ObjectStorage(storage_options or {})
+    remote = list_urls(urls, storage, recursive=recursive)
+    walk = _Walk(recursive, skipped=remote.skipped)
     for source in named:
+        if is_url(source):
+            continue
         for path in _expand(source, walk):
             _add(path, walk)
     return Listing(
-        files=_distinct_files(walk),
-        exports=sorted(set(walk.exports)),
+        files=_by_source(_distinct_files(walk) | remote.objects.keys()),
+        exports=sorted({*walk.exports, *remote.exports}),
         archives=sorted(set(walk.archives)),
         skipped=walk.skipped,
         directory=_common_folder(named),
-        single_folder=named[0] if len(named) == 1 and Path(named[0]).is_dir() else None,
+        single_folder=named[0] if len(named) == 1 and not urls and Path(named[0]).is_dir() else None,
+        storage=storage,
+        objects=remote.objects,
     )
+
+
+def require_local(listing: Listing) -> None:
+    """Check that no source is in object storage, for functions that read files by their path.
+
+    Raises:
+        UsageError: a source is in object storage.
+    """
+    urls = [*listing.objects, *filter(is_url, listing.exports)]
+    if urls:
+        raise UsageError(
+            "only local files can be read here, and not object storage",
+            where=display_name(urls[0]),
+            hint="copy the files to a folder, and name the folder",
+        )
 
 
 def check_no_source(path: Path, named: Iterable[str], files: Iterable[str] = ()) -> None:
@@ -143,7 +176,7 @@ def _matches(pattern: str) -> Iterator[str]:
         for folder, below, _ in os.walk(base or "."):
             below[:] = sorted(name for name in below if not name.startswith("."))
             inside = folder.removeprefix("./") if not base and folder != "." else folder
-            yield from _matches(after if not base and folder == "." else os.path.join(inside, after))
+            yield from _matches(after if not base and folder == "." else os.path.join(glob.escape(inside), after))
 
 
 def _is_skipped(path: str, pattern: str, walk: _Walk) -> bool:
@@ -262,8 +295,8 @@ def _add_entry(entry: os.DirEntry[str], walk: _Walk, waiting: list[str], linked:
         walk.files.append(entry.path)
 
 
-def _distinct_files(walk: _Walk) -> list[str]:
-    """All files by name, none of them twice: not by a second spelling, and not by a link."""
+def _distinct_files(walk: _Walk) -> set[str]:
+    """All files, none of them twice: not by a second spelling, and not by a link."""
     files = set(walk.files)
     if walk.links or walk.named:
         found = {os.path.realpath(path) for path in files}
@@ -279,11 +312,12 @@ def _distinct_files(walk: _Walk) -> list[str]:
     read = {os.path.realpath(path) for path in containers}
     if containers:
         files = {path for path in files if not ((parts := split_member(path)) and os.path.realpath(parts[0]) in read)}
-    return _by_source(files, containers)
+    return files
 
 
-def _by_source(files: set[str], containers: set[str]) -> list[str]:
+def _by_source(files: set[str]) -> list[str]:
     """Files in the order of their values of ``source``; a container comes where its members belong."""
+    containers = {path for path in files if path.endswith(CONTAINER_ENDINGS)}
     if not containers and is_its_own_name("".join(files)):
         return sorted(files)
     return sorted(files, key=lambda path: source_name(path) + INSIDE * (path in containers))
@@ -303,6 +337,9 @@ def _follow(link: str, walk: _Walk, files: set[str], found: set[str]) -> None:
 
 
 def _common_folder(named: Sequence[str]) -> str:
+    urls = [source for source in named if is_url(source)]
+    if urls:
+        return common_folder(url.partition(INSIDE)[0] for url in urls) if len(urls) == len(named) else ""
     folders = []
     for source in named:
         if parts := split_member(source):

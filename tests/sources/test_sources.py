@@ -121,6 +121,12 @@ def test_a_path_with_the_signs_of_a_pattern_is_taken_as_it_is(tmp_path: Path) ->
     assert names(load(tmp_path / "run[1]")) == ["a.json"]
 
 
+def test_two_stars_search_folders_with_the_signs_of_a_pattern(tmp_path: Path) -> None:
+    write(tmp_path, {"run[1]/x/a.json": GOOD})
+
+    assert names(load(str(tmp_path / "**/a.json"))) == ["a.json"]
+
+
 def test_a_pattern_may_match_folders(tmp_path: Path) -> None:
     write(tmp_path, {"run1/a.json": GOOD, "run2/b.json": numbered(8), "run2/c.txt": b""})
 

@@ -35,6 +35,7 @@ from clamp_analytics.sources import (
     ENDING,
     Listing,
     list_sources,
+    require_local,
 )
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ def ingest(
         WorkerError: a worker process died.
     """
     listing = sources if isinstance(sources, Listing) else list_sources(sources, recursive=options.recursive)
+    require_local(listing)
     if listing.exports or listing.archives:
         raise UsageError(
             "an export or archive cannot be ingested",

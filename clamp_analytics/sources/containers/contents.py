@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from clamp_analytics.path_names import INSIDE, EscapedName, display_name, member_name, source_name
 from clamp_analytics.sources.containers import tars, zip_salvage, zips
@@ -64,13 +64,7 @@ def read_container(
         entries were passed over.
     """
     for found in open_container(path, limits, salvage=salvage):
-        if isinstance(found, LazyMember):
-            try:
-                yield Member(found.source, found.read())
-            except UnreadableError as error:
-                yield Rejected(found.source, error.rule, str(error))
-        else:
-            yield found
+        yield _read(found) if isinstance(found, LazyMember) else found
 
 
 def open_container(
@@ -78,12 +72,42 @@ def open_container(
 ) -> Iterator[Member | LazyMember | Rejected | Skipped]:
     """As ``read_container``, but what can be read on its own is given as ``LazyMember``."""
     outer, only = split_member(path) or (path, "")
+    yield from _contents(outer, only, lambda: open_regular(outer), limits, salvage=salvage)
+
+
+def read_packed(
+    path: str, only: str, data: bytes, limits: ContainerLimits = DEFAULT_LIMITS, *, salvage: bool = False
+) -> Iterator[Member | Rejected | Skipped]:
+    """What a container in memory holds.
+
+    Args:
+        path: the path or URL of the container.
+        only: the only member or folder that is asked for; empty for all.
+        data: its bytes.
+        limits: how much it may hold.
+        salvage: whether the intact members of a damaged container are read.
+    """
+    raw = io.BytesIO(data)
+    for found in _contents(path, only, lambda: raw, limits, salvage=salvage):
+        yield _read(found, raw) if isinstance(found, LazyMember) else found
+
+
+def _read(member: LazyMember, raw: Raw | None = None) -> Member | Rejected:
+    try:
+        return Member(member.source, member.read(raw))
+    except UnreadableError as error:
+        return Rejected(member.source, error.rule, str(error))
+
+
+def _contents(
+    outer: str, only: str, open_raw: Callable[[], Raw], limits: ContainerLimits, *, salvage: bool
+) -> Iterator[Member | LazyMember | Rejected | Skipped]:
     form, codec = ENDINGS[ending_of(outer)]
     container = EscapedName(source_name(outer))
     named = EscapedName(container + INSIDE + display_name(only)) if only else container
     given: set[str] = set()
     try:
-        with open_regular(outer) as raw:
+        with open_raw() as raw:
             if form is Form.SESSION:
                 yield LazyMember(container, outer, raw.seek(0, io.SEEK_END) * _SHRINKS, None, limits)
                 return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -67,13 +68,16 @@ class LazyMember:
     member: zips.ZipEntry | None
     limits: ContainerLimits
 
-    def read(self) -> bytes:
+    def read(self, container: Raw | None = None) -> bytes:
         """Its bytes.
+
+        Args:
+            container: the container, if it is open; else the file on disk is opened.
 
         Raises:
             UnreadableError: they are damaged, or too many.
         """
-        with open_regular(self.path) as raw:
+        with nullcontext(container) if container else open_regular(self.path) as raw:
             try:
                 if self.member is not None:
                     return zips.read_member(zips.RandomAccessFile(raw), self.member)

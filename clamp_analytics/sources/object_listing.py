@@ -1,0 +1,127 @@
+"""List the objects that URLs of object storage name, by the rules that hold for folders and globs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from clamp_analytics.errors import SourceError
+from clamp_analytics.path_names import INSIDE
+from clamp_analytics.sources.names import (
+    COMPRESSED_ENDINGS,
+    CONTAINER_ENDINGS,
+    ENDING,
+    MANIFEST,
+    is_container,
+    is_not_session,
+)
+from clamp_analytics.sources.object_storage import (
+    Object,
+    ObjectStorage,
+    fixed_prefix,
+    has_magic,
+    pattern_of,
+    split_url,
+)
+
+_READ = (ENDING, *CONTAINER_ENDINGS)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectListing:
+    """The objects and exports that URLs name.
+
+    Attributes:
+        objects: the object to fetch for each file: for a member of a container, as ``s3://b/a.zip!/x.json``, the
+            container.
+        exports: folders that are exports, with a slash at the end.
+        skipped: how many entries were skipped, by reason.
+    """
+
+    objects: dict[str, Object] = field(default_factory=dict)
+    exports: set[str] = field(default_factory=set)
+    skipped: Counter[str] = field(default_factory=Counter)
+
+
+def list_urls(urls: Iterable[str], storage: ObjectStorage, *, recursive: bool) -> ObjectListing:
+    """Find the session files, containers and exports that URLs name.
+
+    Args:
+        urls: URLs of objects, folders and patterns.
+        storage: the object storage.
+        recursive: whether folders below a folder are searched, too.
+
+    Raises:
+        SourceError: a bucket or folder cannot be listed, or nothing is there.
+    """
+    listing = ObjectListing()
+    for url in urls:
+        key = split_url(url)[1]
+        if member := _split_member(url):
+            listing.objects.setdefault(url, Object(member[0]))
+        elif has_magic(url):
+            _add_matches(url, storage, listing, recursive=recursive)
+        elif key.endswith(_READ):
+            listing.objects.setdefault(url, Object(url))
+        else:
+            folder = url if url.endswith("/") else url + "/"
+            _add_all(folder, list(storage.list_objects(folder)), listing, recursive=recursive)
+    # A member that is named beside its container is read with it.
+    for url, found in list(listing.objects.items()):
+        if url != found.url and found.url in listing.objects:
+            del listing.objects[url]
+    return listing
+
+
+def _split_member(url: str) -> tuple[str, str] | None:
+    """The URL of a container and the name of its member; None for a plain URL."""
+    at = url.find(INSIDE)
+    while at >= 0:
+        outer, member = url[:at], url[at + len(INSIDE) :]
+        if member and is_container(outer) and not outer.endswith(COMPRESSED_ENDINGS):
+            return outer, member
+        at = url.find(INSIDE, at + 1)
+    return None
+
+
+def _add_matches(url: str, storage: ObjectStorage, listing: ObjectListing, *, recursive: bool) -> None:
+    folder, pattern = fixed_prefix(url), pattern_of(url)
+    found = [item for item in storage.list_objects(folder) if item.url == url or pattern.fullmatch(item.url)]
+    if not found:
+        raise SourceError("the pattern matches nothing", where=url)
+    depth = url.count("/") if "**" not in url else None
+    shallow = [item for item in found if recursive or depth is None or item.url.count("/") <= depth + 1]
+    listing.skipped["folder below"] += len(found) - len(shallow)
+    _add_all(folder, shallow, listing, recursive=True)
+
+
+def _add_all(folder: str, found: list[Object], listing: ObjectListing, *, recursive: bool) -> None:
+    if not found:
+        raise SourceError("there is no object below this folder", where=folder, hint="check the bucket and the prefix")
+    manifests = {item.url.removesuffix(MANIFEST) for item in found if item.url.endswith("/" + MANIFEST)}
+    if folder in manifests:
+        listing.exports.add(folder)
+        return
+    listing.skipped["export below"] += len(manifests)
+    folders_below = set()
+    for item in found:
+        parts = item.url.removeprefix(folder).split("/")
+        if not parts[-1] or any(item.url.startswith(export) for export in manifests):
+            continue
+        if not recursive and len(parts) > 1:
+            folders_below.add(parts[0])
+        elif reason := _skip_reason(parts):
+            listing.skipped[reason] += 1
+        else:
+            listing.objects[item.url] = item
+    listing.skipped["folder below"] += len(folders_below)
+
+
+def _skip_reason(parts: list[str]) -> str:
+    """Why an object is skipped; empty if it is read."""
+    if any(part.startswith(".") for part in parts):
+        return "hidden"
+    if not parts[-1].endswith(_READ):
+        return "other ending"
+    return "not a session by its name" if is_not_session(parts[-1]) else ""

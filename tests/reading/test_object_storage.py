@@ -1,0 +1,234 @@
+"""Reading from a real S3 server, also through a proxy that breaks connections."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import obstore
+import polars as pl
+import pytest
+from obstore.store import S3Store
+
+import clamp_analytics as clamp
+from clamp_analytics.errors import SourceError
+from clamp_analytics.reading import Reader, Telemetry, load
+from tests.object_storage import CREDENTIALS, Proxy, cut, fault_proxy, s3_server, truncated, unavailable
+
+SAMPLES = Path(__file__).parents[2] / "data" / "samples"
+FILES = {str(path.relative_to(SAMPLES)): path.read_bytes() for path in sorted(SAMPLES.rglob("*.json"))}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with s3_server(tmp_path_factory.mktemp("s3") / "data") as url:
+        bucket = opened(url)
+        for name, data in FILES.items():
+            obstore.put(bucket, f"samples/{name}", data)
+        yield url
+
+
+@pytest.fixture
+def proxy(server: str) -> Iterator[Proxy]:
+    with fault_proxy(server) as found:
+        yield found
+
+
+def options(url: str) -> dict[str, str]:
+    return {**CREDENTIALS, "aws_endpoint_url": url, "aws_allow_http": "true"}
+
+
+def opened(url: str) -> S3Store:
+    return S3Store("telemetry", config=options(url), client_options={"allow_http": True})  # type: ignore[arg-type]
+
+
+def without_folder(frame: pl.DataFrame, folder: str) -> pl.DataFrame:
+    return frame.with_columns(pl.col("source").str.strip_prefix(folder))
+
+
+def assert_same(found: Telemetry, folder: str, expected: Telemetry, expected_folder: str) -> None:
+    assert found.counts == expected.counts
+    for name in ("sessions", "records", "violations"):
+        mine, theirs = getattr(found, name), getattr(expected, name)
+        assert without_folder(mine, folder).equals(without_folder(theirs, expected_folder))
+
+
+def test_a_folder_in_a_bucket_gives_what_the_folder_on_disk_gives(server: str) -> None:
+    found = load("s3://telemetry/samples/", session_ids=True, storage_options=options(server))
+
+    on_disk = load(sorted(map(str, SAMPLES.rglob("*.json"))), session_ids=True)
+    assert_same(found, "s3://telemetry/samples/", on_disk, f"{SAMPLES}/")
+    assert found.directory == "s3://telemetry/samples"
+
+
+def test_containers_in_a_bucket_give_their_members(server: str, tmp_path: Path) -> None:
+    zipped, tarred = io.BytesIO(), io.BytesIO()
+    with zipfile.ZipFile(zipped, "w") as archive, tarfile.open(fileobj=tarred, mode="w:gz") as tar:
+        for name, data in FILES.items():
+            archive.writestr(name, data)
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    contents = {"a.zip": zipped.getvalue(), "b.tar.gz": tarred.getvalue()}
+    for name, data in contents.items():
+        obstore.put(opened(server), f"packed/{name}", data)
+        (tmp_path / name).write_bytes(data)
+
+    found = load("s3://telemetry/packed/", storage_options=options(server))
+
+    assert_same(found, "s3://telemetry/packed/", load(tmp_path), f"{tmp_path}/")
+
+
+def test_one_member_of_a_container_in_a_bucket_is_a_source(server: str) -> None:
+    zipped = io.BytesIO()
+    name, data = next(iter(FILES.items()))
+    with zipfile.ZipFile(zipped, "w") as archive:
+        archive.writestr("x/y.json", data)
+        archive.writestr("x/z.json", b"")
+    obstore.put(opened(server), "one/a.zip", zipped.getvalue())
+
+    found = load("s3://telemetry/one/a.zip!/x/y.json", storage_options=options(server))
+
+    assert found.sessions["source"].to_list() == ["s3://telemetry/one/a.zip!/x/y.json"]
+    assert found.counts.loaded == 1, name
+
+
+def test_an_export_in_a_bucket_gives_the_tables_that_were_exported(server: str, tmp_path: Path) -> None:
+    clamp.export(SAMPLES / "drifting", tmp_path / "export")
+    for path in (tmp_path / "export").rglob("*"):
+        if path.is_file():
+            obstore.put(opened(server), f"export/{path.relative_to(tmp_path / 'export')}", path.read_bytes())
+
+    found = load("s3://telemetry/export", storage_options=options(server))
+
+    assert_same(found, "", load(tmp_path / "export"), "")
+
+
+def test_names_of_objects_are_taken_as_they_are(server: str) -> None:
+    names = ["a b.json", "p%41q.json", "x#y?z.json", "ü\u202e.json", "a!/b.json"]
+    for name in names:
+        obstore.put(opened(server), f"names/{name}", FILES["clean/clamp_run_20261001T060000Z.json"])
+
+    found = load("s3://telemetry/names/", storage_options=options(server))
+
+    assert sorted(found.sessions["source"]) == sorted(
+        f"s3://telemetry/names/{name.replace('!/', chr(92) + 'x21/')}" for name in names
+    )
+    assert found.counts.loaded == len(names)
+
+
+def test_each_object_costs_one_get_and_the_listing_one_request(proxy: Proxy) -> None:
+    load("s3://telemetry/samples/", storage_options=options(proxy.url))
+
+    paths = [path for method, path in proxy.requests if method == "GET"]
+    assert len(proxy.requests) == len(paths)
+    assert sorted(paths) == sorted(["/telemetry", *(f"/telemetry/samples/{name}" for name in FILES)])
+
+
+@pytest.mark.parametrize("fault", [unavailable, cut])
+def test_a_request_that_fails_is_repeated(proxy: Proxy, fault) -> None:
+    path = "/telemetry/samples/clean/clamp_run_20261001T060000Z.json"
+    proxy.faults[path] = [fault]
+
+    found = load(f"s3:/{path}", storage_options=options(proxy.url))
+
+    assert found.counts.loaded == 1
+    assert proxy.requests.count(("GET", path)) == 2
+
+
+def test_a_body_that_is_shorter_than_listed_is_rejected(proxy: Proxy) -> None:
+    path = "/telemetry/samples/clean/clamp_run_20261001T060000Z.json"
+    proxy.faults[path] = [truncated]
+
+    found = load("s3://telemetry/samples/clean/", storage_options=options(proxy.url))
+
+    rejected = found.sessions.filter(pl.col("status") == "rejected")["source"].to_list()
+    assert rejected == [f"s3:/{path}"]
+    assert found.violations["value"].to_list() == ["it is shorter or longer than the listing says"]
+    assert found.counts.loaded == 9
+
+
+def test_an_object_that_vanishes_after_the_listing_is_rejected_and_named(server: str) -> None:
+    bucket = opened(server)
+    for name in ("a.json", "b.json"):
+        obstore.put(bucket, f"vanishing/{name}", FILES["clean/clamp_run_20261001T060000Z.json"])
+    reader = Reader("s3://telemetry/vanishing/", storage_options=options(server))
+    obstore.delete(bucket, "vanishing/a.json")
+
+    found = reader.collect()
+
+    assert found.violations.select("source", "rule", "value").rows() == [
+        ("s3://telemetry/vanishing/a.json", "unreadable", "it vanished")
+    ]
+    assert (found.counts.loaded, found.counts.rejected) == (1, 1)
+
+
+def test_an_object_that_changes_after_the_listing_is_rejected_and_named(server: str) -> None:
+    bucket = opened(server)
+    obstore.put(bucket, "changing/a.json", FILES["clean/clamp_run_20261001T060000Z.json"])
+    reader = Reader("s3://telemetry/changing/", storage_options=options(server))
+    obstore.put(bucket, "changing/a.json", FILES["clean/clamp_run_20261002T060000Z.json"])
+
+    found = reader.collect()
+
+    assert found.violations["value"].to_list() == ["it changed after it was listed"]
+
+
+@pytest.mark.parametrize(
+    ("url", "changed", "message", "hint"),
+    [
+        ("s3://nowhere/x/", {}, "there is no such bucket", "AWS_ENDPOINT_URL"),
+        ("s3://telemetry/x/", {"aws_secret_access_key": "wrong"}, "the secret key is wrong", "credentials"),
+        ("s3://telemetry/x/", {"aws_access_key_id": "wrong"}, "the access key is unknown", "credentials"),
+    ],
+)
+def test_a_refusal_is_one_sentence_without_credentials(server: str, url, changed, message, hint) -> None:
+    with pytest.raises(SourceError, match=message) as raised:
+        load(url, storage_options={**options(server), **changed})
+
+    assert hint in (raised.value.hint or "")
+    assert "not-a-secret" not in str(raised.value)
+    assert "tester" not in str(raised.value)
+
+
+def test_the_command_reads_a_bucket_with_the_credentials_of_the_environment(server: str, tmp_path: Path) -> None:
+    environment = {name.upper(): value for name, value in options(server).items()}
+    done = subprocess.run(
+        [sys.executable, "-m", "clamp_analytics", "summarize", "s3://telemetry/samples/clean/"],
+        env={"PATH": "/usr/bin", "HOME": str(tmp_path), **environment},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "files            10 seen = 10 loaded + 0 rejected + 0 skipped" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_profile_gives_the_credentials(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "credentials").write_text(
+        "[ci]\naws_access_key_id = tester\naws_secret_access_key = not-a-secret\n", encoding="utf-8"
+    )
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_PROFILE", "ci")
+    service = {"aws_endpoint_url": server, "aws_allow_http": "true", "aws_region": "us-east-1"}
+
+    found = load("s3://telemetry/samples/clean/", storage_options=service)
+
+    assert found.counts.loaded == 10
+
+
+def test_files_of_object_storage_are_not_merged(server: str, tmp_path: Path, monkeypatch) -> None:
+    for name, value in options(server).items():
+        monkeypatch.setenv(name.upper(), value)
+
+    with pytest.raises(clamp.UsageError, match="only local files can be read here"):
+        clamp.ingest("s3://telemetry/samples/clean/", tmp_path / "a.duckdb")
