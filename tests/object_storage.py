@@ -122,7 +122,7 @@ def fault_proxy(server: str) -> Iterator[Proxy]:
             # The signature of the request covers the address that the client sees.
             upstream.request(self.command, self.path, body, dict(self.headers))
             answer = upstream.getresponse()
-            data, headers = answer.read(), dict(answer.getheaders())
+            data, headers = answer.read(), {name.lower(): value for name, value in answer.getheaders()}
             upstream.close()
             waiting = proxy.faults.get(path)
             if waiting:
@@ -130,14 +130,14 @@ def fault_proxy(server: str) -> Iterator[Proxy]:
                 return
             self.send_response(answer.status)
             for name, value in headers.items():
-                if name.lower() not in ("connection", "transfer-encoding", "content-length"):
+                if name not in ("connection", "transfer-encoding", "content-length"):
                     self.send_header(name, value)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(data)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *args: object) -> None:
             """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http_server:
@@ -164,7 +164,7 @@ def unavailable(handler: BaseHTTPRequestHandler, data: bytes, headers: dict[str,
 def cut(handler: BaseHTTPRequestHandler, data: bytes, headers: dict[str, str]) -> None:
     """Break the connection in the middle of the body."""
     handler.send_response(200)
-    for name in ("ETag", "Last-Modified"):
+    for name in ("etag", "last-modified"):
         handler.send_header(name, headers[name])
     handler.send_header("Content-Length", str(len(data)))
     handler.end_headers()
@@ -175,7 +175,7 @@ def cut(handler: BaseHTTPRequestHandler, data: bytes, headers: dict[str, str]) -
 def truncated(handler: BaseHTTPRequestHandler, data: bytes, headers: dict[str, str]) -> None:
     """Send half of the body as if that were all."""
     handler.send_response(200)
-    for name in ("ETag", "Last-Modified"):
+    for name in ("etag", "last-modified"):
         handler.send_header(name, headers[name])
     handler.send_header("Content-Length", str(len(data) // 2))
     handler.end_headers()

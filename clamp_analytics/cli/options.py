@@ -20,7 +20,8 @@ STDOUT = "-"
 
 SOURCE_HELP = (
     "Session files, folders, quoted globs, zip and tar files, or one member of them (artifact.zip!/x.json), "
-    ".json.gz, .json.zst, exports and archives of this tool, or - for a session on standard input."
+    ".json.gz, .json.zst, exports and archives of this tool, a URL such as s3://bucket/folder/, or - for a session "
+    "on standard input."
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 
 from clamp_analytics.batch import Batch
@@ -27,6 +27,7 @@ def load(
     unique: bool = False,
     labels: Iterable[str | LabelRule] = (),
     options: ReadingOptions = DEFAULT_OPTIONS,
+    storage_options: Mapping[str, str] | None = None,
 ) -> Telemetry:
     r"""Read sources into the three tables.
 
@@ -45,6 +46,7 @@ def load(
         unique: whether to read each session once: files with the same bytes as one that was read are skipped.
         labels: rules that give sessions labels, such as ``build=build-(\d+)``; see ``parse_label_rule``.
         options: sizes of tasks and batches.
+        storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
 
     Returns:
         The tables ``sessions``, ``records`` and ``violations`` as Polars frames, and the counts of files.
@@ -67,6 +69,7 @@ def load(
         unique=unique,
         labels=labels,
         options=options,
+        storage_options=storage_options,
     )
     return reader.collect()
 
@@ -84,6 +87,7 @@ def iter_batches(
     unique: bool = False,
     labels: Iterable[str | LabelRule] = (),
     options: ReadingOptions = DEFAULT_OPTIONS,
+    storage_options: Mapping[str, str] | None = None,
 ) -> Iterator[Batch]:
     r"""Read sources in batches of about 40,000 records, for telemetry that does not fit in memory.
 
@@ -102,6 +106,7 @@ def iter_batches(
         unique: whether to read each session once: files with the same bytes as one that was read are skipped.
         labels: rules that give sessions labels, such as ``build=build-(\d+)``; see ``parse_label_rule``.
         options: sizes of tasks and batches.
+        storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
 
     Returns:
         An iterator over batches. Sources are listed at once, and read while the iterator advances.
@@ -123,5 +128,6 @@ def iter_batches(
         unique=unique,
         labels=labels,
         options=options,
+        storage_options=storage_options,
     )
     return reader.fold(unchanged)

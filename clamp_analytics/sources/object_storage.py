@@ -26,6 +26,14 @@ _MAGIC = re.compile(r"[*?\[]")
 _LIST_CHUNK = 1000
 """Entries that one request lists; the services allow no more."""
 
+_CLIENT_OPTIONS = frozenset(
+    {
+        *("allow_http", "allow_invalid_certificates", "connect_timeout", "proxy_ca_certificate", "proxy_excludes"),
+        *("proxy_url", "read_timeout", "root_certificate", "timeout", "user_agent"),
+    }
+)
+"""Options of the connection, which ``obstore`` takes apart from those of the service."""
+
 _REASONS = {
     "NoSuchBucket": "there is no such bucket",
     "ContainerNotFound": "there is no such container",
@@ -194,28 +202,35 @@ def _opened(bucket: str, options: Mapping[str, str]) -> ObjectStore:
     from obstore.exceptions import BaseError
     from obstore.store import from_url
 
-    config: Any = dict(options)
+    client: Any = {}
+    config: Any = {}
+    for name, value in options.items():
+        bare = re.sub("^(aws|google|azure)_", "", name.lower())
+        (client if bare in _CLIENT_OPTIONS else config)[bare if bare in _CLIENT_OPTIONS else name] = value
     try:
-        return from_url(bucket, config=config or None, credential_provider=_profile(bucket, options))
+        provider = _aws_credentials(options) if bucket.startswith("s3") else None
+        return from_url(bucket, config=config or None, client_options=client or None, credential_provider=provider)
     except (BaseError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(f"the bucket cannot be opened: {reason}", where=bucket, hint=_CREDENTIALS) from error
 
 
-def _profile(bucket: str, options: Mapping[str, str]) -> Any:
-    """The credentials of the profile that ``AWS_PROFILE`` names, which ``obstore`` does not read; None without one."""
-    name = os.environ.get("AWS_PROFILE")
-    given = any(key.lower().removeprefix("aws_") == "access_key_id" for key in options)
-    if name is None or given or not bucket.startswith("s3"):
+def _aws_credentials(options: Mapping[str, str]) -> Any:
+    """Credentials of a profile, a single sign-on or a role, which ``boto3`` finds; None where a key is given."""
+    given = {name.lower().removeprefix("aws_") for name in options}
+    if not given.isdisjoint(("access_key_id", "skip_signature")) or (
+        "AWS_PROFILE" not in os.environ and ("AWS_ACCESS_KEY_ID" in os.environ)
+    ):
         return None
     import boto3
     from botocore.exceptions import BotoCoreError
     from obstore.auth.boto3 import Boto3CredentialProvider
 
     try:
-        return Boto3CredentialProvider(boto3.session.Session(profile_name=name))
-    except (BotoCoreError, ValueError) as error:
-        raise UsageError(f"the profile {name!r} gives no credentials: {error}", where="AWS_PROFILE") from error
+        session = boto3.session.Session()
+        return Boto3CredentialProvider(session) if session.get_credentials() is not None else None
+    except BotoCoreError as error:
+        raise UsageError(f"there are no credentials: {error}", where="AWS_PROFILE", hint=_CREDENTIALS) from error
 
 
 def _source_error(url: str, error: Exception) -> SourceError:
