@@ -143,3 +143,16 @@ def test_scores_with_few_and_with_many_digits_are_counted_together() -> None:
     scores = pl.DataFrame({"file": [0, 0, 0], "score": [0.5, TINY, 0.25]})
 
     assert sums_below_one(scores) == {0: (3, units([0.5, TINY, 0.25]))}
+
+
+def test_mean_and_sample_variance_of_literal_values() -> None:
+    moments = moments_of([0.25, 0.5, 1.0, 1.0])
+
+    assert (moments.count, moments.mean, moments.sample_variance) == (4, 0.6875, 0.140625)
+
+
+def test_a_session_mean_leaves_out_nulls() -> None:
+    counts = pl.DataFrame({"file": [0, 1], "count": [2, 0]})
+    scores = pl.DataFrame({"file": [0, 0, 0, 1], "score": [1.0, 0.5, None, None]})
+
+    assert session_means(counts, scores).to_list() == [0.75, None]
