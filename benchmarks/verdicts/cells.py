@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import polars as pl
 
 from benchmarks.verdicts.noise import NOISE, Floats, Noise, autoregressive, normal, wander_and_white
+from clamp_analytics.analysis.compare.table import Groups, compare_series
 from clamp_analytics.analysis.judgement import Direction, SeriesJudgement, Shape, Verdict, judge_many
+from clamp_analytics.analysis.options import CompareOptions
 from clamp_analytics.analysis.stats.two_sample import compare_means, compare_pairs
 
 Changes = Sequence[tuple[int, float]]
@@ -18,6 +21,9 @@ Count = Callable[[np.random.Generator, int], int]
 
 STEP_20_PERCENT = math.log(1.2) / 0.05
 """A shift of 20 % in standard deviations, where those are 5 %."""
+
+COMPARED = ("duration_p50_ms", "duration_p95_ms", "duration_p99_ms")
+"""The metrics of a whole comparison."""
 
 UP = ((25, 2.0), (50, 2.0), (75, 2.0))
 UP_DOWN_UP = ((25, 2.0), (50, -2.0), (75, 2.0))
@@ -79,10 +85,10 @@ def shifted(series: Floats, changes: Changes) -> Floats:
     return result
 
 
-def contexts_of(generator: np.random.Generator, noise: Noise, contexts: int, metrics: int) -> Floats:
+def contexts_of(generator: np.random.Generator, noise: Noise, contexts: int, metrics: int, n: int = 100) -> Floats:
     """Draw metrics that share four fifths of their variance with the others of their context."""
-    shared = np.repeat(noise(generator, contexts, 100), metrics, axis=0)
-    result: Floats = np.sqrt(0.8) * shared + np.sqrt(0.2) * noise(generator, contexts * metrics, 100)
+    shared = np.repeat(noise(generator, contexts, n), metrics, axis=0)
+    result: Floats = np.sqrt(0.8) * shared + np.sqrt(0.2) * noise(generator, contexts * metrics, n)
     return result
 
 
@@ -226,22 +232,25 @@ def _count_detected(generator: np.random.Generator, rows: int, *, noise: Noise) 
 
 
 def _compare() -> Iterator[Cell]:
+    ar7, both = ("AR .7", autoregressive(0.7), 0.06), ("AR .9 plus white", wander_and_white, 0.10)
     row = "compare: the 95 % interval covers"
     for name, noise, n, target in (
-        ("normal, 5 a side", normal, 5, 0.93),
-        ("normal, 30 a side", normal, 30, 0.93),
-        ("AR .7, 20 a side", autoregressive(0.7), 20, 0.90),
-        ("AR .7, 50 a side", autoregressive(0.7), 50, 0.90),
+        ("normal", normal, 5, 0.93),
+        ("normal", normal, 30, 0.93),
+        *(("AR .7", autoregressive(0.7), n, 0.90) for n in (10, 20, 50)),
     ):
-        yield Cell(row, name, target, False, partial(_count_covered, noise=noise, n=n))
+        yield Cell(row, f"{name}, {n} a side", target, False, partial(_count_covered, noise=noise, n=n))
     row = "compare: p at most .05 without a difference"
-    for name, noise, n, target in (
-        ("AR .7, 20 a side", autoregressive(0.7), 20, 0.06),
-        ("AR .7, 50 a side", autoregressive(0.7), 50, 0.06),
-        ("AR .9 plus white, 50 a side", wander_and_white, 50, 0.10),
-        ("AR .9 plus white, 100 a side", wander_and_white, 100, 0.10),
-    ):
-        yield Cell(row, name, target, True, partial(_count_different, noise=noise, n=n))
+    for name, noise, target in (("normal", normal, 0.05), ar7, both):
+        for n in (10, 20, 50, 100):
+            yield Cell(row, f"{name}, {n} a side", target, True, partial(_count_different, noise=noise, n=n))
+    row = "compare: p at most .05 with a difference of 2 sd"
+    for n, target in ((10, 0.40), (20, 0.85), (50, 0.95)):
+        count = partial(_count_different, noise=normal, n=n, shift=2.0)
+        yield Cell(row, f"normal, {n} a side", target, False, count)
+    row = "compare as a whole: 8 contexts of 3 metrics, any false regression"
+    for name, noise in (("normal", normal), ("AR .5", autoregressive(0.5)), ("AR .7", autoregressive(0.7))):
+        yield Cell(row, f"{name}, 20 a side", 0.05, True, partial(_count_false_comparisons, noise=noise), cost=100)
     row = "compare in pairs: +8 %, session sd 15 %, own 3 %"
     yield Cell(row, "n = 10", 0.95, False, _count_different_pairs)
 
@@ -251,9 +260,29 @@ def _count_covered(generator: np.random.Generator, rows: int, *, noise: Noise, n
     return sum(one.low <= 0 <= one.high for one in compared)
 
 
-def _count_different(generator: np.random.Generator, rows: int, *, noise: Noise, n: int) -> int:
-    compared = map(compare_means, noise(generator, rows, n), noise(generator, rows, n))
+def _count_different(generator: np.random.Generator, rows: int, *, noise: Noise, n: int, shift: float = 0.0) -> int:
+    compared = map(compare_means, noise(generator, rows, n), noise(generator, rows, n) + shift)
     return sum(one.p_value <= 0.05 for one in compared)
+
+
+def _count_false_comparisons(generator: np.random.Generator, runs: int, *, noise: Noise) -> int:
+    options = CompareOptions(floors=dict.fromkeys(COMPARED, 0.0))
+    hits = 0
+    for _ in range(runs):
+        sides = _compared_side(generator, noise), _compared_side(generator, noise)
+        verdicts, _ = compare_series(sides, ("context",), COMPARED, options, paired=False)
+        hits += "regressed" in verdicts["verdict"].to_list()
+    return hits
+
+
+def _compared_side(generator: np.random.Generator, noise: Noise) -> Groups:
+    """Draw 20 sessions of 8 contexts, with noise of a tenth of each metric."""
+    values = np.exp(0.1 * contexts_of(generator, noise, 8, len(COMPARED), 20)).reshape(8, len(COMPARED), 20)
+    sources = [f"{index}.json" for index in range(20)]
+    return {
+        (f"context {number}",): pl.DataFrame({"source": sources} | dict(zip(COMPARED, own, strict=True)))
+        for number, own in enumerate(values)
+    }
 
 
 def _count_different_pairs(generator: np.random.Generator, rows: int) -> int:

@@ -77,3 +77,16 @@ def verdict_lines(verdicts: pl.DataFrame, by: tuple[str, ...]) -> list[str]:
 def floor_text(metric: Metric, floor: float) -> str:
     """A floor as text: a share of the level before in percent, else a difference."""
     return f"{100 * floor:g} %" if metric.is_relative else f"{floor:g}"
+
+
+def size_text(size: float, *, is_relative: bool) -> str:
+    """The magnitude of a shift with two significant digits: in percent, or as a difference in the unit.
+
+    Args:
+        size: a share of the level before, or a difference.
+        is_relative: whether it is a share.
+    """
+    value = 100 * abs(size) if is_relative else abs(size)
+    # From 100 on, the format would write an exponent.
+    number = f"{float(f'{value:.2g}'):,.0f}" if value >= 99.5 else f"{value:.2g}"
+    return f"{number} %" if is_relative else number

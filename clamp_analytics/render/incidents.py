@@ -76,7 +76,8 @@ def headline(found: Drift) -> str:
         if count:
             parts.append(_counted(count, text))
     unchanged = int((found.verdicts["verdict"] == "unchanged").sum())
-    return f"{', '.join(parts) or 'no incident'}; {plural(unchanged, 'series', 'series')} unchanged"
+    text = ", ".join(parts) or "no incident"
+    return f"{text}; {plural(unchanged, 'series', 'series')} unchanged" if unchanged else text
 
 
 def _counted(count: int, text: str) -> str:

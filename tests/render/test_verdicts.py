@@ -4,7 +4,8 @@ import re
 
 import polars as pl
 
-from clamp_analytics.analysis.metrics import BY, METRICS
+from clamp_analytics.analysis.groupings import BY
+from clamp_analytics.analysis.metrics import METRICS
 from clamp_analytics.render import table
 from clamp_analytics.render.sparkline import ASCII
 from clamp_analytics.render.verdicts import COMPARE, DRIFT, changes_first, describe, screen_frame

@@ -9,7 +9,7 @@ from clamp_analytics.analysis.compare.measure import Measure
 from clamp_analytics.analysis.compare.new_run import RunCheck
 from clamp_analytics.analysis.metrics import Metric
 from clamp_analytics.analysis.options import CompareOptions
-from clamp_analytics.analysis.verdicts import Direction, Verdict, floor_text
+from clamp_analytics.analysis.verdicts import Direction, Verdict, floor_text, size_text
 from clamp_analytics.wording import p_value, plural
 
 DIGITS = 4
@@ -98,19 +98,49 @@ def judge_run(found: Measure, check: RunCheck, options: CompareOptions) -> Judge
     more = max(options.min_sessions - found.sessions[1], 1)
     low, high = (f"{end:.{DIGITS}g}" for end in (check.low, check.high))
     history = f"{plural(found.sessions[0], 'session')} of the baseline ({low} to {high})"
-    if check.side and found.size >= floor * (1 - ROUNDING):
-        reason = (
-            f"{shift_text(found.metric, *found.levels)}; outside the range of {history}; "
-            f"{plural(more, 'more session')} would confirm it"
-        )
+    shift = shift_text(found.metric, *found.levels)
+    if check.side or check.is_beyond_history:
+        if found.size < floor * (1 - ROUNDING):
+            reason = f"{shift}, outside the baseline but below the floor of {floor_text(found.metric, floor)}"
+            return Judgement(Verdict.UNCHANGED, Direction.NONE, reason, check.detectable)
+        if not check.side:
+            reason = (
+                f"{shift}; beyond every session of the baseline, but within the range of {history} that noise allows "
+                f"for; {plural(more, 'more session')} needed"
+            )
+            return Judgement(Verdict.NOT_ENOUGH_DATA, Direction.NONE, reason, missing_sessions=more)
+        reason = f"{shift}; outside the range of {history}; {plural(more, 'more session')} would confirm it"
         direction = _direction(found.metric, check.side)
         return Judgement(Verdict.SUSPECT, direction, reason, check.detectable, sessions_to_confirm=more)
     if math.isnan(check.detectable):
         reason = f"the noise of {history} would hide a shift of any size; {plural(more, 'more session')} needed"
         return Judgement(Verdict.NOT_ENOUGH_DATA, Direction.NONE, reason, missing_sessions=more)
-    size = size_text(found.metric, check.detectable)
+    size = size_text(check.detectable, is_relative=found.metric.is_relative)
     reason = f"within the range of {history}; a shift of {size} would have been found in 9 of 10 runs"
     return Judgement(Verdict.UNCHANGED, Direction.NONE, reason, check.detectable)
+
+
+def judge_newest(found: Measure, newest: int, options: CompareOptions) -> Judgement | None:
+    """Judge a metric whose newest sessions are beyond the range of the baseline: it is a suspect, not unchanged.
+
+    Args:
+        found: the comparison.
+        newest: the number of these sessions, negative where they are below the range.
+        options: thresholds.
+
+    Returns:
+        The judgement; None where their shift is below the floor.
+    """
+    metric, (baseline, candidate) = found.metric, found.sides
+    after = metric.level(candidate[-abs(newest) :])
+    before = found.levels[0]
+    if metric.size(before, after) < options.floor(metric) * (1 - ROUNDING):
+        return None
+    reason = (
+        f"the newest {plural(abs(newest), 'session')} of the candidate are outside the range of "
+        f"{plural(baseline.size, 'session')} of the baseline: {shift_text(metric, before, after)}"
+    )
+    return Judgement(Verdict.SUSPECT, _direction(metric, newest), reason)
 
 
 def shift_text(metric: Metric, before: float, after: float) -> str:
@@ -122,11 +152,6 @@ def shift_text(metric: Metric, before: float, after: float) -> str:
     return text
 
 
-def size_text(metric: Metric, size: float) -> str:
-    """A size in the terms of a floor: a share of the level before in percent, else a difference."""
-    return f"{100 * size:.2g} %" if metric.is_relative else f"{size:.2g}"
-
-
 def _unchanged(found: Measure, adjusted_p: float, detectable: float) -> Judgement:
     if math.isnan(detectable):
         return Judgement(Verdict.NOT_ENOUGH_DATA, Direction.NONE, "the noise would hide a shift of any size")
@@ -134,7 +159,8 @@ def _unchanged(found: Measure, adjusted_p: float, detectable: float) -> Judgemen
         shown = f"all values are {found.levels[0]:.{DIGITS}g}"
     else:
         shown = f"no shift beyond noise{_p(adjusted_p)}"
-    reason = f"{shown}; a shift of {size_text(found.metric, detectable)} would have been found"
+    size = size_text(detectable, is_relative=found.metric.is_relative)
+    reason = f"{shown}; a shift of {size} would have been found"
     return Judgement(Verdict.UNCHANGED, Direction.NONE, reason, detectable)
 
 

@@ -11,14 +11,9 @@ import polars as pl
 from clamp_analytics.analysis.metrics import SMALLEST_MS, Metric, Scale
 from clamp_analytics.analysis.options import CompareOptions
 from clamp_analytics.analysis.stats.arrays import Floats, np
+from clamp_analytics.analysis.stats.brunner_munzel import brunner_munzel
 from clamp_analytics.analysis.stats.ranks import cliffs_delta
-from clamp_analytics.analysis.stats.two_sample import (
-    Difference,
-    brunner_munzel,
-    clip_outliers,
-    compare_means,
-    compare_pairs,
-)
+from clamp_analytics.analysis.stats.two_sample import Difference, clip_outliers, compare_means, compare_pairs
 
 LARGEST_LOG = math.log(sys.float_info.max)
 """The logarithm of the largest double."""
@@ -107,7 +102,6 @@ def measure(metric: Metric, key: Key, sides: Sides, options: CompareOptions, *, 
         difference = compare_means(before, after, confidence=options.confidence)
         clipped = compare_means(clip_outliers(before), clip_outliers(after))
         p_independent = brunner_munzel(before, after)
-    # Means allow for correlation, and ranks for any distribution: both must reject noise.
     is_enough = min(before.size, after.size) >= options.min_sessions
     return Measure(
         metric=metric,
@@ -116,7 +110,7 @@ def measure(metric: Metric, key: Key, sides: Sides, options: CompareOptions, *, 
         paired=paired,
         levels=levels,
         interval=_in_unit(difference, metric, levels[0]),
-        # Means allow for correlation, and ranks for any distribution.
+        # Means allow for correlation, and ranks for any distribution: both must reject noise.
         p_value=max(p_independent, clipped.p_value) if is_enough else math.nan,
         p_independent=p_independent,
         clipped=clipped,
@@ -153,7 +147,7 @@ def _level(metric: Metric, values: Floats) -> float:
 def _in_unit(difference: Difference, metric: Metric, level: float) -> tuple[float, float]:
     """Convert an interval on the scale of the comparison to one of the difference in the unit."""
     low, high = difference.low, difference.high
-    if math.isinf(difference.error):
+    if not difference.is_bounded:
         return math.nan, math.nan
     if metric.scale is Scale.ARCSINE:
         # Scores and shares lie between 0 and 1.

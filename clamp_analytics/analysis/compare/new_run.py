@@ -11,6 +11,7 @@ from clamp_analytics.analysis.metrics import Metric, Scale
 from clamp_analytics.analysis.proportions import bound_text
 from clamp_analytics.analysis.stats.arrays import Bools, Floats, np
 from clamp_analytics.analysis.stats.prediction_band import prediction_band
+from clamp_analytics.analysis.verdicts import size_text
 from clamp_analytics.wording import plural
 
 FEWEST_BEFORE = 10
@@ -21,6 +22,12 @@ FEWEST_IN_HISTORY = 20
 
 MOST_REPLAYS = 100
 """The number of the latest sessions of a history that are replayed as new runs at most."""
+
+FEWEST_NEWEST = 3
+"""Newest sessions of a candidate with enough sessions that must be beyond the range of a baseline at least."""
+
+MOST_NEWEST = 5
+"""Newest sessions that are examined at most."""
 
 CAUGHT = 0.9
 """The share of replayed runs in which a shift of the size ``detectable`` is found."""
@@ -34,6 +41,8 @@ class RunCheck:
         low: the lower end of the range of the history, in the unit.
         high: the upper end of it.
         side: 1 where all sessions of the run are above the range, -1 where they are below, 0 otherwise.
+        is_beyond_history: whether all sessions of the run are above every session of the history, or below every one:
+            the range is wider than the history, because a few new sessions may be beyond it by chance.
         detectable: the smallest shift for the worse that is found in nine of ten replayed runs, in the terms of a
             floor; nan where no shift is.
         false_alarms: for the source that each replayed run began with, whether the check raised a false alarm.
@@ -42,6 +51,7 @@ class RunCheck:
     low: float
     high: float
     side: int
+    is_beyond_history: bool
     detectable: float
     false_alarms: Mapping[str, bool]
 
@@ -75,7 +85,8 @@ class Replay:
             alarms = f"no false alarm in {plural(self.runs, 'replayed run')} ({bound_text(self.runs)})"
         if math.isnan(self.detectable):
             return alarms
-        return f"{alarms}; it finds a slow-down of {100 * self.detectable:.2g} % in {self.metric} in 9 of 10"
+        size = size_text(self.detectable, is_relative=True)
+        return f"{alarms}; it finds a slow-down of {size} in {self.metric} in 9 of 10"
 
 
 def check_run(metric: Metric, history: Floats, sources: Sequence[str], run: Floats, floor: float) -> RunCheck:
@@ -104,9 +115,25 @@ def check_run(metric: Metric, history: Floats, sources: Sequence[str], run: Floa
         low=float(metric.from_scale(np.array([low]))[0]),
         high=float(metric.from_scale(np.array([high]))[0]),
         side=int(new.min() > high) - int(new.max() < low),
+        is_beyond_history=bool(new.min() > known.max() or new.max() < known.min()),
         detectable=_size(metric, float(np.median(known)), shift, floor),
         false_alarms={sources[start]: bool(alarm) for start, alarm in zip(starts, alarms, strict=True)},
     )
+
+
+def newest_outside_baseline(metric: Metric, history: Floats, candidate: Floats) -> int:
+    """How many of the newest sessions of a candidate, at least ``FEWEST_NEWEST``, are all beyond a baseline's range.
+
+    Returns:
+        The number: positive where they are above the range, negative where they are below; 0 where they are within.
+    """
+    known, new = metric.to_scale(history), metric.to_scale(candidate)
+    for count in range(min(MOST_NEWEST, known.size // 2, new.size), FEWEST_NEWEST - 1, -1):
+        low, high = _range(known, count)
+        newest = new[-count:]
+        if newest.min() > high or newest.max() < low:
+            return count if newest.min() > high else -count
+    return 0
 
 
 def summarize(checks: Sequence[tuple[Metric, RunCheck]], sessions: int) -> Replay:

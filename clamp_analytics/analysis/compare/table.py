@@ -10,9 +10,16 @@ from typing import Any
 import polars as pl
 
 from clamp_analytics.analysis.compare.baseline import BaselinePart, latest_parts
-from clamp_analytics.analysis.compare.judging import Judgement, judge, judge_run
+from clamp_analytics.analysis.compare.judging import Judgement, judge, judge_newest, judge_run
 from clamp_analytics.analysis.compare.measure import Key, Measure, measure, pair_values
-from clamp_analytics.analysis.compare.new_run import FEWEST_IN_HISTORY, Replay, RunCheck, check_run, summarize
+from clamp_analytics.analysis.compare.new_run import (
+    FEWEST_IN_HISTORY,
+    Replay,
+    RunCheck,
+    check_run,
+    newest_outside_baseline,
+    summarize,
+)
 from clamp_analytics.analysis.compare.result import VERDICT_COLUMNS
 from clamp_analytics.analysis.metrics import METRICS
 from clamp_analytics.analysis.options import CompareOptions
@@ -129,8 +136,17 @@ def _judge_all(compared: Sequence[Compared], options: CompareOptions) -> list[tu
             results.append((judge_run(one.measure, one.check, options), math.nan))
             continue
         corrected = one.measure.p_value if one.measure.is_constant else p
-        results.append((judge(one.measure, corrected, p_independent, alpha, options), corrected))
+        judgement = judge(one.measure, corrected, p_independent, alpha, options)
+        results.append((_check_newest(one.measure, judgement, options), corrected))
     return results
+
+
+def _check_newest(found: Measure, judgement: Judgement, options: CompareOptions) -> Judgement:
+    """The judgement; a suspect where it is unchanged although the newest sessions are outside the baseline's range."""
+    if judgement.verdict is not Verdict.UNCHANGED or found.paired:
+        return judgement
+    newest = newest_outside_baseline(found.metric, *found.sides)
+    return (judge_newest(found, newest, options) if newest else None) or judgement
 
 
 def _row(

@@ -10,10 +10,11 @@ from functools import cached_property
 
 import polars as pl
 
+from clamp_analytics.analysis.series.snapshots import SNAPSHOT_FIELDS
 from clamp_analytics.errors import UsageError, did_you_mean
 
-OWN_ATTRIBUTES = ("backend", "device_name", "threads")
-"""The attributes of sessions that their records give; labels and unknown fields follow."""
+OWN_ATTRIBUTES = ("backend", "device_name", "threads", "snapshot")
+"""The attributes that every session may have; labels and unknown fields are the others."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,9 @@ class Timeline:
         extra = [_object(text) for text in sessions["extra"].to_list()]
         attributes: dict[str, Sequence[str | None]] = {name: sessions[name].to_list() for name in OWN_ATTRIBUTES}
         attributes |= {f"label {name}": [one.get(name) for one in labels] for name in _names(labels)}
-        attributes |= {f"field {name}": [one.get(name) for one in extra] for name in _names(extra)}
+        # The attribute ``snapshot`` stands for the fields that hold a snapshot.
+        fields = [name for name in _names(extra) if name not in SNAPSHOT_FIELDS]
+        attributes |= {f"field {name}": [one.get(name) for one in extra] for name in fields}
         return cls(sessions["source"].to_list(), sessions["started_at"].to_list(), labels, attributes)
 
     @cached_property

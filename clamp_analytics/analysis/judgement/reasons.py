@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from clamp_analytics.analysis.judgement.result import Change
 from clamp_analytics.analysis.judgement.scales import ScaledSeries
+from clamp_analytics.analysis.verdicts import size_text
 from clamp_analytics.wording import p_value
 
 Names: TypeAlias = Sequence[str] | None
@@ -30,7 +31,7 @@ def effect(series: ScaledSeries, size: float) -> str:
 
 def amount(series: ScaledSeries, size: float) -> str:
     """Return the magnitude of a shift: in percent on the scale ``log``, else as a difference."""
-    return f"{100 * abs(size):.2g} %" if series.scale == "log" else f"{abs(size):.2g}"
+    return size_text(size, is_relative=series.scale == "log")
 
 
 def p_text(p: float) -> str:

@@ -16,6 +16,7 @@ from clamp_analytics.analysis.metrics import METRICS, Metric, Scale, checked_met
 from clamp_analytics.analysis.result import Result
 from clamp_analytics.analysis.series.attributes import AttributeFold, distinct_values, merge_attributes
 from clamp_analytics.analysis.series.fold import SessionFold, SessionPart, merge
+from clamp_analytics.analysis.series.snapshots import snapshot_digests
 from clamp_analytics.batch import Batch
 from clamp_analytics.reading import Counts
 from clamp_analytics.reading.open_source import BatchReader, Source, open_source
@@ -45,7 +46,8 @@ class SessionValues(Result):
             whole session), the columns of ``by``, ``records``, and a column for each metric, null where the
             session has no value of it.
         attributes: one row per session with a usable timestamp, by time: ``source``, ``started_at``, ``labels`` and
-            ``extra`` (JSON objects or null), ``backend``, ``device_name`` and ``threads``.
+            ``extra`` (JSON objects or null), ``backend``, ``device_name``, ``threads`` and ``snapshot``, the digest of
+            its provenance snapshot.
         by: the columns that series are grouped by.
         strata: those of them that nobody asked for: series are judged within them where sessions differ in them.
         metrics: the names of the metrics.
@@ -128,6 +130,8 @@ def _fold_values(reader: BatchReader, fold: AttributeFold) -> SessionValues:
     timed = sessions.drop_nulls("started_at")
     by = fold.values.by
     attributes = timed.join(merge_attributes(known, distinct), on="source", how="left")
+    digests = snapshot_digests(attributes["source"].to_list(), attributes["extra"].to_list())
+    attributes = attributes.with_columns(snapshot=pl.Series(digests, dtype=pl.String))
     labels = label_columns(attributes, [name for name in by if is_label(name)])
     joined = (
         values.join(timed, on="source", how="inner")

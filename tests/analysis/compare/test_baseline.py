@@ -103,3 +103,27 @@ def test_a_score_that_cannot_fall_far_enough_is_not_enough_data():
 
     assert (row["verdict"], row["detectable"]) == ("not enough data", None)
     assert not math.isnan(row["baseline"])
+
+
+UNIFORM = np.random.default_rng(11).permutation(np.linspace(9.8, 10.2, 41))
+"""A history whose sessions reach from 9.8 to 10.2, so that noise allows for a range of 9.5 to 10.5."""
+
+
+def test_a_run_beyond_every_session_of_its_history_is_not_called_unchanged():
+    row = one(UNIFORM, [10.3, 10.35, 10.3], floors={P50: 0.01})
+
+    assert (row["verdict"], row["missing_sessions"]) == ("not enough data", 7)
+    assert "beyond every session of the baseline" in row["reason"]
+
+
+def test_a_run_outside_its_history_by_less_than_the_floor_is_unchanged_and_says_so():
+    row = one(UNIFORM, [10.3, 10.35, 10.3], floors={P50: 0.05})
+
+    assert (row["verdict"], row["direction"]) == ("unchanged", "none")
+    assert row["reason"].endswith("outside the baseline but below the floor of 5 %")
+
+
+def test_a_run_within_its_history_is_unchanged():
+    row = one(UNIFORM, [10.3, 10.1, 10.3], floors={P50: 0.01})
+
+    assert (row["verdict"], row["reason"].startswith("within the range")) == ("unchanged", True)

@@ -7,10 +7,11 @@ import math
 import numpy as np
 import polars as pl
 import pytest
-from scipy.stats import brunnermunzel, ttest_ind
+from scipy.stats import ttest_ind
 
 from benchmarks.verdicts.noise import autoregressive
 from clamp_analytics.analysis.compare import compare
+from clamp_analytics.analysis.stats.brunner_munzel import brunner_munzel
 from clamp_analytics.analysis.stats.multiplicity import adjust_in_groups
 from tests.analysis.compare.conftest import P50, noise, one, side
 from tests.conftest import only
@@ -18,6 +19,13 @@ from tests.conftest import only
 
 def test_a_duration_that_rose_has_regressed():
     assert one(noise(20, 1), noise(20, 2, 1.5))["verdict"] == "regressed"
+
+
+def test_a_candidate_whose_newest_sessions_are_outside_the_baseline_is_not_called_unchanged():
+    row = one(noise(20, 1), [*noise(12, 2), *noise(8, 3, 1.5)])
+
+    assert (row["verdict"], row["direction"]) == ("suspect", "worse")
+    assert row["reason"].startswith("the newest 5 sessions of the candidate are outside the range of 20 sessions")
 
 
 def test_a_duration_that_fell_has_improved():
@@ -158,13 +166,13 @@ def test_the_effect_is_the_dominance_of_the_candidate():
 
 
 def test_the_p_value_is_the_larger_one_of_ranks_and_means():
-    # Uniform values, because outliers would be clipped.
+    # Fewer than ten values are taken as independent, so that the means are compared as by Welch.
     generator = np.random.default_rng(1)
-    before, after = generator.uniform(0, 1, 30), generator.uniform(0.1, 1.1, 30)
+    before, after = generator.uniform(0, 1, 9), generator.uniform(0.1, 1.1, 9)
 
-    row = one(before, after, "in_flight")
+    row = one(before, after, "in_flight", min_sessions=5)
 
-    ranks = brunnermunzel(before, after).pvalue
+    ranks = brunner_munzel(before, after)
     means = ttest_ind(before, after, equal_var=False).pvalue
     assert row["p_value"] == pytest.approx(max(ranks, means))
 

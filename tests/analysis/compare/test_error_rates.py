@@ -36,8 +36,7 @@ def test_noise_raises_at_most_alpha_false_alarms(kind):
         row = one(values[:50], values[50:], metric, floors=ANY_EFFECT)
         alarms += row["verdict"] in {"regressed", "improved"}
 
-    # Correlation is estimated, so a little more is allowed for where there is some.
-    assert alarms <= (0.06 if kind == "autoregressive" else 0.05) * 400
+    assert alarms <= 0.05 * 400
 
 
 def test_fifty_contexts_of_noise_together_raise_at_most_alpha_false_alarms():

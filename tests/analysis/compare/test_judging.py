@@ -14,6 +14,7 @@ from clamp_analytics.analysis.compare.judging import Judgement, judge
 from clamp_analytics.analysis.compare.measure import Measure
 from clamp_analytics.analysis.metrics import METRICS, Metric, Scale
 from clamp_analytics.analysis.options import CompareOptions
+from clamp_analytics.analysis.stats.mean_error import MeanError
 from clamp_analytics.analysis.stats.two_sample import Difference
 from clamp_analytics.analysis.verdicts import Verdict
 
@@ -32,7 +33,7 @@ def judged(
     **options: Any,
 ) -> Judgement:
     sides = np.full(sessions[0], before), np.full(sessions[1], after)
-    clipped = Difference(0.1, 0.06, 0.14, p, error, 40.0)
+    clipped = Difference(0.1, 0.06, 0.14, p, MeanError(np.ones(1), np.array([error]), np.array([40.0])))
     found = Measure(metric, ("a",), sides, False, (before, after), (math.nan, math.nan), p, p, clipped, 1.0)
     return judge(found, p, p if independent is None else independent, 0.05, CompareOptions(**options))
 

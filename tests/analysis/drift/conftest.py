@@ -39,7 +39,7 @@ def session_frame(
 def attributes_of(values: pl.DataFrame, **attributes: Sequence[str | None]) -> pl.DataFrame:
     """The attributes of the sessions of values: null but for those that are given."""
     sessions = values.select("source", "started_at").unique(maintain_order=True)
-    names = ("labels", "extra", "backend", "device_name", "threads")
+    names = ("labels", "extra", "backend", "device_name", "threads", "snapshot")
     return sessions.with_columns(
         pl.Series(name, attributes.get(name, [None] * sessions.height), dtype=pl.String) for name in names
     )

@@ -59,6 +59,16 @@ def test_a_backend_that_changed_with_the_incident_is_a_suspect():
     assert [(one.attribute, one.before, one.after) for one in report.suspects] == [("device_name", "mi250", "mi300")]
 
 
+def test_a_snapshot_that_changed_with_the_incident_is_a_suspect():
+    values = session_frame({"gemm": SLOWER})
+    digests = ["sha256:12"] * 40 + ["sha256:34"] * 30
+
+    attributes = attributes_of(values.values, snapshot=digests)
+    (report,) = drift(replace(values, attributes=attributes)).incidents
+
+    assert [(one.attribute, one.after) for one in report.suspects] == [("snapshot", "sha256:34")]
+
+
 def test_a_change_of_mix_names_its_group_whatever_the_order_of_the_columns():
     given = session_frame({"gemm": noisy((1.0, 80))})
     hip = [number % 4 == 0 if number < 40 else number % 4 != 0 for number in range(80)]
@@ -192,7 +202,7 @@ def two_backends() -> SessionValues:
     )
     frame = session_frame({"gemm": levels})
     by = ("context", "backend", "device_name")
-    return replace(frame, values=values, attributes=attributes_of(values), by=by)
+    return replace(frame, values=values, attributes=attributes_of(values), by=by, strata=by[1:])
 
 
 def test_a_changed_share_of_backends_is_a_change_of_mix_and_no_regression():
