@@ -18,7 +18,7 @@ class Verdict(StrEnum):
     """Its latest level is worse than the first one, and neither independent nor correlated noise explains that."""
     SUSPECT = "suspect"
     """Only independent noise is ruled out, or the newest sessions are outside the range of the history, or the series
-    is back at a level that it has left before. Look at the direction, too."""
+    is back at a level that it has left before. The direction says whether for the worse."""
     IMPROVED = "improved"
     """Its latest level is better than the first one, and neither independent nor correlated noise explains that."""
     RECOVERED = "recovered"

@@ -216,7 +216,7 @@ class Drift(Result):
         }
 
     def open_changes(self) -> list[SeriesChange]:
-        """The changes that no known change accepts; a gate looks at these."""
+        """The changes that no known change accepts: those that a gate judges."""
         return [
             change
             for one in self.incidents

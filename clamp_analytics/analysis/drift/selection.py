@@ -85,5 +85,5 @@ def _groups(table: pl.DataFrame, by: tuple[str, ...]) -> Iterator[tuple[tuple[An
         yield (), np.arange(table.height)
         return
     rows = table.select(by).with_row_index("row").group_by(by).agg("row").sort(by, nulls_last=True)
-    for *group, places in rows.iter_rows():
-        yield tuple(group), np.array(places, dtype=np.int64)
+    for *group, indices in rows.iter_rows():
+        yield tuple(group), np.array(indices, dtype=np.int64)

@@ -10,7 +10,8 @@ from clamp_analytics.analysis.judgement import Direction as JudgedDirection
 from clamp_analytics.analysis.judgement import SeriesJudgement, Shape, Verdict
 
 SLACK = 2
-"""Sessions by which a step may be misplaced beyond its interval; a trend and the newest sessions are not placed."""
+"""Sessions beyond its interval by which the date of a step may be wrong; a trend and the newest sessions have no such
+slack."""
 
 _DIRECTIONS: dict[JudgedDirection, Direction] = {
     JudgedDirection.WORSE: "worse",

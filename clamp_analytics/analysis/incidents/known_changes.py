@@ -1,4 +1,4 @@
-"""Known changes: what a team has looked at and accepted, kept in a TOML file beside the code.
+"""Known changes: changes that a team has accepted, in a TOML file.
 
 Each entry accepts one change of one series::
 

@@ -45,7 +45,7 @@ class Timeline:
         extra = [_object(text) for text in sessions["extra"].to_list()]
         attributes: dict[str, Sequence[str | None]] = {name: sessions[name].to_list() for name in OWN_ATTRIBUTES}
         attributes |= {f"label {name}": [one.get(name) for one in labels] for name in _names(labels)}
-        # The attribute ``snapshot`` stands for the fields that hold a snapshot.
+        # The attribute ``snapshot`` covers the fields that hold a snapshot.
         fields = [name for name in _names(extra) if name not in SNAPSHOT_FIELDS]
         attributes |= {f"field {name}": [one.get(name) for one in extra] for name in fields}
         return cls(sessions["source"].to_list(), sessions["started_at"].to_list(), labels, attributes)

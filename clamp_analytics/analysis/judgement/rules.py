@@ -24,7 +24,7 @@ SAME_LEVEL_SHARE = 0.02
 _VERDICTS = {
     Direction.WORSE: Verdict.REGRESSED,
     Direction.BETTER: Verdict.IMPROVED,
-    # Where neither direction is better, a change is something to look at.
+    # Where neither direction is better, a change needs a person to judge it.
     Direction.NONE: Verdict.SUSPECT,
 }
 

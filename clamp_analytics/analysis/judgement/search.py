@@ -45,7 +45,7 @@ class Searched:
 
 
 def search_all(series: Sequence[Floats]) -> list[Searched | None]:
-    """Search each series; None stands for one that is too short."""
+    """Search each series; the result is None for one that is too short."""
     result: list[Searched | None] = [None] * len(series)
     for n, indices in indices_by_length(series).items():
         at_once = max(1, VALUES_AT_ONCE // n)

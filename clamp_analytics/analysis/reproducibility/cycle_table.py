@@ -17,7 +17,7 @@ ROWS_AT_ONCE = 2_000_000
 
 
 def cycles(parts: Iterable[SeedPart], sessions: pl.DataFrame) -> pl.DataFrame:
-    """The cycles of all sessions, with the rank of the session in place of the file."""
+    """The cycles of all sessions, with the rank of the session instead of the file."""
     frames = []
     for part in parts:
         ranks = pl.DataFrame({"source": part.files}).join(sessions, on="source", how="left", maintain_order="left")

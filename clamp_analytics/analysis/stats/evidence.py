@@ -31,8 +31,8 @@ EXTENSIONS = (3, 5, 10, 20, 30, 50, 100)
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """The evidence for a change in series of one length, one row per series.
+class ChangeTests:
+    """The tests for a change in series of one length, one row per series.
 
     Attributes:
         segmentations: the best segmentation of each series.
@@ -49,8 +49,8 @@ class Evidence:
     independent_step: Integers
 
 
-def weigh(scores: Floats) -> Evidence:
-    """Weigh the evidence for changes and for a trend in each series.
+def weigh(scores: Floats) -> ChangeTests:
+    """Test each series for changes and for a trend.
 
     Args:
         scores: robust scores, one series per row, of at least ``MIN_BEFORE + MIN_AFTER`` values.
@@ -64,7 +64,7 @@ def weigh(scores: Floats) -> Evidence:
         strongest = max(segmentations.evidence[row], trend[row])
         p_values[row] = max(p_values[row], _permutation_p(scores[row], float(strongest)))
     p_independent, step = _independent_step(scores)
-    return Evidence(segmentations, trend, p_values, p_independent, step)
+    return ChangeTests(segmentations, trend, p_values, p_independent, step)
 
 
 def _fit(scores: Floats) -> tuple[Segmentations, Floats]:

@@ -22,7 +22,7 @@ class Difference:
         low: the lower end of its interval; minus infinity where there are too few values.
         high: the upper end.
         p_value: two-sided, of no difference; nan where there are too few values.
-        error: the distribution of the error of the estimate; None where there is no noise or are too few values.
+        error: the distribution of the error of the estimate; None without noise or with too few values.
     """
 
     estimate: float

@@ -32,7 +32,7 @@ def test_noise_raises_at_most_alpha_false_alarms(kind):
     alarms = 0
     for _ in range(400):
         metric, values = NULL[kind](generator)
-        # Without a floor, so that it is the test alone that keeps still.
+        # Without a floor, so that the tests alone decide.
         row = one(values[:50], values[50:], metric, floors=ANY_EFFECT)
         alarms += row["verdict"] in {"regressed", "improved"}
 

@@ -19,7 +19,7 @@ HOUR = timedelta(hours=1)
 def session_frame(
     contexts: Mapping[str, Floats | Sequence[float | None]], metric: str = "duration_p50_ms"
 ) -> SessionValues:
-    """Sessions, one an hour, that give each context the value of its sequence."""
+    """Sessions an hour apart that give each context the values of its sequence."""
     rows = [
         {"source": f"run_{number:05}.json", "started_at": START + number * HOUR, "context": context, metric: value}
         for context, values in contexts.items()

@@ -25,7 +25,7 @@ SAMPLES = Path(__file__).parents[3] / "data" / "samples"
 
 
 def wobble(level: float, length: int) -> list[float]:
-    """A level with a little noise that is no trend and has no correlation of neighbours to speak of."""
+    """A level with a little noise, without a trend and with hardly any correlation of neighbours."""
     noise = np.random.default_rng(11).permutation(np.linspace(-0.02, 0.02, length))
     return (level * (1 + noise)).tolist()
 
