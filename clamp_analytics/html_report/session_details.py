@@ -27,6 +27,9 @@ MOST_TRACES = 4
 MOST_RULES = 6
 """Maximal number of violated rules per session."""
 
+LONGEST_US = 10_000 * 366 * 86_400 * 1e6
+"""Microseconds of the years that timestamps have."""
+
 NAME_LENGTH = 60
 """Maximal length of a name in the details of a session, in characters."""
 
@@ -137,8 +140,10 @@ def _anchors(order: Iterable[int], drift: Drift, sessions: SessionRecords) -> di
 
 def _anchor_rows(frame: pl.DataFrame, total: int) -> dict[str, object]:
     acquired, released = pl.col("acquired_at").dt.epoch("us"), pl.col("released_at").dt.epoch("us")
-    # A measured duration is more precise than the difference of timestamps, which may be whole seconds.
-    length = (pl.col("duration_ms") * 1000).fill_null(released - acquired).clip(0)
+    # A measured duration is more precise than the difference of timestamps, which may be whole seconds. One that is
+    # longer than the calendar is not a measurement.
+    measured = pl.col("duration_ms") * 1000
+    length = pl.when(measured < LONGEST_US).then(measured).otherwise(None).fill_null(released - acquired).clip(0)
     columns = frame.select(
         "thread_id",
         "context",
