@@ -1,8 +1,9 @@
-# `make demo` and `make test` need nothing but Python 3.11 or later.
+# `make demo` and `make test` need nothing but Python 3.11 or later; with a Rust toolchain they build the native decoder.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+KERNEL := $(VENV)/.kernel
 MINUTES ?= 10
 
 FLOORS := build/floors
@@ -18,10 +19,21 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-demo: $(STAMP)  ## install, summarize data/samples and show it
+# The native decoder is optional: without it, the same files are decoded in Python.
+$(KERNEL): $(STAMP) kernel/Cargo.toml kernel/Cargo.lock kernel/pyproject.toml $(wildcard kernel/src/*.rs)
+	@mkdir -p build
+	@if ! command -v cargo >/dev/null; then \
+	  echo "the native decoder is not built, because there is no Rust toolchain; files are decoded in Python"; \
+	elif $(BIN)/pip install --quiet --disable-pip-version-check --force-reinstall --no-deps ./kernel >build/kernel.log 2>&1; then \
+	  touch $@; \
+	else \
+	  echo "the native decoder could not be built (build/kernel.log says why); files are decoded in Python"; \
+	fi
+
+demo: $(STAMP) $(KERNEL)  ## install, summarize data/samples and show it
 	$(BIN)/clamp-analytics summarize data/samples
 
-test: $(STAMP)  ## install, run every test
+test: $(STAMP) $(KERNEL)  ## install, run every test
 	$(BIN)/pytest -n auto
 
 floors:  ## run the core of the tests on the lowest versions that pyproject.toml allows
@@ -39,7 +51,7 @@ check: $(STAMP)  ## lint, formatting, types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(STAMP)  ## measure against the rivals, as ratios
+bench: $(STAMP) $(KERNEL)  ## measure against the rivals, as ratios
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks
 
@@ -53,4 +65,4 @@ docs: $(STAMP)  ## update the generated parts of the pages and build the site in
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/site
 
 clean:  ## remove what the targets have written
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist kernel/target .pytest_cache .mypy_cache .ruff_cache

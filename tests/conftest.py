@@ -7,16 +7,20 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, settings
+from polars.testing import assert_frame_equal
 
 from clamp_analytics.batch import Batch
+from clamp_analytics.decode.accepted import decode_accepted
 from clamp_analytics.decode.batch_builder import BatchBuilder
+from clamp_analytics.decode.decoded_files import batch_of
+from clamp_analytics.decode.kernel import KERNEL_VARIABLE, Kernel, load_kernel
 from clamp_analytics.decode.options import DEFAULT_OPTIONS, DecodeOptions
 from clamp_analytics.decode.typed import KeyLayouts
 from clamp_analytics.reading import Reader, Telemetry
@@ -120,11 +124,49 @@ def names(telemetry: Telemetry) -> list[str]:
 
 
 def decode(*documents: bytes, learnt: KeyLayouts | None = None, options: DecodeOptions = DEFAULT_OPTIONS) -> Batch:
-    """Decode documents as the files ``0.json``, ``1.json`` and so on, by default without any known layout."""
+    """Decode documents as the files ``0.json``, ``1.json`` and so on, by default without any known layout.
+
+    Where the native decoder is installed, it must give the same tables.
+    """
+    names = [f"{number}.json" for number in range(len(documents))]
     builder = BatchBuilder(RECORDS.names, learnt or KeyLayouts(), options)
-    for number, data in enumerate(documents):
-        builder.add(f"{number}.json", data)
-    return builder.build()
+    for name, data in zip(names, documents, strict=True):
+        builder.add(name, data)
+    batch = builder.build()
+    if kernel := load_kernel():
+        assert_equal(decode_natively(kernel, names, documents, options), batch)
+    return batch
+
+
+def decode_natively(kernel: Kernel, names: Sequence[str], documents: Sequence[bytes], options: DecodeOptions) -> Batch:
+    """Decode documents with the native decoder, and in Python those that it does not accept."""
+    accepted, doubtful = decode_accepted(kernel, documents, names, RECORDS.names, rows_per_rule=options.rows_per_rule)
+    builder = BatchBuilder(RECORDS.names, KeyLayouts(), options)
+    for index in doubtful:
+        builder.add(names[index], documents[index])
+    return batch_of([accepted, builder.take().with_files(doubtful)], RECORDS.names)
+
+
+def assert_equal(one: Batch, other: Batch) -> None:
+    """Check that two batches are equal to the last bit."""
+    for name in ("sessions", "records", "violations"):
+        assert_frame_equal(getattr(one, name), getattr(other, name), check_exact=True)
+    assert one.seed_sums.equals(other.seed_sums)
+
+
+@pytest.fixture(params=["native", "python"])
+def decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run a test with each of the two decoders."""
+    if request.param == "native" and load_kernel() is None:
+        pytest.skip("clamp-analytics-kernel is not installed")
+    monkeypatch.setenv(KERNEL_VARIABLE, "on" if request.param == "native" else "off")
+    return str(request.param)
+
+
+@pytest.fixture
+def without_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a test with the decoder in Python, and so with worker processes."""
+    monkeypatch.setenv(KERNEL_VARIABLE, "off")
 
 
 Found = tuple[str, int | None, str | None, str | None]

@@ -13,6 +13,7 @@ import typer
 
 from clamp_analytics import __version__
 from clamp_analytics.cli.command import execute
+from clamp_analytics.decode.kernel import describe_decoder
 
 COMMANDS = (
     "summarize",
@@ -65,15 +66,19 @@ def make_app(first: str = "") -> typer.Typer:
     return app
 
 
-def _show_version(value: bool) -> None:
+def _show_version(context: typer.Context, value: bool) -> None:
     if value:
         typer.echo(f"clamp-analytics {__version__}")
+        if context.params["verbose"]:
+            typer.echo(f"decoder: {describe_decoder()}")
         raise typer.Exit
 
 
 def _root(
-    version: Annotated[
-        bool, typer.Option("--version", "-V", help="Show the version.", is_eager=True, callback=_show_version)
+    # Eager, so that its value is known when the version is shown.
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="With --version: show which decoder is used, too.", is_eager=True)
     ] = False,
+    version: Annotated[bool, typer.Option("--version", "-V", help="Show the version.", callback=_show_version)] = False,
 ) -> None:
     """Read, judge and summarize Clamp telemetry."""

@@ -13,6 +13,7 @@ import polars as pl
 from clamp_analytics.batch import Batch
 from clamp_analytics.decode import timestamps, validate
 from clamp_analytics.decode.columns import RecordColumns, has_column_fault
+from clamp_analytics.decode.decoded_files import DecodedFiles, batch_of
 from clamp_analytics.decode.fallback import examine
 from clamp_analytics.decode.json_scanner import Document, shorten
 from clamp_analytics.decode.options import DEFAULT_OPTIONS, DecodeOptions
@@ -94,19 +95,20 @@ class BatchBuilder:
 
     def build(self) -> Batch:
         """The batch of all files that were added; the builder is empty afterwards."""
+        return batch_of([self.take()], self._wanted)
+
+    def take(self) -> DecodedFiles:
+        """The rows of all files that were added; the builder is empty afterwards."""
         self._freeze()
         records = self._checked_records()
         aggregates = _aggregates(records)
         sessions = self._session_frame(aggregates)
         violations = validate.violations(self._sessions, self._data, records, sessions, self._options.rows_per_rule)
-        batch = Batch(
-            sessions=sessions.select(SESSIONS.names),
-            records=self._record_frame(records, sessions),
-            violations=violations,
-            seed_sums=sessions["seed_sum"],
+        decoded = DecodedFiles(
+            sessions.select("file", *SESSIONS.names, "seed_sum"), self._record_frame(records, sessions), violations
         )
         self._clear()
-        return batch
+        return decoded
 
     def _session_row(self, source: str, size: int, session_id: str | None) -> SessionRow:
         return SessionRow(source, size, session_id, faults=FaultLog(self._options.rows_per_rule))
@@ -190,7 +192,7 @@ class BatchBuilder:
 
     def _record_frame(self, records: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
         of_file = [sessions[name].gather(records["file"]) for name in _FROM_FILE if name in self._wanted]
-        return records.with_columns(of_file).select(self._wanted) if of_file else records.select(self._wanted)
+        return records.with_columns(of_file).select("file", *self._wanted)
 
 
 def mark_unreadable(session: SessionRow, why: str, rule: str) -> None:

@@ -30,7 +30,7 @@ def violations(
     frame: pl.DataFrame,
     rows_per_rule: int = DEFAULT_OPTIONS.rows_per_rule,
 ) -> pl.DataFrame:
-    """The violations of a batch: by file, those of the whole file first, then by record and rule.
+    """The violations of a batch with ``file``: by file, those of the whole file first, then by record and rule.
 
     Args:
         sessions: the files, with the faults that decoding found.
@@ -52,15 +52,20 @@ def violations(
             faults[file].append(summary_fault(rule, count - len(found), rows_per_rule))
     for file, fault in _over_sessions(records, frame):
         faults[file].append(located_at_top(documents[file], fault))
-    rows = [(sessions[file].source, fault) for file in sorted(faults) for fault in sorted(faults[file], key=_order)]
-    return frame_of(rows)
+    rows = [(file, fault) for file in sorted(faults) for fault in sorted(faults[file], key=_order)]
+    files = pl.Series("file", [file for file, _ in rows], dtype=pl.UInt32)
+    return frame_of([(sessions[file].source, fault) for file, fault in rows]).insert_column(0, files)
 
 
 def in_order(violations: pl.DataFrame) -> pl.DataFrame:
     """Violations by file, the whole file's first, then by record, rule and field."""
-    rank = pl.col("rule").replace_strict(_RANK, return_dtype=pl.UInt32)
-    keys = [pl.col("source"), pl.col("record_index"), rank, pl.col("field").fill_null("")]
+    keys = [pl.col("source"), pl.col("record_index"), rank_of(pl.col("rule")), pl.col("field").fill_null("")]
     return violations.sort(keys, nulls_last=False, maintain_order=True)
+
+
+def rank_of(rule: pl.Expr) -> pl.Expr:
+    """The position of a rule among all rules."""
+    return rule.replace_strict(_RANK, return_dtype=pl.UInt32)
 
 
 def limited(violations: pl.DataFrame, not_listed: Mapping[str, int], rows_per_rule: int) -> pl.DataFrame:
@@ -93,11 +98,6 @@ def _order(fault: Fault) -> tuple[int, int, str]:
 
 def frame_of(rows: Sequence[tuple[str, Fault]]) -> pl.DataFrame:
     """Rows of ``violations`` for faults, each with the name of its file."""
-
-    def message(fault: Fault) -> str:
-        sentence = BY_ID[fault.rule].sentence
-        return f"{sentence} ({fault.detail})" if fault.detail else sentence
-
     columns: dict[str, list[Any]] = {
         "source": [source for source, _ in rows],
         "record_index": [fault.record_index for _, fault in rows],
@@ -106,10 +106,16 @@ def frame_of(rows: Sequence[tuple[str, Fault]]) -> pl.DataFrame:
         "field": [fault.field for _, fault in rows],
         "value": [fault.value for _, fault in rows],
         "count": [fault.times for _, fault in rows],
-        "message": [message(fault) for _, fault in rows],
+        "message": [message_of(fault) for _, fault in rows],
         "byte_offset": [fault.byte_offset for _, fault in rows],
     }
     return pl.DataFrame(columns, schema=_SCHEMA)
+
+
+def message_of(fault: Fault) -> str:
+    """The sentence of the rule that a fault breaks, with the detail of the fault."""
+    sentence = BY_ID[fault.rule].sentence
+    return f"{sentence} ({fault.detail})" if fault.detail else sentence
 
 
 @cache

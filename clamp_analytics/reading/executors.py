@@ -1,7 +1,8 @@
 """Run tasks on as many workers as there are cores, and return the results in order.
 
-Workers are a ``concurrent.futures.Executor``. Decoding holds the interpreter's lock, so the default workers are
-processes; sources that are read faster than a process starts use none.
+Workers are a ``concurrent.futures.Executor``. The native decoder releases the interpreter's lock, so the default
+workers are threads where it is installed. Decoding in Python holds the lock, so they are processes otherwise; sources
+that are read faster than a process starts use none.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import gc
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, wait
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Protocol, TypeVar
 
+from clamp_analytics.decode.kernel import load_kernel
 from clamp_analytics.errors import UsageError, WorkerError
 from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.options import DEFAULT_OPTIONS
@@ -36,11 +38,15 @@ class TaskLike(Protocol[Output]):
 
 
 class OwnedExecutor(Executor):
-    """Worker processes that this package starts and ends, with everything that was submitted to them.
+    """Workers that this package starts and ends, with everything that was submitted to them.
 
     The process that owns them runs tasks, too, while it waits for a result. It never cancels a single task, because
     ending the workers cancels all of them.
     """
+
+
+class WorkerThreads(ThreadPoolExecutor, OwnedExecutor):
+    """Threads that run tasks."""
 
 
 def run(task: TaskLike[Result]) -> Result:
@@ -107,7 +113,7 @@ def run_all(
     Args:
         tasks: each task with the number of bytes that it reads.
         jobs: how many run at once.
-        executor: where to run them; None starts processes where that saves time, and ends them afterwards.
+        executor: where to run them; None starts workers where that saves time, and ends them afterwards.
         workers_from_bytes: tasks that read less than this are run in this process.
 
     Raises:
@@ -119,10 +125,11 @@ def run_all(
         return
     first = list(_up_to_bytes(tasks, workers_from_bytes)) if jobs > 1 else []
     all_tasks = (task for task, _ in chain(first, tasks))
-    if jobs == 1 or sum(size for _, size in first) < workers_from_bytes or not may_start_processes():
+    is_native = load_kernel() is not None
+    if jobs == 1 or sum(size for _, size in first) < workers_from_bytes or not (is_native or may_start_processes()):
         yield from ((task, run(task)) for task in all_tasks)
         return
-    with worker_processes(jobs - 1) as workers:
+    with (worker_threads if is_native else worker_processes)(jobs - 1) as workers:
         yield from _run_in_order(workers, all_tasks, jobs)
 
 
@@ -202,13 +209,13 @@ def _file_names(paths: Sequence[str]) -> str:
 
 @contextmanager
 def early_workers(listing: Listing, jobs: int | None) -> Iterator[Executor | None]:
-    """Workers for a command that has not imported an engine yet; None where the sources are small.
+    """Worker processes for a command that has not imported an engine yet; None where none are needed.
 
     A process with one thread may fork, which is the fastest way to start a worker, and the workers then import the
     engines while this process does.
     """
     count = checked_jobs(jobs)
-    if count == 1 or not _is_large(listing.files) or not may_start_processes():
+    if count == 1 or load_kernel() or not _is_large(listing.files) or not may_start_processes():
         yield None
         return
     # Each process has one core; further threads of an engine would only compete with the other processes.
@@ -226,6 +233,18 @@ def _is_large(paths: Iterable[str]) -> bool:
         if total >= DEFAULT_OPTIONS.workers_from_bytes:
             return True
     return False
+
+
+@contextmanager
+def worker_threads(count: int) -> Iterator[OwnedExecutor]:
+    """Worker threads that end with the block; where it ends with an exception, tasks that wait are cancelled."""
+    workers = WorkerThreads(count)
+    try:
+        yield workers
+    except BaseException:
+        workers.shutdown(wait=False, cancel_futures=True)
+        raise
+    workers.shutdown()
 
 
 @contextmanager

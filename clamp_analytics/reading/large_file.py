@@ -18,7 +18,10 @@ import polars as pl
 
 from clamp_analytics.batch import Batch
 from clamp_analytics.decode import validate
+from clamp_analytics.decode.accepted import counts_of_part, score_total, violations_of_part
 from clamp_analytics.decode.batch_builder import BatchBuilder
+from clamp_analytics.decode.kernel import Kernel, load_kernel
+from clamp_analytics.decode.options import DEFAULT_OPTIONS
 from clamp_analytics.decode.pieces import BETWEEN, OPENING
 from clamp_analytics.decode.rows import SessionRow
 from clamp_analytics.moments import exact_total
@@ -33,6 +36,9 @@ Result = TypeVar("Result")
 
 BARE_HEAD, BARE_TAIL = b'{"records":[', b"]}"
 """What surrounds the records of a part after the first one."""
+
+_OF_FILE = pl.col("record_index").is_null()
+"""Whether a violation concerns the whole file."""
 
 _ACROSS_PARTS = [rule.id for rule in RULES if rule.over_sessions]
 """Rules of a whole session, which one part cannot validate."""
@@ -106,6 +112,49 @@ class PartTask(Generic[Result]):
 
     def __call__(self) -> Part[Result]:
         """Read and decode the part, and reduce it where that needs no record index."""
+        kernel = load_kernel()
+        part = (self._decode_natively(kernel) if kernel else None) or self._decode_in_python()
+        if part.batch is None or self.request.needs_record_index:
+            return part
+        return replace(part, result=self.reduce(part.batch), batch=None)
+
+    def _decode_natively(self, kernel: Kernel) -> Part[Result] | None:
+        """The part, where the native decoder accepts its records."""
+        file = self.file
+        try:
+            is_unchanged = _is_unchanged(os.stat(file.path), file)
+        except OSError:
+            return None
+        if not is_unchanged:
+            return None
+        columns = [*self._wanted, "record_index", "seed"]
+        found = kernel.decode_span(file.path, *file.spans[self.number], columns, DEFAULT_OPTIONS.rows_per_rule)
+        if found is None:
+            return None
+        summary, record_table, in_flight_table = found
+        is_first = self.number == 0
+        builder = BatchBuilder((), thread_layouts())
+        without_records = file.head + file.tail if is_first else BARE_HEAD + BARE_TAIL
+        if builder.add(source_name(file.path), without_records, file.session_id).status is not Status.LOADED:
+            return None
+        top = builder.build()
+        records = pl.DataFrame(record_table)
+        violations = violations_of_part(source_name(file.path), summary, pl.DataFrame(in_flight_table))
+        of_top = self._with_file_offsets(top.violations, len(file.head)) if is_first else top.violations.clear()
+        from_file = top.sessions.select("source", "session_id").row(0, named=True)
+        return Part(
+            is_valid=True,
+            batch=self._records_only(records.with_columns(pl.lit(v, pl.String).alias(k) for k, v in from_file.items())),
+            violations=violations.filter(~_OF_FILE),
+            session=top.sessions.with_columns(counts_of_part(summary)),
+            shared=pl.concat([of_top, violations.filter(_OF_FILE)]),
+            seeds=records.select("record_index", "seed"),
+            entries=summary.record_count,
+            score_total=score_total(summary),
+            printed_short=summary.printed_short,
+        )
+
+    def _decode_in_python(self) -> Part[Result]:
         file = self.file
         start, end = file.spans[self.number]
         is_first = self.number == 0
@@ -121,37 +170,44 @@ class PartTask(Generic[Result]):
         declared, session.declared_stability_score = session.declared_stability_score, None
         entries = session.entry_count
         batch = builder.build()
-        batch = replace(
-            batch, sessions=batch.sessions.with_columns(declared_stability_score=pl.lit(declared, pl.Float64))
-        )
-        return self._part(batch, entries, len(head) + end - start, start - len(head), is_first=is_first)
-
-    def _part(self, batch: Batch, entries: int, body_end: int, shift: int, *, is_first: bool) -> Part[Result]:
-        # In the first part the head is at its offset in the file, and only the tail has moved.
-        tail_shift = self.file.size - len(self.file.tail) - body_end if is_first else shift
-        offset = pl.col("byte_offset").cast(pl.Int64)
-        moved = pl.when(offset >= body_end).then(offset + tail_shift).otherwise(offset + shift)
-        violations = batch.violations.with_columns(moved.cast(pl.UInt64).alias("byte_offset"))
-        of_file = pl.col("record_index").is_null()
-        shared = violations.filter(of_file, ~pl.col("rule").is_in(_ACROSS_PARTS))
+        violations = self._with_file_offsets(batch.violations, len(head) + end - start)
+        shared = violations.filter(_OF_FILE, ~pl.col("rule").is_in(_ACROSS_PARTS))
         if not is_first:
             shared = shared.filter((pl.col("rule") != "missing-field") | validate.is_summary())
         scores = batch.records["stability_score"]
-        wanted = [name for name in RECORDS.names if name in self.request.columns]
-        records_only = replace(Batch.empty(wanted), records=batch.records.select(wanted))
-        reduces_now = not self.request.needs_record_index
         return Part(
             is_valid=True,
-            result=self.reduce(records_only) if reduces_now else None,
-            batch=None if reduces_now else records_only,
-            violations=violations.filter(~of_file),
-            session=batch.sessions,
+            batch=self._records_only(batch.records),
+            violations=violations.filter(~_OF_FILE),
+            session=batch.sessions.with_columns(declared_stability_score=pl.lit(declared, pl.Float64)),
             shared=shared,
             seeds=batch.records.select("record_index", "seed"),
             entries=entries,
             score_total=exact_total(scores),
             printed_short=validate.printed_short(scores),
         )
+
+    @property
+    def _wanted(self) -> list[str]:
+        return [name for name in RECORDS.names if name in self.request.columns]
+
+    def _records_only(self, records: pl.DataFrame) -> Batch:
+        return replace(Batch.empty(self._wanted), records=records.select(self._wanted))
+
+    def _with_file_offsets(self, violations: pl.DataFrame, body_end: int) -> pl.DataFrame:
+        """Violations with offsets in the file, instead of in a document whose head and records end at ``body_end``."""
+        file, is_first = self.file, self.number == 0
+        # In the first part the head is at its offset in the file, and only the tail has moved.
+        shift = 0 if is_first else file.spans[self.number][0] - len(BARE_HEAD)
+        tail_shift = file.size - len(file.tail) - body_end if is_first else shift
+        offset = pl.col("byte_offset").cast(pl.Int64)
+        moved = pl.when(offset >= body_end).then(offset + tail_shift).otherwise(offset + shift)
+        return violations.with_columns(moved.cast(pl.UInt64).alias("byte_offset"))
+
+
+def _is_unchanged(status: os.stat_result, file: LargeFile) -> bool:
+    """Whether a file has the size and the modification time that it had when its parts were planned."""
+    return (status.st_size, status.st_mtime_ns) == (file.size, file.modified_ns)
 
 
 def plan_parts(path: str, size: int, request: ReadRequest, options: ReadingOptions) -> LargeFile | None:
@@ -210,7 +266,7 @@ def read_span(file: LargeFile, start: int, end: int, head: bytes, tail: bytes) -
     document = thread_buffers().for_part(finish + len(tail))
     try:
         status = os.fstat(descriptor)
-        if (status.st_size, status.st_mtime_ns) != (file.size, file.modified_ns):
+        if not _is_unchanged(status, file):
             return None
         with memoryview(document) as whole, whole[begin:finish] as body:
             if os.preadv(descriptor, [body], start) < end - start:

@@ -13,7 +13,10 @@ from typing import Generic, TypeVar
 import polars as pl
 
 from clamp_analytics.batch import Batch
+from clamp_analytics.decode.accepted import decode_accepted
 from clamp_analytics.decode.batch_builder import BatchBuilder, mark_unreadable
+from clamp_analytics.decode.decoded_files import DecodedFiles, batch_of
+from clamp_analytics.decode.kernel import load_kernel
 from clamp_analytics.path_names import source_name
 from clamp_analytics.reading.labels import LabelRule, with_labels
 from clamp_analytics.reading.per_thread import thread_buffers, thread_layouts
@@ -76,27 +79,60 @@ class Task(Generic[Result]):
 
     def __call__(self) -> TaskResult[Result]:
         """Read, decode and reduce the files."""
+        sources = [source_name(path) for path in self.paths]
+        contents = {index: _unpacked(content) for index, content in self.contents.items()}
+        parts: list[DecodedFiles] = []
+        doubtful: Sequence[int] = range(len(self.paths))
+        if kernel := load_kernel():
+            files = [_file_of(contents[index]) if index in contents else path for index, path in enumerate(self.paths)]
+            accepted, doubtful = decode_accepted(
+                kernel, files, sources, self.request.columns, session_ids=self.request.session_ids
+            )
+            parts.append(accepted)
+        if doubtful or not parts:
+            parts.append(self._decode_in_python(doubtful, sources, contents).with_files(doubtful))
+        batch = with_labels(batch_of(parts, self.request.columns), self.request.labels)
+        digests = [
+            hashlib.sha256(content).digest() if isinstance(content := contents.get(index), bytes) else None
+            for index in range(len(self.paths))
+        ]
+        return TaskResult(self.reduce(batch), ledger_of(batch, digests))
+
+    def _decode_in_python(
+        self, files: Sequence[int], sources: Sequence[str], contents: Mapping[int, bytes | Rejected]
+    ) -> DecodedFiles:
+        """Decode the files of these indexes."""
         builder = BatchBuilder(self.request.columns, thread_layouts())
-        digests: list[bytes | None] = [None] * len(self.paths)
-        buffers = thread_buffers().for_files(len(self.paths))
-        for index, (path, buffer) in enumerate(zip(self.paths, buffers, strict=True)):
-            source, content = source_name(path), self.contents.get(index)
+        for index, buffer in zip(files, thread_buffers().for_files(len(files)), strict=True):
+            content = contents.get(index)
             if isinstance(content, Rejected):
-                builder.add_unreadable(source, content.why, content.rule)
+                builder.add_unreadable(sources[index], content.why, content.rule)
                 continue
             try:
-                data = read_into(buffer, path) if content is None else content_bytes(content)
+                data = read_into(buffer, self.paths[index]) if content is None else content
             except UnreadableError as error:
-                builder.add_unreadable(source, str(error), error.rule)
+                builder.add_unreadable(sources[index], str(error), error.rule)
                 continue
-            digest = hashlib.sha256(data) if self.request.session_ids or content is not None else None
-            session = builder.add(source, data, digest.hexdigest() if digest and self.request.session_ids else None)
-            if content is not None and digest:
-                digests[index] = digest.digest()
+            session_id = hashlib.sha256(data).hexdigest() if self.request.session_ids else None
+            session = builder.add(sources[index], data, session_id)
             if session.status is Status.REJECTED and (found := format_of(data)):
                 mark_unreadable(session, f"its bytes say {found}", MismatchError.rule)
-        batch = with_labels(builder.build(), self.request.labels)
-        return TaskResult(self.reduce(batch), ledger_of(batch, digests))
+        return builder.take()
+
+
+def _unpacked(content: Content) -> bytes | Rejected:
+    """The bytes of a file that is not read by its path, or why it has none."""
+    if not isinstance(content, LazyMember):
+        return content
+    try:
+        return content.read()
+    except UnreadableError as error:
+        return Rejected(content.source, error.rule, str(error))
+
+
+def _file_of(content: bytes | Rejected) -> bytes | None:
+    """What the native decoder reads of a file that is not read by its path."""
+    return content if isinstance(content, bytes) else None
 
 
 def content_bytes(content: bytes | LazyMember) -> bytes:

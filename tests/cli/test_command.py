@@ -100,6 +100,13 @@ def test_help_loads_no_engine(module):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("arguments", [["--version", "--verbose"], ["--verbose", "-V"]])
+def test_the_verbose_version_names_the_decoder(clamp, monkeypatch, arguments):
+    monkeypatch.setenv("CLAMP_ANALYTICS_KERNEL", "off")
+
+    assert clamp(*arguments).out == clamp("-V").out + "decoder: pure Python (CLAMP_ANALYTICS_KERNEL=off)\n"
+
+
 def test_the_version_loads_no_command_line(clamp):
     code = (
         "import sys\nsys.argv[1:] = ['--version']\nfrom clamp_analytics.__main__ import main\n"

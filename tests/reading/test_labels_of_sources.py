@@ -16,6 +16,8 @@ from clamp_analytics.reading import Reader, ReadingOptions, iter_batches, load
 from clamp_analytics.reading.open_source import Source, open_source
 from tests.conftest import Raw, itself, numbered, record, session, write
 
+pytestmark = pytest.mark.usefixtures("decoder")
+
 BUILD = r"build=build-(\d+)"
 
 

@@ -11,6 +11,8 @@ from clamp_analytics.reading import Reader, ReadingOptions, Telemetry, load
 from clamp_analytics.reading.large_file import plan_parts
 from clamp_analytics.reading.task import ReadRequest
 
+pytestmark = pytest.mark.usefixtures("decoder")
+
 IN_PARTS = ReadingOptions(large_bytes=1, part_bytes=1000, cut_window_bytes=400)
 
 

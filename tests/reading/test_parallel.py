@@ -7,17 +7,19 @@ import os
 import signal
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from threading import Event
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clamp_analytics.batch import Batch
+from clamp_analytics.decode.kernel import load_kernel
 from clamp_analytics.errors import WorkerError
 from clamp_analytics.reading import Reader, ReadingOptions, Telemetry, executors, iter_batches, load
 from tests.conftest import GOOD, Raw, drain, producer_session, record, session, write
@@ -49,6 +51,7 @@ EAGER = ReadingOptions(batch_bytes=2000, workers_from_bytes=1)
 """Small batches, and workers for sources of any size."""
 
 
+@pytest.mark.usefixtures("without_kernel")
 @pytest.mark.parametrize("jobs", [2, 3])
 def test_several_workers_give_the_tables_of_one(folder: Path, jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
     started = []
@@ -62,6 +65,37 @@ def test_several_workers_give_the_tables_of_one(folder: Path, jobs: int, monkeyp
     assert same(many, load(folder, jobs=1, session_ids=True))
 
 
+@pytest.mark.parametrize("jobs", [2, 3])
+def test_several_threads_of_the_native_decoder_give_the_tables_of_one(folder: Path, jobs: int) -> None:
+    if load_kernel() is None:
+        pytest.skip("clamp-analytics-kernel is not installed")
+
+    many = load(folder, jobs=jobs, session_ids=True, options=EAGER)
+
+    assert same(many, load(folder, jobs=1, session_ids=True))
+    assert multiprocessing.active_children() == []
+
+
+def test_an_exception_cancels_the_tasks_that_wait_for_a_thread() -> None:
+    is_running, may_end = Event(), Event()
+    futures: list[Future[bool]] = []
+
+    def fail_while_one_of_two_tasks_runs() -> None:
+        with executors.worker_threads(1) as threads:
+            futures.append(threads.submit(lambda: is_running.set() or may_end.wait()))
+            futures.append(threads.submit(may_end.wait))
+            is_running.wait()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail_while_one_of_two_tasks_runs()
+    may_end.set()
+
+    assert futures[0].result()
+    assert futures[1].cancelled()
+
+
+@pytest.mark.usefixtures("decoder")
 @pytest.mark.parametrize("jobs", [1, 2, 5])
 def test_an_executor_of_the_user_gives_the_same_tables(folder: Path, jobs: int) -> None:
     with ThreadPoolExecutor(3) as executor:
@@ -77,6 +111,7 @@ def test_an_executor_of_the_user_is_left_running(folder: Path) -> None:
         assert executor.submit(len, "ab").result() == 2
 
 
+@pytest.mark.usefixtures("decoder")
 @given(batch_bytes=st.integers(1, 20_000), batch_files=st.integers(1, 60))
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_cut_into_batches_gives_the_same_tables(folder: Path, batch_bytes: int, batch_files: int) -> None:
@@ -88,6 +123,7 @@ def test_any_cut_into_batches_gives_the_same_tables(folder: Path, batch_bytes: i
     assert same(cut, whole)
 
 
+@pytest.mark.usefixtures("decoder")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_large_file_between_small_ones_gives_the_same_tables(folder: Path, jobs: int) -> None:
     entries = [record(seed=n, released_at=None) for n in range(1, 200)]
@@ -120,6 +156,7 @@ def test_progress_goes_up_to_the_number_of_files(folder: Path) -> None:
     assert calls == sorted(calls)
 
 
+@pytest.mark.usefixtures("without_kernel")
 def test_little_work_starts_no_process(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executors, "worker_processes", None)
 
@@ -137,6 +174,7 @@ def test_what_workers_are_forked_from_has_started_no_engine() -> None:
     assert "tokio" not in done.stdout
 
 
+@pytest.mark.usefixtures("without_kernel")
 def test_who_stops_early_leaves_no_worker_behind(folder: Path) -> None:
     batches = iter_batches(folder, jobs=2)
     next(batches)
@@ -151,6 +189,7 @@ def fail(batch: Batch) -> None:
     raise ValueError("what the reduction raises")
 
 
+@pytest.mark.usefixtures("decoder")
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_an_error_of_the_reduction_reaches_the_caller(folder: Path, jobs: int) -> None:
     with pytest.raises(ValueError, match="what the reduction raises"):
@@ -162,6 +201,7 @@ def die(parent: int, batch: Batch) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.usefixtures("without_kernel")
 def test_a_worker_that_is_killed_is_an_error_that_names_its_files(folder: Path) -> None:
     with pytest.raises(WorkerError) as caught:
         list(Reader(folder, jobs=2, options=EAGER).fold(partial(die, os.getpid())))
@@ -170,6 +210,7 @@ def test_a_worker_that_is_killed_is_an_error_that_names_its_files(folder: Path) 
     assert "1 job" in caught.value.hint
 
 
+@pytest.mark.usefixtures("without_kernel")
 def test_reading_goes_on_after_a_worker_was_killed(folder: Path) -> None:
     reader = Reader(folder, jobs=2, options=EAGER)
     with pytest.raises(WorkerError):
@@ -190,6 +231,7 @@ THREADS = {"one thread": "", "threads": "import polars; polars.DataFrame({'a': r
 """A process of one thread forks its workers; one of several has a server fork them."""
 
 
+@pytest.mark.usefixtures("without_kernel")
 @pytest.mark.parametrize("threads", THREADS)
 def test_a_script_without_a_guard_may_use_several_workers(folder: Path, threads: str, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
@@ -203,6 +245,7 @@ def test_a_script_without_a_guard_may_use_several_workers(folder: Path, threads:
     assert (done.stdout, done.stderr) == (f"{expected}\n", "")
 
 
+@pytest.mark.usefixtures("without_kernel")
 @pytest.mark.parametrize("threads", THREADS)
 def test_code_from_standard_input_may_use_several_workers(folder: Path, threads: str) -> None:
     code = SCRIPT + THREADS[threads] + "print(load(sys.argv[1], jobs=2, options=EAGER).counts)\n"
@@ -255,6 +298,7 @@ def errors_at_end(process: subprocess.Popen[bytes]) -> bytes:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
+@pytest.mark.usefixtures("without_kernel")
 @pytest.mark.parametrize("threads", THREADS)
 def test_an_interrupt_ends_every_worker(folder: Path, threads: str, tmp_path: Path) -> None:
     process = start_waiting(folder, threads, tmp_path)
@@ -265,6 +309,7 @@ def test_an_interrupt_ends_every_worker(folder: Path, threads: str, tmp_path: Pa
     assert process.returncode != 0
 
 
+@pytest.mark.usefixtures("without_kernel")
 @pytest.mark.parametrize("threads", THREADS)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["terminated", "killed"])
 def test_no_worker_outlives_a_reader_that_is_ended(

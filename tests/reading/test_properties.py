@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,8 @@ from clamp_analytics.decode.typed import KeyLayouts
 from clamp_analytics.reading import ReadingOptions, load
 from tests.conftest import GOOD, decode, record, session
 from tests.reading import reference
+
+pytestmark = pytest.mark.usefixtures("decoder")
 
 COLUMNS = ["context", "seed", "thread_id", "acquired_at", "released_at", "duration_ms", "stability_score", "backend"]
 COLUMNS += ["device_name", "record_index"]

@@ -12,6 +12,8 @@ from clamp_analytics.parquet import ExportOptions, export
 from clamp_analytics.reading import Reader, Telemetry, iter_batches, load
 from tests.conftest import numbered, record, session, write
 
+pytestmark = pytest.mark.usefixtures("decoder")
+
 SEEDS = [1, 2, 3]
 
 

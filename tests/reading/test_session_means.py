@@ -7,6 +7,7 @@ import zipfile
 from fractions import Fraction
 from pathlib import Path
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -14,6 +15,8 @@ from clamp_analytics.archive.ingest.run import ingest
 from clamp_analytics.parquet import export
 from clamp_analytics.reading import Reader, ReadingOptions, load
 from tests.conftest import decode, record, session, write
+
+pytestmark = pytest.mark.usefixtures("decoder")
 
 SCORES = st.one_of(
     st.sampled_from([0.0, 1.0, 5e-324, 1e-300, 2**-66, 0.1]),

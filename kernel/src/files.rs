@@ -1,0 +1,56 @@
+//! Read the bytes of files.
+
+#![forbid(unsafe_code)]
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom};
+
+use crate::scan::{Doubtful, Sure};
+
+/// Read a whole regular file; one that cannot be read, or that changes its size meanwhile, is doubtful.
+pub fn read_file(path: &OsString, buffer: &mut Vec<u8>) -> Sure<()> {
+    let (mut file, size) = open(path)?;
+    // One byte more than there should be shows whether there is more.
+    let found = read_up_to(&mut file, size + 1, buffer)?;
+    if found == size { Ok(()) } else { Err(Doubtful) }
+}
+
+/// Read the bytes of a regular file between two offsets.
+pub fn read_span(path: &OsString, start: u64, end: u64, buffer: &mut Vec<u8>) -> Sure<()> {
+    let (mut file, _) = open(path)?;
+    let wanted = usize::try_from(end.checked_sub(start).ok_or(Doubtful)?).map_err(|_| Doubtful)?;
+    file.seek(SeekFrom::Start(start)).map_err(|_| Doubtful)?;
+    let found = read_up_to(&mut file, wanted, buffer)?;
+    if found == wanted { Ok(()) } else { Err(Doubtful) }
+}
+
+fn read_up_to(file: &mut File, wanted: usize, buffer: &mut Vec<u8>) -> Sure<usize> {
+    buffer.resize(wanted, 0);
+    let mut found = 0;
+    while found < wanted {
+        match file.read(&mut buffer[found..]).map_err(|_| Doubtful)? {
+            0 => break,
+            count => found += count,
+        }
+    }
+    buffer.truncate(found);
+    Ok(found)
+}
+
+/// Open a regular file, with its size.
+fn open(path: &OsString) -> Sure<(File, usize)> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // A FIFO that has replaced the file since it was listed must not block.
+        options.custom_flags(libc::O_NONBLOCK);
+    }
+    let file = options.open(path).map_err(|_| Doubtful)?;
+    let metadata = file.metadata().map_err(|_| Doubtful)?;
+    let size = usize::try_from(metadata.len()).map_err(|_| Doubtful)?;
+    // Counts of records have 32 bits.
+    if metadata.is_file() && size < u32::MAX as usize { Ok((file, size)) } else { Err(Doubtful) }
+}
