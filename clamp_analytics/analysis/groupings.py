@@ -1,4 +1,7 @@
-"""What records and series can be grouped by. Importing the names loads no engine, so that ``--help`` stays fast."""
+"""The columns that records and series can be grouped by.
+
+The module imports no engine, so that ``--help`` stays fast.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How large a share may be of which no case was seen."""
+"""An upper bound on the probability of an outcome that was never observed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the user named -> files in a fixed order -> their bytes.
+"""Find the session files of sources, in a fixed order, and read their bytes.
 
 ``listing`` finds the files, ``files`` reads one, and ``containers`` reads the members of zips, tars and compressed
 files. No engine is imported until a stream needs it.

@@ -37,7 +37,7 @@ def size_of(path: str) -> int:
         return 0
 
 
-def read_into(buffer: bytearray, path: str) -> bytes | bytearray:
+def read_into(buffer: bytearray, path: str, *, reused_bytes: int = REUSED_BYTES) -> bytes | bytearray:
     """The bytes of a session file, in the buffer unless it is very large or changes its size meanwhile.
 
     Raises:
@@ -46,7 +46,7 @@ def read_into(buffer: bytearray, path: str) -> bytes | bytearray:
     descriptor = _opened(path)
     try:
         size = _regular_size(descriptor)
-        if size > REUSED_BYTES:
+        if size > reused_bytes:
             return _read_all(descriptor, size)
         # One byte more than there should be shows whether there is more.
         missing = size + 1 - len(buffer)

@@ -210,11 +210,11 @@ def test_a_dry_run_tells_what_would_be_new_and_writes_nothing(heap, archive):
     ingest(heap, archive)
     write(heap, {"b.json": numbered(2), "c.json": numbered(2), "d.json": numbered(1)})
     before = archive.read_bytes()
-    told = []
+    sources = []
 
-    done = ingest(heap, archive, IngestOptions(dry_run=True), added=lambda new: told.extend(new["source"]))
+    done = ingest(heap, archive, IngestOptions(dry_run=True), added=lambda new: sources.extend(new["source"]))
 
-    assert (counts(done), told) == ((1, 3, 0, 0), [f"{heap}/b.json"])
+    assert (counts(done), sources) == ((1, 3, 0, 0), [f"{heap}/b.json"])
     assert archive.read_bytes() == before
 
 
@@ -305,8 +305,8 @@ def test_what_is_no_database_is_left_alone(heap, archive, data):
 def test_progress_counts_what_was_found(heap, archive):
     file_by_file = IngestOptions(reading=ReadingOptions(batch_files=1))
     write(heap, {"a.json": numbered(1), "b.json": numbered(2)})
-    told = []
+    calls = []
 
-    ingest(heap, archive, file_by_file, progress=lambda done, total: told.append((done, total)))
+    ingest(heap, archive, file_by_file, progress=lambda done, total: calls.append((done, total)))
 
-    assert told == [(1, 2), (2, 2)]
+    assert calls == [(1, 2), (2, 2)]

@@ -122,7 +122,7 @@ def test_either_backend_can_be_named_as_the_baseline(clamp, heap):
 
 
 @pytest.mark.parametrize(
-    "arguments, told",
+    "arguments, message",
     [
         (["main"], "two sources can be compared, not 1"),
         (["main", "change", "main"], "put a glob in quotes"),
@@ -132,11 +132,11 @@ def test_either_backend_can_be_named_as_the_baseline(clamp, heap):
         (["main", "--across", "backend", "--baseline", "CPI", "--candidate", "CPU"], "did you mean CPU?"),
     ],
 )
-def test_wrong_usage_is_explained(clamp, sides, arguments, told):
+def test_wrong_usage_is_explained(clamp, sides, arguments, message):
     done = clamp("compare", *arguments)
 
     assert done.code == 2
-    assert told in done.err
+    assert message in done.err
 
 
 def test_an_empty_side_is_told(clamp, sides, tmp_path):

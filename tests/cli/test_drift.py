@@ -214,7 +214,7 @@ def test_options_come_from_the_nearest_pyproject(clamp, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options, told",
+    "options, message",
     [
         (["--metric", "duration_p50"], "did you mean duration_p50_ms?"),
         (["--by", "contxt"], "did you mean context?"),
@@ -225,11 +225,11 @@ def test_options_come_from_the_nearest_pyproject(clamp, tmp_path):
         (["--alpha", "2"], "alpha must lie between 0 and 1"),
     ],
 )
-def test_wrong_usage_is_explained(clamp, options, told):
+def test_wrong_usage_is_explained(clamp, options, message):
     done = clamp("drift", DRIFTING, *options)
 
     assert done.code == 2
-    assert told in done.err
+    assert message in done.err
 
 
 @pytest.mark.parametrize("missing", ["scipy", "numpy"])

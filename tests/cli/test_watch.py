@@ -65,7 +65,7 @@ def watch(tmp_path: Path) -> Iterator[Watch]:
     watching.close()
 
 
-def place(folder: Path, name: str, data: bytes) -> None:
+def move_into(folder: Path, name: str, data: bytes) -> None:
     """Put a file there as a careful program does: whole, under its name in one step."""
     (folder / f".{name}.tmp").write_bytes(data)
     (folder / f".{name}.tmp").rename(folder / name)
@@ -77,7 +77,7 @@ def test_what_is_there_is_added_first(watch):
 
 def test_what_comes_is_added_with_a_line_a_session(watch):
     watch.until("watching runs")
-    place(watch.home / "runs", "new.json", numbered(2))
+    move_into(watch.home / "runs", "new.json", numbered(2))
 
     old, new = watch.line(), watch.line()
 

@@ -186,13 +186,13 @@ def test_legacy_fields_are_read_and_counted_once_a_file() -> None:
         ({"deviceName": None}, None),
     ],
 )
-@pytest.mark.parametrize("place", ["record", "top"])
+@pytest.mark.parametrize("level", ["record", "top"])
 def test_the_device_name_stands_under_either_key(
-    names: dict[str, str | None], expected: str | None, place: str
+    names: dict[str, str | None], expected: str | None, level: str
 ) -> None:
-    batch = decode(session(record(**names)) if place == "record" else session(record(), **names))
+    batch = decode(session(record(**names)) if level == "record" else session(record(), **names))
 
-    assert only(batch.records if place == "record" else batch.sessions)["device_name"] == expected
+    assert only(batch.records if level == "record" else batch.sessions)["device_name"] == expected
 
 
 def test_keys_may_stand_in_any_order_and_be_spelled_with_escapes() -> None:

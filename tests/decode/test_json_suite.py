@@ -1,4 +1,4 @@
-"""The public JSON test suite: each file as a session, and as the value of a field that nobody knows."""
+"""The public JSON test suite: each file as a session, and as the value of an unknown field."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ SUITE = SHARED / "json_test_suite"
 FILES = sorted(SUITE.glob("*.json"))
 BLANKS = b" \t\n\r"
 
-pytestmark = pytest.mark.skipif(not FILES, reason="the JSON test suite is not beside the repository")
+pytestmark = pytest.mark.skipif(not FILES, reason="../shared is missing")
 
 
 def named(prefix: str) -> list[Path]:
     return [path for path in FILES if path.name.startswith(prefix)]
 
 
-def inside(data: bytes, place: str) -> bytes:
+def inside(data: bytes, level: str) -> bytes:
     """A session that has ``data`` as the value of an unknown field."""
     holder = session(record(seed=1), record(seed=2, node=Raw("@")), record(seed=3))
-    if place == "top":
+    if level == "top":
         holder = session(record(seed=1), record(seed=2), record(seed=3), node=Raw("@"))
     return holder.replace(b"@", data)
 
@@ -52,7 +52,7 @@ def test_the_whole_suite_in_one_folder_leaves_a_good_file_intact(tmp_path: Path)
 
 
 @pytest.mark.parametrize("path", named("y_"), ids=lambda path: path.name)
-def test_a_valid_document_is_no_session_but_json(path: Path) -> None:
+def test_a_valid_document_is_json_but_not_a_session(path: Path) -> None:
     assert [rule for rule, *_ in faults(decode(path.read_bytes()))] == ["not-a-session"]
 
 
@@ -63,41 +63,41 @@ def test_an_invalid_document_is_not_taken_for_json(path: Path) -> None:
     assert found[0] in {"not-json", "truncated", "not-utf8", "too-deep"}
 
 
-@pytest.mark.parametrize("place", ["record", "top"])
+@pytest.mark.parametrize("level", ["record", "top"])
 @pytest.mark.parametrize("path", named("y_"), ids=lambda path: path.name)
-def test_a_valid_value_of_an_unknown_field_is_kept_as_it_stands(path: Path, place: str) -> None:
-    batch = decode(inside(path.read_bytes(), place))
+def test_a_valid_value_of_an_unknown_field_is_kept_unchanged(path: Path, level: str) -> None:
+    batch = decode(inside(path.read_bytes(), level))
 
-    extra = batch.records[1, "extra"] if place == "record" else batch.sessions[0, "extra"]
+    extra = batch.records[1, "extra"] if level == "record" else batch.sessions[0, "extra"]
     assert extra == '{"node": ' + path.read_bytes().strip(BLANKS).decode() + "}"
     assert faults(batch) == []
 
 
-@pytest.mark.parametrize("place", ["record", "top"])
+@pytest.mark.parametrize("level", ["record", "top"])
 @pytest.mark.parametrize("path", named("y_"), ids=lambda path: path.name)
-def test_a_valid_value_is_kept_beside_a_fault_as_well(path: Path, place: str) -> None:
-    data = inside(path.read_bytes(), place).replace(b'"seed":2', b'"seed":-2')
+def test_a_valid_value_is_kept_beside_a_fault_as_well(path: Path, level: str) -> None:
+    data = inside(path.read_bytes(), level).replace(b'"seed":2', b'"seed":-2')
 
     batch = decode(data)
 
-    extra = batch.records[1, "extra"] if place == "record" else batch.sessions[0, "extra"]
+    extra = batch.records[1, "extra"] if level == "record" else batch.sessions[0, "extra"]
     assert extra == '{"node": ' + path.read_bytes().strip(BLANKS).decode() + "}"
     assert faults(batch) == [("seed-range", 1, "seed", "-2")]
 
 
-@pytest.mark.parametrize("place", ["record", "top"])
+@pytest.mark.parametrize("level", ["record", "top"])
 @pytest.mark.parametrize("path", named("n_"), ids=lambda path: path.name)
-def test_an_invalid_value_of_an_unknown_field_rejects_the_file(path: Path, place: str) -> None:
-    batch = decode(inside(path.read_bytes(), place), session(record(seed=8)))
+def test_an_invalid_value_of_an_unknown_field_rejects_the_file(path: Path, level: str) -> None:
+    batch = decode(inside(path.read_bytes(), level), session(record(seed=8)))
 
     assert statuses(batch) == ["rejected", "loaded"]
     assert batch.records["seed"].to_list() == [8]
 
 
-@pytest.mark.parametrize("place", ["record", "top"])
+@pytest.mark.parametrize("level", ["record", "top"])
 @pytest.mark.parametrize("path", named("i_"), ids=lambda path: path.name)
-def test_a_doubtful_value_of_an_unknown_field_harms_no_other_field(path: Path, place: str) -> None:
-    batch = decode(inside(path.read_bytes(), place), session(record(seed=8)))
+def test_a_doubtful_value_of_an_unknown_field_harms_no_other_field(path: Path, level: str) -> None:
+    batch = decode(inside(path.read_bytes(), level), session(record(seed=8)))
 
     assert statuses(batch)[1] == "loaded"
     if statuses(batch)[0] == "loaded":

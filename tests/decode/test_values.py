@@ -214,23 +214,23 @@ def test_text_that_is_not_utf8_costs_its_field_only(field: str, broken: bytes) -
     assert data[row["byte_offset"] :].startswith(b'"a' + broken)
 
 
-@pytest.mark.parametrize("place", ["top", "record"])
+@pytest.mark.parametrize("level", ["top", "record"])
 @pytest.mark.parametrize("key", ["backend", "deviceName", "x"])
-def test_text_that_is_not_utf8_is_named_wherever_it_stands(place: str, key: str) -> None:
-    data = session(record(**{key: "@"})) if place == "record" else session(record(), **{key: "@"})
+def test_text_that_is_not_utf8_is_named_at_every_level(level: str, key: str) -> None:
+    data = session(record(**{key: "@"})) if level == "record" else session(record(), **{key: "@"})
     data = data.replace(b"@", b"\xff")
 
     batch = decode(data)
 
-    index = 0 if place == "record" else None
+    index = 0 if level == "record" else None
     assert faults(batch) == [("not-utf8", index, key, '"\\xff"')]
     assert batch.records.height == 1
 
 
-@pytest.mark.parametrize("place", ["top", "record"])
+@pytest.mark.parametrize("level", ["top", "record"])
 @pytest.mark.parametrize("spelled", [b'"\xff"', b'"\\ud800"'])
-def test_an_unknown_key_that_is_no_unicode_text_is_an_error(place: str, spelled: bytes) -> None:
-    data = session(record(x=1)) if place == "record" else session(record(), x=1)
+def test_an_unknown_key_that_is_not_unicode_is_an_error(level: str, spelled: bytes) -> None:
+    data = session(record(x=1)) if level == "record" else session(record(), x=1)
     data = data.replace(b'"x"', spelled)
 
     batch = decode(data)
@@ -240,32 +240,32 @@ def test_an_unknown_key_that_is_no_unicode_text_is_an_error(place: str, spelled:
 
 
 @pytest.mark.parametrize("field", ["backend", "deviceName", "device_name"])
-@pytest.mark.parametrize("place", ["top", "record"])
-def test_a_legacy_field_of_the_wrong_type_is_an_error(field: str, place: str) -> None:
+@pytest.mark.parametrize("level", ["top", "record"])
+def test_a_legacy_field_of_the_wrong_type_is_an_error(field: str, level: str) -> None:
     wrong = {field: Raw("5")}
-    data = session(record(**wrong)) if place == "record" else session(record(), **wrong)
+    data = session(record(**wrong)) if level == "record" else session(record(), **wrong)
 
     batch = decode(data)
 
-    assert faults(batch) == [("wrong-type", 0 if place == "record" else None, field, "5")]
+    assert faults(batch) == [("wrong-type", 0 if level == "record" else None, field, "5")]
 
 
-@pytest.mark.parametrize("place", ["top", "record"])
+@pytest.mark.parametrize("level", ["top", "record"])
 @pytest.mark.parametrize("beside", ["nothing wrong", "a fault"])
-def test_two_device_names_that_differ_are_told_with_what_stood_there(place: str, beside: str) -> None:
+def test_two_device_names_that_differ_are_reported_with_their_original_text(level: str, beside: str) -> None:
     names = {"deviceName": "a", "device_name": Raw('"caf\\u00e9, \xe9"')}
     wrong = {} if beside == "nothing wrong" else {"backend": Raw("5")}
-    data = session(record(**names, **wrong)) if place == "record" else session(record(), **names, **wrong)
+    data = session(record(**names, **wrong)) if level == "record" else session(record(), **names, **wrong)
 
     batch = decode(data)
 
     row = only(batch.violations.filter(rule="device-name-conflict"))
     assert row["value"] == '"caf\\u00e9, \xe9"'
     assert data[row["byte_offset"] :].startswith('"caf\\u00e9, \xe9"'.encode())
-    assert row["record_index"] == (0 if place == "record" else None)
+    assert row["record_index"] == (0 if level == "record" else None)
 
 
-def test_a_long_value_is_cut_in_its_violation_and_says_so() -> None:
+def test_a_long_value_is_cut_in_its_violation_with_an_ellipsis() -> None:
     text = '"' + "x" * 5000 + '"'
 
     row = only(decode(session(record(seed=Raw(text)))).violations)
@@ -288,13 +288,13 @@ def test_violations_come_by_record_with_those_of_the_file_first() -> None:
     assert {rule for index, rule in found if index is None} == {"score-range", "unknown-field"}
 
 
-def test_a_value_of_the_producer_is_found_where_it_stands() -> None:
+def test_a_violation_keeps_the_original_text_of_a_producer_value() -> None:
     data = producer_session({"seed": 1}, {"seed": 0, "acquired_at": "", "duration_ms": Raw("-0.004")})
 
     violations = decode(data).violations.filter(severity="warning")
 
-    stood = [(row["rule"], row["field"], row["value"]) for row in violations.iter_rows(named=True)]
-    assert stood == [
+    originals = [(row["rule"], row["field"], row["value"]) for row in violations.iter_rows(named=True)]
+    assert originals == [
         ("seed-zero", "seed", "0"),
         ("timestamp-unset", "acquired_at", '""'),
         ("duration-negative", "duration_ms", "-0.004"),

@@ -1,4 +1,4 @@
-"""What a report says, and what its file is made of."""
+"""The text of a report, and the content of its file."""
 
 from __future__ import annotations
 

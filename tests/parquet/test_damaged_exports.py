@@ -106,7 +106,7 @@ def test_a_summary_of_an_export_names_the_rejected_files_as_that_of_the_files_do
     write(tmp_path / "in", {"good.json": session(record()), "bad.json": b"not JSON"})
     target = exported(tmp_path / "in", tmp_path / "out")
 
-    of_files, of_export = (summarize(place) for place in (tmp_path / "in", target))
+    of_files, of_export = (summarize(source) for source in (tmp_path / "in", target))
 
     assert [source for source, _ in of_export.rejected] == [str(tmp_path / "in" / "bad.json")]
     assert of_export.rejected == of_files.rejected

@@ -1,4 +1,4 @@
-"""Files are read into memory that is used again, and nothing of an earlier file shows."""
+"""Files are read into memory that is used again, and no bytes of an earlier file remain."""
 
 from __future__ import annotations
 
@@ -21,29 +21,28 @@ def test_a_file_is_read_whole_whatever_the_buffer_held(before: int, tmp_path: Pa
     assert read_into(bytearray(b"x" * before), str(path)) == b"hello, world"
 
 
-@pytest.mark.parametrize(("told", "there"), [(5, b"hello, world"), (50, b"hello, world"), (12, b"")])
+@pytest.mark.parametrize(("size", "content"), [(5, b"hello, world"), (50, b"hello, world"), (12, b"")])
 def test_a_file_that_changes_while_it_is_read_is_read_to_its_end(
-    told: int, there: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    size: int, content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.json"
-    path.write_bytes(b"x" * told)
+    path.write_bytes(b"x" * size)
     monkeypatch.setattr(
-        "clamp_analytics.sources.files._regular_size", lambda descriptor: path.write_bytes(there) * 0 + told
+        "clamp_analytics.sources.files._regular_size", lambda descriptor: path.write_bytes(content) * 0 + size
     )
 
-    assert read_into(bytearray(), str(path)) == there
+    assert read_into(bytearray(), str(path)) == content
 
 
-def test_a_very_large_file_leaves_no_memory_in_the_buffer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_very_large_file_leaves_no_memory_in_the_buffer(tmp_path: Path) -> None:
     path, buffer = tmp_path / "a.json", bytearray()
     path.write_bytes(b"x" * 101)
-    monkeypatch.setattr("clamp_analytics.sources.files.REUSED_BYTES", 100)
 
-    assert read_into(buffer, str(path)) == b"x" * 101
+    assert read_into(buffer, str(path), reused_bytes=100) == b"x" * 101
     assert not buffer
 
 
-def test_a_buffer_that_is_still_looked_into_is_not_given_out_again() -> None:
+def test_a_buffer_that_is_still_in_use_is_not_used_again() -> None:
     buffers = Buffers()
     first, second = buffers.for_files(2)
     first += b"first"

@@ -92,7 +92,7 @@ def compressed(ending: str, data: bytes) -> bytes:
 
 
 def a_zip(members: Members, method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """A zip as Python writes it; a name may stand in it twice."""
+    """A zip as Python writes it; a name may occur twice."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", method) as archive:
         for name, data in _pairs(members):
@@ -123,7 +123,7 @@ def tar_of(*infos: tarfile.TarInfo, form: int = tarfile.PAX_FORMAT) -> bytes:
 
 
 def entry(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
-    """A member of a tar that is no regular file."""
+    """A member of a tar that is not a regular file."""
     info = tarfile.TarInfo(name)
     info.type, info.linkname = kind, target
     return info

@@ -1,4 +1,4 @@
-"""Short forms of what reading a container gave."""
+"""Shortcuts to the results of reading containers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ CRC = zlib.crc32(GOOD)
 
 
 def beside(tmp_path: Path, name: str, data: bytes, **options: object) -> Telemetry:
-    """What is read of a folder with a container and a sound session."""
+    """Read a folder with a container and a valid session."""
     write(tmp_path, {name: data, "zz.json": OTHER})
     return load(tmp_path, jobs=1, **options)  # type: ignore[arg-type]
 
 
-def told(telemetry: Telemetry) -> list[tuple[str, str]]:
+def container_faults(telemetry: Telemetry) -> list[tuple[str, str]]:
     """The name and rule of every violation that is about a container."""
     rows = telemetry.violations.select("source", "rule").rows()
     return [(Path(source).name, rule) for source, rule in rows if rule.startswith(("container-", "unreadable"))]
@@ -33,8 +33,8 @@ def why(telemetry: Telemetry) -> str:
 
 
 def refused(telemetry: Telemetry, name: str, rule: str) -> str:
-    """The reason why a container was refused as a whole, and nothing else was."""
+    """The reason why the whole container was refused; checks that nothing else was."""
     assert telemetry.counts == Counts(loaded=1, rejected=1, skipped=0)
-    assert told(telemetry) == [(name, rule)]
+    assert container_faults(telemetry) == [(name, rule)]
     assert telemetry.records["seed"].to_list() == [99]
     return why(telemetry)

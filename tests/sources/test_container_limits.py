@@ -18,7 +18,7 @@ from tests.sources.container_builders import (
     build,
     compressed,
 )
-from tests.sources.container_results import TWO, beside, refused, told
+from tests.sources.container_results import TWO, beside, container_faults, refused
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -76,7 +76,7 @@ def test_a_bomb_spread_over_inner_containers_is_one_bomb(tmp_path: Path) -> None
     telemetry = beside(tmp_path, "x.tar", a_tar(inner), limits=ContainerLimits(max_total_bytes=150_000))
 
     assert telemetry.counts == Counts(loaded=3, rejected=3, skipped=0)
-    assert told(telemetry) == [(f"{n}.tar.gz", "container-limit") for n in (2, 3, 4)]
+    assert container_faults(telemetry) == [(f"{n}.tar.gz", "container-limit") for n in (2, 3, 4)]
 
 
 def test_limits_below_one_are_wrong_usage() -> None:

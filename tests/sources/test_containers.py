@@ -332,11 +332,11 @@ def test_any_number_of_workers_and_any_cut_give_the_same_tables(tmp_path: Path, 
 
 def test_progress_counts_the_members_that_were_found(tmp_path: Path) -> None:
     write(tmp_path, {"a.json": GOOD, "b.zip": a_zip({"x.json": numbered(2), "y.json": numbered(3)})})
-    told: list[tuple[int, int]] = []
+    calls: list[tuple[int, int]] = []
 
-    load(tmp_path, progress=lambda done, files: told.append((done, files)), jobs=1)
+    load(tmp_path, progress=lambda done, files: calls.append((done, files)), jobs=1)
 
-    assert told == [(3, 3)]
+    assert calls == [(3, 3)]
 
 
 def test_listing_opens_no_container(tmp_path: Path) -> None:

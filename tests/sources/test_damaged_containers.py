@@ -25,7 +25,7 @@ from tests.sources.container_builders import (
     zstd,
     zstd_checked,
 )
-from tests.sources.container_results import TWO, beside, refused, told, why
+from tests.sources.container_results import TWO, beside, container_faults, refused, why
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "json.gz", "json.zst"])
@@ -38,7 +38,10 @@ def test_a_container_that_is_cut_anywhere_gives_nothing(tmp_path: Path, kind: st
         telemetry = beside(tmp_path, f"x.{kind}", whole[:length])
 
         assert telemetry.counts == Counts(1, 1, 0), length
-        assert told(telemetry) in ([(f"x.{kind}", "container-damaged")], [(f"x.{kind}", "container-mismatch")]), length
+        assert container_faults(telemetry) in (
+            [(f"x.{kind}", "container-damaged")],
+            [(f"x.{kind}", "container-mismatch")],
+        ), length
 
 
 @pytest.mark.parametrize("kind", ["tar", "tar.gz", "tar.xz", "tar.zst", "zip"])
@@ -53,7 +56,7 @@ def test_salvage_keeps_the_whole_members_of_a_cut_container_and_tells_of_the_res
     kept = telemetry.counts.loaded - 1
     assert 0 < kept < 300
     assert telemetry.records["seed"].to_list() == [*range(1, kept + 1), 99]
-    assert told(telemetry) == [(f"x.{kind}", "container-damaged")]
+    assert container_faults(telemetry) == [(f"x.{kind}", "container-damaged")]
     assert telemetry.counts.rejected == 1
 
 
@@ -117,7 +120,7 @@ def test_a_wrong_checksum_in_a_zip_rejects_that_member_alone(tmp_path: Path) -> 
 
     telemetry = beside(tmp_path, "x.zip", bytes(data))
 
-    assert told(telemetry) == [("x.json", "container-damaged")]
+    assert container_faults(telemetry) == [("x.json", "container-damaged")]
     assert why(telemetry) == "its checksum is wrong"
     assert telemetry.records["seed"].to_list() == [2, 99]
 
@@ -131,7 +134,7 @@ def test_a_wrong_checksum_at_the_end_of_a_stream_rejects_all_of_it(tmp_path: Pat
 
 def test_a_wrong_check_in_xz_rejects_all_of_it(tmp_path: Path) -> None:
     data = bytearray(build("tar.xz", TWO))
-    # The check of the only block stands before the index and the footer.
+    # The check of the only block is before the index and the footer.
     data[-40] ^= 1
 
     assert "xz data is damaged" in refused(beside(tmp_path, "x.tar.xz", bytes(data)), "x.tar.xz", "container-damaged")
@@ -151,7 +154,7 @@ def test_an_inner_container_that_is_damaged_is_one_bad_file(tmp_path: Path) -> N
 
         telemetry = beside(tmp_path / kind, f"x.{kind}", data)
 
-        assert told(telemetry) == [("in.tar.gz", "container-damaged")]
+        assert container_faults(telemetry) == [("in.tar.gz", "container-damaged")]
         assert telemetry.records["seed"].to_list() == [3, 4, 99]
 
 
@@ -184,4 +187,4 @@ def test_a_compressed_text_that_is_no_tar_is_damaged(tmp_path: Path) -> None:
 def test_a_json_file_that_is_a_zip_inside_is_told_as_a_member(tmp_path: Path) -> None:
     telemetry = beside(tmp_path, "x.tar", a_tar({"x.json": a_zip(TWO)}))
 
-    assert told(telemetry) == [("x.json", "container-mismatch")]
+    assert container_faults(telemetry) == [("x.json", "container-mismatch")]

@@ -15,7 +15,7 @@ from tests.sources.container_builders import (
     compressed,
     container,
 )
-from tests.sources.container_results import TWO, beside, refused, told
+from tests.sources.container_results import TWO, beside, container_faults, refused
 
 
 def test_data_after_the_end_of_a_tar_refuses_it(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_size_that_cannot_be_is_no_danger(tmp_path: Path, size: bytes) -> None
     telemetry = beside(tmp_path, "x.tar", with_header(size=(124, size)))
 
     assert telemetry.counts == Counts(1, 1, 0)
-    assert told(telemetry)[0][1] in ("container-damaged", "container-limit")
+    assert container_faults(telemetry)[0][1] in ("container-damaged", "container-limit")
 
 
 def test_a_header_with_a_wrong_checksum_is_damaged(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tests.sources.container_builders import (
     directory_end,
     local,
 )
-from tests.sources.container_results import CRC, NAME, TWO, beside, refused, told
+from tests.sources.container_results import CRC, NAME, TWO, beside, container_faults, refused
 
 
 def test_members_that_share_their_data_refuse_the_zip(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_a_local_header_that_jumps_over_the_next_member_rejects_its_own(tmp_path
 
     telemetry = beside(tmp_path, "x.zip", data)
 
-    assert told(telemetry)[0][0] == "x.json"
+    assert container_faults(telemetry)[0][0] == "x.json"
     assert telemetry.records["seed"].to_list() == [7, 99]
 
 
@@ -170,7 +170,7 @@ def test_a_member_of_another_size_than_declared_is_damaged(tmp_path: Path, metho
 
     telemetry = beside(tmp_path, "x.zip", member + listed + directory_end(1, len(listed), len(member)))
 
-    assert told(telemetry) == [("x.json", "container-damaged")]
+    assert container_faults(telemetry) == [("x.json", "container-damaged")]
     assert telemetry.counts == Counts(1, 1, 0)
 
 
@@ -179,7 +179,7 @@ def test_a_local_header_with_another_name_is_damaged(tmp_path: Path) -> None:
 
     telemetry = beside(tmp_path, "x.zip", member + listed + directory_end(1, len(listed), len(member)))
 
-    assert told(telemetry) == [("x.json", "container-damaged")]
+    assert container_faults(telemetry) == [("x.json", "container-damaged")]
 
 
 def test_a_local_header_with_another_checksum_is_damaged(tmp_path: Path) -> None:

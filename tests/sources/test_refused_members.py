@@ -22,7 +22,7 @@ from tests.sources.container_builders import (
     local,
     tar_of,
 )
-from tests.sources.container_results import CRC, NAME, TWO, beside, refused, told, why
+from tests.sources.container_results import CRC, NAME, TWO, beside, container_faults, refused, why
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_two_members_of_one_name_refuse_the_container(tmp_path: Path, kind: str)
     assert reason == "two members have one name: 't/x.json'"
 
 
-# What is no file
+# Members that are not regular files
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_link_or_device_in_a_tar_is_rejected_and_others_are_kept(tmp_path: Pat
 
     telemetry = beside(tmp_path / "in", "x.tar", head + a_tar({"y.json": numbered(2)}, tarfile.USTAR_FORMAT))
 
-    assert told(telemetry) == [("x.json", "container-refused")]
+    assert container_faults(telemetry) == [("x.json", "container-refused")]
     assert why(telemetry) == reason
     assert telemetry.records["seed"].to_list() == [2, 99]
 
@@ -110,7 +110,7 @@ def test_a_link_in_a_zip_is_rejected(tmp_path: Path) -> None:
 
     telemetry = beside(tmp_path, "x.zip", out.getvalue())
 
-    assert told(telemetry) == [("x.json", "container-refused")]
+    assert container_faults(telemetry) == [("x.json", "container-refused")]
     assert telemetry.records["seed"].to_list() == [2, 99]
 
 
@@ -119,7 +119,7 @@ def test_an_encrypted_member_is_rejected(tmp_path: Path) -> None:
 
     telemetry = beside(tmp_path, "x.zip", member + listed + directory_end(1, len(listed), len(member)))
 
-    assert told(telemetry) == [("x.json", "container-refused")]
+    assert container_faults(telemetry) == [("x.json", "container-refused")]
     assert why(telemetry) == "it is encrypted"
 
 
@@ -139,7 +139,7 @@ def test_a_sparse_file_is_rejected_whatever_size_it_claims(tmp_path: Path) -> No
 
     telemetry = beside(tmp_path, "x.tar", out.getvalue())
 
-    assert told(telemetry) == [("y.json", "container-refused")]
+    assert container_faults(telemetry) == [("y.json", "container-refused")]
     assert why(telemetry) == "it is a sparse file"
 
 
@@ -149,5 +149,5 @@ def test_a_container_in_a_container_in_a_container_is_rejected(tmp_path: Path, k
 
     telemetry = beside(tmp_path, f"x.{kind}", build(kind, {"in.zip": inner}))
 
-    assert told(telemetry) == [("deep.zip", "container-refused")]
+    assert container_faults(telemetry) == [("deep.zip", "container-refused")]
     assert telemetry.records["seed"].to_list() == [2, 99]

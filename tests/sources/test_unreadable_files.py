@@ -137,9 +137,9 @@ def test_a_source_without_the_right_to_search_it_is_an_error_that_names_it(publi
     done = run_python(AS_NOBODY, str(public_folder / "in"), data=GOOD)
 
     lines = done.stderr.decode().splitlines()
-    told = any(line.startswith(f"clamp_analytics.errors.SourceError: {public_folder}/in: ") for line in lines)
-    # Where the folder can be listed, its one file may be told as unreadable instead.
-    assert told or b"0 loaded + 1 rejected" in done.stdout
+    is_named = any(line.startswith(f"clamp_analytics.errors.SourceError: {public_folder}/in: ") for line in lines)
+    # Where the folder can be listed, its only file may be reported as unreadable instead.
+    assert is_named or b"0 loaded + 1 rejected" in done.stdout
 
 
 def test_a_file_that_grows_while_it_is_read_is_read_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

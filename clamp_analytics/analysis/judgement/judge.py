@@ -1,4 +1,4 @@
-"""From series of values to judgements."""
+"""Judge series of values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much a series speaks for a change: p-values of changes and trends, and the shift that would have been found."""
+"""The evidence for a change in a series: p-values of changes and trends, and the shift that would have been found."""
 
 from __future__ import annotations
 

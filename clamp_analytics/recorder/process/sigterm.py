@@ -1,4 +1,4 @@
-"""SIGTERM: call back, then do what the process would have done without the recorder.
+"""SIGTERM: call the callbacks, then do what the process would have done without the recorder.
 
 Python runs a signal handler in the main thread, as soon as that thread executes Python code again. Two things
 can delay this forever: the system may deliver the signal to another thread, or deliver it just before the main
