@@ -40,10 +40,10 @@ class WatchCommand(ReadingOptions):
 
     folders: Annotated[list[str], typer.Argument(metavar="DIR...", help="Folders to follow.", show_default=False)]
     archive: Archive
-    settle: Annotated[
+    unchanged_for: Annotated[
         float,
         typer.Option(
-            "--settle", min=0.01, metavar="SECONDS", help="How long a file must be unchanged before it is read."
+            "--unchanged-for", min=0.01, metavar="SECONDS", help="How long a file must be unchanged before it is read."
         ),
     ] = 0.5
     wait_seconds: Wait = 60.0
@@ -70,7 +70,13 @@ class WatchCommand(ReadingOptions):
             lambda: tell(f"watching {', '.join(self.folders)}; Ctrl-C ends"),
         )
         follow(
-            self.folders, self.archive, stop, chosen, views=library_views(), events=events, quiet_seconds=self.settle
+            self.folders,
+            self.archive,
+            stop,
+            chosen,
+            views=library_views(),
+            events=events,
+            quiet_seconds=self.unchanged_for,
         )
         tell("ended")
         return ExitCode.FINE

@@ -97,7 +97,7 @@ def _examine(
 ) -> None:
     if data.startswith(codecs.BOM_UTF8):
         session.faults.add(Fault("byte-order-mark", byte_offset=0))
-        # Blanks in its place keep every later offset true.
+        # Blanks instead of it keep every later offset true.
         data = b"   " + data[len(codecs.BOM_UTF8) :]
     if data.startswith(_WIDE_BOMS) or b"\0" in data[:4]:
         raise _RejectedError(Fault("not-utf8", byte_offset=0, detail="it looks like UTF-16 or UTF-32"))

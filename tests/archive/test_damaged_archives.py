@@ -70,13 +70,13 @@ def test_of_members_that_are_named_the_whole_ones_are_salvaged(cut, archive):
     assert check(archive).rows() == []
 
 
-def test_a_damaged_container_is_told_by_the_member_that_was_asked_for(cut):
+def test_a_damaged_container_is_reported_for_the_member_that_was_named(cut):
     sessions = load(f"{cut}!/x/1.json").sessions
 
     assert sessions.select("source", "status").rows() == [(f"{cut}!/x/1.json", "rejected")]
 
 
-def test_what_follows_the_name_of_a_compressed_session_is_no_member(tmp_path):
+def test_a_path_behind_a_compressed_session_is_not_a_member(tmp_path):
     write(tmp_path, {"a.json.gz": b"\x1f\x8b"})
 
     with pytest.raises(SourceError, match="there is no such file"):
@@ -142,7 +142,7 @@ def test_an_archive_cannot_have_the_ending_of_a_session_or_container(tmp_path, n
 
 @pytest.mark.parametrize("data", [b"", b"{}", bytes(5000)])
 @pytest.mark.parametrize("name", ["x.duckdb", "x.json", "x.csv"])
-def test_a_file_that_is_no_database_is_called_so(tmp_path, name, data):
+def test_a_file_that_is_not_a_database_is_named(tmp_path, name, data):
     write(tmp_path, {name: data})
 
     with pytest.raises(SourceError, match="it is not a DuckDB database"):
@@ -152,7 +152,7 @@ def test_a_file_that_is_no_database_is_called_so(tmp_path, name, data):
 
 
 @pytest.mark.parametrize("table", ["sessions", "records", "files", "containers", "ingests", "forgotten"])
-def test_a_table_that_is_missing_is_told_in_a_sentence(tmp_path, archive, table):
+def test_a_missing_table_is_named(tmp_path, archive, table):
     heap = write(tmp_path / "heap", {"a.json": numbered(1)})
     ingest(heap, archive)
     with duckdb.connect(str(archive)) as connection:

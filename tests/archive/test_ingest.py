@@ -182,7 +182,7 @@ def test_a_file_that_could_not_be_read_is_tried_again_without_a_change(heap, arc
     assert second.changed is False
 
 
-def test_rehash_looks_at_files_that_seem_known(heap, archive):
+def test_rehash_reads_files_that_seem_known(heap, archive):
     write(heap, {"a.json": numbered(1)})
     ingest(heap, archive)
     stat = (heap / "a.json").stat()
@@ -274,7 +274,7 @@ def test_the_archive_carries_the_views_with_their_comments(heap, archive):
     ]
 
 
-def test_names_that_are_no_text_are_kept_apart(heap, archive):
+def test_names_that_are_not_unicode_remain_different(heap, archive):
     write(heap, {"a.json": numbered(1)})
     (heap / os.fsdecode(b"\xff.json")).write_bytes(numbered(2))
     (heap / os.fsdecode(b"\xfe.json")).write_bytes(numbered(3))
@@ -292,7 +292,7 @@ def test_an_archive_cannot_be_ingested(heap, archive, tmp_path):
 
 
 @pytest.mark.parametrize("data", [b"", b"no database" * 1000], ids=["empty", "text"])
-def test_what_is_no_database_is_left_alone(heap, archive, data):
+def test_a_file_that_is_not_a_database_is_unchanged(heap, archive, data):
     write(heap, {"a.json": numbered(1)})
     archive.write_bytes(data)
 

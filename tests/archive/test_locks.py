@@ -104,7 +104,7 @@ def test_a_second_ingest_ends_with_the_name_of_the_holder(heap, archive):
     assert not archive.exists()
 
 
-def test_a_second_ingest_waits_when_it_is_told_to(heap, archive):
+def test_a_second_ingest_waits_as_long_as_its_option_says(heap, archive):
     write(heap, {"a.json": numbered(1)})
     with other(HOLD_LOCK, archive) as holder:
         waiting = subprocess.Popen(
@@ -130,7 +130,7 @@ def test_two_ingests_that_start_together_lose_nothing(tmp_path, archive):
     assert rows(archive, "SELECT count(*), count(DISTINCT seed) FROM records") == [(60, 60)]
 
 
-def test_the_lock_of_a_process_that_died_is_no_obstacle(heap, archive):
+def test_the_lock_of_a_process_that_died_does_not_block(heap, archive):
     write(heap, {"a.json": numbered(1)})
     with other(HOLD_LOCK, archive) as holder:
         holder.kill()

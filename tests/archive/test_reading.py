@@ -81,7 +81,7 @@ def test_sessions_of_two_ingests_come_by_name(tmp_path, archive):
     assert both.directory == str(tmp_path)
 
 
-def test_skipped_entries_are_those_of_the_last_look_at_each_folder(heap, archive):
+def test_skipped_entries_are_those_of_the_last_ingest_of_each_folder(heap, archive):
     write(heap, {"a.json": numbered(1), "x.txt": b"", "y.txt": b""})
     ingest(heap, archive)
     (heap / "y.txt").unlink()

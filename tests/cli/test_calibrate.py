@@ -28,7 +28,7 @@ def test_a_history_that_grew_into_a_shift_was_found_to_regress(clamp):
     assert set(alarms.values()) == {0}
 
 
-def test_the_table_has_a_row_a_series_and_the_sum_of_it_is_told(clamp):
+def test_the_table_has_one_row_per_series_and_a_summary(clamp):
     done = clamp("calibrate", DRIFTING, *QUICK)
 
     lines = done.out.splitlines()
@@ -58,7 +58,7 @@ def test_the_same_history_gives_the_same_figures(clamp):
     assert len(runs) == 1
 
 
-def test_too_short_a_history_is_told(clamp, tmp_path):
+def test_a_history_that_is_too_short_is_reported(clamp, tmp_path):
     history(tmp_path / "runs", [1.0] * 5)
 
     done = clamp("calibrate", "runs", *QUICK)

@@ -139,7 +139,7 @@ def test_wrong_usage_is_explained(clamp, sides, arguments, message):
     assert message in done.err
 
 
-def test_an_empty_side_is_told(clamp, sides, tmp_path):
+def test_an_empty_side_is_an_error(clamp, sides, tmp_path):
     (tmp_path / "empty").mkdir()
 
     assert clamp("compare", "main", "empty").code == 3

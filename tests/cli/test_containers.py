@@ -66,7 +66,7 @@ def test_a_source_that_a_message_printed_can_be_given_again(clamp, tmp_path, kep
     assert (again.code, again.out) == (1, first.out)
 
 
-def test_a_member_that_is_not_there_is_told(clamp, build):
+def test_a_missing_member_is_an_error(clamp, build):
     done = clamp("validate", "build.zip!/t/y.json")
 
     assert done.code == 1

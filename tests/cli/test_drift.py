@@ -119,7 +119,7 @@ def test_without_a_job_there_is_no_summary(clamp, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_summary_that_cannot_be_written_is_told(clamp, tmp_path):
+def test_a_summary_that_cannot_be_written_is_an_error(clamp, tmp_path):
     done = clamp("drift", DRIFTING, "-f", "github", env={"GITHUB_STEP_SUMMARY": str(tmp_path / "no" / "file")})
 
     assert done.code == 3
@@ -152,11 +152,11 @@ def test_a_terminal_without_blocks_gets_ascii(clamp):
         (["--until", "2026-10-02", "--last", "1"], 1),
     ],
 )
-def test_only_the_sessions_that_are_asked_for_are_looked_at(clamp, options, sessions):
+def test_only_the_selected_sessions_are_examined(clamp, options, sessions):
     assert json.loads(clamp("drift", DRIFTING, "-f", "json", *options).out)["sessions"] == sessions
 
 
-def test_a_span_without_a_session_is_told(clamp):
+def test_a_time_span_without_a_session_is_an_error(clamp):
     done = clamp("drift", DRIFTING, "--since", "2030-01-01")
 
     assert (done.code, done.out) == (3, "")
@@ -233,7 +233,7 @@ def test_wrong_usage_is_explained(clamp, options, message):
 
 
 @pytest.mark.parametrize("missing", ["scipy", "numpy"])
-def test_without_the_extra_it_is_told_what_to_install(clamp, tmp_path, missing):
+def test_without_the_extra_the_error_says_what_to_install(clamp, tmp_path, missing):
     hook = (
         "import sys\n"
         "class Absent:\n"
@@ -310,11 +310,11 @@ def test_wrong_options_of_known_changes_and_gates_are_explained(clamp, options, 
 
 
 @pytest.mark.parametrize(("within", "code"), [(10, 0), (20, 1)])
-def test_the_gate_can_look_at_the_latest_sessions_only(clamp, within, code):
+def test_the_gate_can_be_limited_to_the_latest_sessions(clamp, within, code):
     assert clamp("drift", DRIFTING, "--fail-on", "regression", "--changed-within", within).code == code
 
 
-def test_the_gate_can_look_at_sessions_since_a_label(clamp):
+def test_the_gate_can_be_limited_to_sessions_since_a_label(clamp):
     labelled = ("drift", DRIFTING, "--label", r"day=clamp_run_(\d{8})", "--fail-on", "regression")
 
     assert clamp(*labelled, "--since-label", "day=20261001").code == 1

@@ -132,7 +132,7 @@ def test_no_artifact_writes_none(clamp, tmp_path):
     assert (done.code, [path.name for path in tmp_path.iterdir()]) == (0, ["a"])
 
 
-def test_merge_replaces_a_session_where_it_is_told_to_and_never_an_archive(clamp, clean, tmp_path):
+def test_merge_replaces_a_session_on_request_and_never_an_archive(clamp, clean, tmp_path):
     (tmp_path / "old.json").write_bytes(GOOD)
     clamp("ingest", clean, "-a", "t.duckdb")
     archive = (tmp_path / "t.duckdb").read_bytes()

@@ -102,7 +102,7 @@ def test_merge_refuses_a_rejected_file_and_writes_nothing(clamp, tmp_path):
     assert not (tmp_path / "run.json").exists()
 
 
-def test_merge_leaves_rejected_files_out_where_it_is_told_to(clamp, tmp_path):
+def test_merge_leaves_rejected_files_out_on_request(clamp, tmp_path):
     write(tmp_path, {"in/a.json": GOOD, "in/cut.json": b"{"})
 
     done = clamp("merge", "in", "-o", "run.json", "--skip-rejected")
@@ -111,7 +111,7 @@ def test_merge_leaves_rejected_files_out_where_it_is_told_to(clamp, tmp_path):
     assert done.err.startswith("left out: in/cut.json: The file ends")
 
 
-def test_merge_replaces_a_file_only_where_it_is_told_to(clamp, tmp_path):
+def test_merge_replaces_a_file_only_on_request(clamp, tmp_path):
     write(tmp_path, {"in/a.json": GOOD, "run.json": b"mine"})
 
     refused = clamp("merge", "in", "-o", "run.json")

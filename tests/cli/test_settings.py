@@ -154,7 +154,7 @@ def test_the_nearest_file_with_the_table_is_taken(tmp_path):
         ("[tool.clamp-analytics.drift.floors]\na = 'x'", "[tool.clamp-analytics.drift] floors", "expected float", ""),
     ],
 )
-def test_what_is_wrong_in_a_file_is_named_with_its_place(tmp_path, text, where, what, hint):
+def test_a_fault_in_a_file_is_named_with_its_table_and_key(tmp_path, text, where, what, hint):
     project(tmp_path, text)
 
     error = refusal(tmp_path)
@@ -165,7 +165,7 @@ def test_what_is_wrong_in_a_file_is_named_with_its_place(tmp_path, text, where, 
     assert hint in error.hint
 
 
-def test_a_file_that_is_no_toml_is_named(tmp_path):
+def test_a_file_that_is_not_toml_is_named(tmp_path):
     project(tmp_path, "[tool\n")
 
     assert refusal(tmp_path).what.startswith("is not TOML: ")
@@ -183,7 +183,7 @@ def test_values_that_make_sense_only_together_are_judged_together(tmp_path):
     assert layer_options("drift", Span, {}, read_settings(tmp_path)) == Span(8, 9)
 
 
-def test_values_that_exclude_each_other_are_told_of_the_table(tmp_path):
+def test_values_that_exclude_each_other_are_reported_for_the_table(tmp_path):
     project(tmp_path, "[tool.clamp-analytics.drift]\nlow = 2\nhigh = 1\n")
 
     with pytest.raises(UsageError) as caught:

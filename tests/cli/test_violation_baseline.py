@@ -46,7 +46,7 @@ def test_the_baseline_of_the_settings_is_relative_to_their_file(clamp, sessions,
     assert (tmp_path / "known.jsonl").exists()
 
 
-def test_a_file_that_is_no_baseline_is_neither_read_nor_replaced(clamp, sessions, tmp_path):
+def test_a_file_that_is_not_a_baseline_is_neither_read_nor_replaced(clamp, sessions, tmp_path):
     (tmp_path / "known.jsonl").write_text("notes")
 
     read = clamp("validate", "sessions", *BASELINE)

@@ -22,7 +22,7 @@ class Watch:
     def __init__(self, home: Path, *arguments: str) -> None:
         self.home = home
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "clamp_analytics", "watch", *arguments, "--settle", "0.05"],
+            [sys.executable, "-m", "clamp_analytics", "watch", *arguments, "--unchanged-for", "0.05"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -24,7 +24,7 @@ REAL = {
 
 @pytest.mark.parametrize("name", REAL)
 @given(data=st.data())
-def test_every_prefix_of_a_real_file_is_rejected_with_the_place_of_the_cut(name: str, data: st.DataObject) -> None:
+def test_every_prefix_of_a_real_file_is_rejected_with_the_offset_of_the_cut(name: str, data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(REAL[name]) - 1))
 
     batch = decode(REAL[name][:cut])
@@ -35,7 +35,7 @@ def test_every_prefix_of_a_real_file_is_rejected_with_the_place_of_the_cut(name:
     assert (row["rule"], row["severity"], row["record_index"], row["byte_offset"]) == ("truncated", "error", None, cut)
 
 
-def test_every_single_prefix_of_a_small_file_is_told_as_cut() -> None:
+def test_every_prefix_of_a_small_file_is_reported_as_truncated() -> None:
     rich = session(
         record(context=Raw('"\\u00e9\\ud83d\\ude00\\n\\"é𝄞"'), flags=Raw("[true,false,null,-1.5e+10,0.25E-3,{}]")),
         record(released_at=None, seed=2**64 - 1),
@@ -86,7 +86,7 @@ def test_another_encoding_is_rejected_by_name(encoding: str) -> None:
     "number", ["NaN", "Infinity", "-Infinity", "nan", "-nan", "inf", "-inf", "1e", "01", ".5", "+1"]
 )
 @pytest.mark.parametrize("field", ["stability_score", "duration_ms", "seed", "node"])
-def test_a_number_that_json_does_not_have_rejects_the_file_at_its_place(number: str, field: str) -> None:
+def test_a_number_that_json_does_not_have_rejects_the_file_at_its_offset(number: str, field: str) -> None:
     data = session(record(context="NaN, Infinity"), record(**{"seed": 8, field: Raw(number)}))
     begin = data.rindex(f'"{field}":{number}'.encode()) + len(field) + 3
 
@@ -100,7 +100,7 @@ def test_a_number_that_json_does_not_have_rejects_the_file_at_its_place(number: 
     assert data[row["byte_offset"] :].startswith(row["value"].encode())
 
 
-def test_a_decimal_comma_rejects_the_file_at_its_place() -> None:
+def test_a_decimal_comma_rejects_the_file_at_its_offset() -> None:
     data = session(record(duration_ms=Raw("0,500000")))
 
     row = only(decode(data).violations)
@@ -143,14 +143,14 @@ def test_a_bare_control_character_in_a_text_rejects_the_file(control: bytes) -> 
         b'{"stability_score":1,"Records":[]}',
     ],
 )
-def test_json_that_is_no_session_is_rejected_as_such(document: bytes) -> None:
+def test_json_that_is_not_a_session_is_rejected_as_such(document: bytes) -> None:
     batch = decode(document)
 
     assert statuses(batch) == ["rejected"]
     assert [rule for rule, *_ in faults(batch)] == ["not-a-session"]
 
 
-def test_records_that_is_no_array_is_told_with_its_value_and_place() -> None:
+def test_records_that_is_not_an_array_is_reported_with_its_value_and_offset() -> None:
     data = b'{"stability_score":1,"records":{"a":1}}'
 
     row = only(decode(data).violations)
@@ -159,7 +159,7 @@ def test_records_that_is_no_array_is_told_with_its_value_and_place() -> None:
 
 
 @pytest.mark.parametrize("entry", ["1", "null", '"text"', "[]", "[{}]", "true", "-1.5e3"])
-def test_an_entry_that_is_no_object_is_named_and_the_others_keep_their_index(entry: str) -> None:
+def test_an_entry_that_is_not_an_object_is_named_and_the_others_keep_their_index(entry: str) -> None:
     data = session(record(seed=1), Raw(entry), record(seed=3))
 
     batch = decode(data)
@@ -192,7 +192,7 @@ DUPLICATES = [
     "context", ['"a"', '"a,b,c"', '"a\\u002cb"', '"a\\u002Cb"', '"\\u002c\\u002c,"', '"\\\\u002c"']
 )
 @pytest.mark.parametrize("node", ["", "1", "[1,2]", '"\\u002c"'])
-def test_a_key_that_stands_twice_is_an_error_whatever_commas_surround_it(
+def test_a_key_that_occurs_twice_is_an_error_whatever_commas_surround_it(
     plain: str, twice: str, context: str, node: str
 ) -> None:
     unknown = {"node": Raw(node)} if node else {}
@@ -220,7 +220,7 @@ def test_no_value_of_a_doubled_key_is_taken(key: str) -> None:
     assert only(batch.records)[key] is None
 
 
-def test_both_values_of_a_doubled_key_are_told() -> None:
+def test_both_values_of_a_duplicate_key_are_reported() -> None:
     data = session(record()).replace(b'"seed":7', b'"seed":7,"seed":8')
 
     row = only(decode(data).violations)
@@ -238,7 +238,7 @@ def test_both_values_of_a_doubled_key_are_told() -> None:
         ('"stability_score":1.0,"node":[1,2],"node":3', "node"),
     ],
 )
-def test_a_key_of_the_top_level_that_stands_twice_is_an_error(top: str, key: str) -> None:
+def test_a_key_that_occurs_twice_at_the_top_level_is_an_error(top: str, key: str) -> None:
     data = session(record()).replace(b'"stability_score":1.000000', top.encode())
 
     batch = decode(data)

@@ -35,7 +35,7 @@ def test_the_real_files_have_the_aggregates_that_the_producer_computed(interop: 
     assert span.total_seconds() * 1000 == expected["drift_index"]
 
 
-def test_every_in_flight_anchor_of_the_real_files_is_told(interop: Path) -> None:
+def test_every_in_flight_anchor_of_the_real_files_is_reported(interop: Path) -> None:
     written = sum(path.read_bytes().count(b'"released_at":null') for path in REAL)
 
     telemetry = load(interop)
@@ -187,7 +187,7 @@ def test_legacy_fields_are_read_and_counted_once_a_file() -> None:
     ],
 )
 @pytest.mark.parametrize("level", ["record", "top"])
-def test_the_device_name_stands_under_either_key(
+def test_the_device_name_is_read_from_either_key(
     names: dict[str, str | None], expected: str | None, level: str
 ) -> None:
     batch = decode(session(record(**names)) if level == "record" else session(record(), **names))
@@ -214,7 +214,7 @@ def test_blanks_between_tokens_change_nothing() -> None:
     assert batch.records.equals(decode(plain).records)
 
 
-def test_unknown_fields_are_kept_as_they_stood() -> None:
+def test_unknown_fields_are_kept_unchanged() -> None:
     data = session(
         record(node=Raw('{"rack": 12345678901234567890123, "p":[1.50,\n1e-2]}'), a=Raw("null")),
         host=Raw('"x\\u0041"'),

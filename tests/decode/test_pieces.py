@@ -46,7 +46,7 @@ LATE_FAULTS = {
 
 
 @pytest.mark.parametrize("case", LATE_FAULTS)
-def test_a_fault_in_a_late_piece_is_found_at_its_place_and_harms_no_neighbour(case: str) -> None:
+def test_a_fault_in_a_late_piece_is_found_at_its_offset_and_affects_no_other_record(case: str) -> None:
     entry, fault = LATE_FAULTS[case]
 
     found = decoded(GOOD, session(*RECORDS, entry, *RECORDS[:3]), GOOD + b" ", long=1000)
@@ -72,7 +72,7 @@ def test_a_second_array_of_records_is_a_duplicate_key_however_the_document_is_cu
     assert found.records.is_empty()
 
 
-def test_places_count_from_the_start_of_the_document() -> None:
+def test_offsets_count_from_the_start_of_the_document() -> None:
     found = decoded(GOOD, session(*RECORDS), long=1000)
 
     assert found.records["record_index"].to_list() == [0, *range(29)]

@@ -121,15 +121,15 @@ def test_two_names_of_one_device_conflict() -> None:
     assert rules_of(session(record(deviceName="a", device_name="b"))) == ["deprecated-field", "device-name-conflict"]
 
 
-def test_a_deprecated_field_is_told() -> None:
+def test_a_deprecated_field_is_reported() -> None:
     assert rules_of(session(record(backend="a"))) == ["deprecated-field"]
 
 
-def test_an_unknown_field_is_told() -> None:
+def test_an_unknown_field_is_reported() -> None:
     assert rules_of(session(record(node=1))) == ["unknown-field"]
 
 
-def test_every_rule_has_an_id_a_sentence_and_a_place_in_the_table() -> None:
+def test_every_rule_has_an_id_a_sentence_and_a_row_in_the_table() -> None:
     assert len(BY_ID) == len(RULES)
     assert all(rule.id == rule.id.lower() and rule.sentence.endswith(".") for rule in RULES)
     ranks = [list(Severity).index(rule.severity) for rule in RULES]
@@ -214,7 +214,7 @@ def test_a_declared_mean_may_differ_from_the_records_by_what_printing_loses(
     assert ("mean-contradicts-records" in rules_of(data)) == contradicts
 
 
-def test_a_contradicting_mean_is_told_as_it_stood() -> None:
+def test_a_contradicting_mean_is_reported_with_its_original_text() -> None:
     data = session(record(), stability_score=Raw("0.250000"))
 
     row = decode(data).violations.row(0, named=True)
@@ -235,14 +235,14 @@ def test_a_seed_of_another_session_is_not_reused() -> None:
     assert batch.violations.is_empty()
 
 
-def test_every_reuse_of_a_seed_is_told_after_the_first() -> None:
+def test_every_reuse_of_a_seed_is_reported() -> None:
     batch = decode(session(*(record(seed=seed) for seed in (5, 6, 5, 0, 5, 0, 6))))
 
     found = batch.violations.filter(rule="seed-reused")["record_index"].to_list()
     assert found == [2, 4, 6]
 
 
-def test_a_fault_of_decoding_is_not_told_a_second_time_by_a_rule() -> None:
+def test_a_fault_of_decoding_is_not_reported_a_second_time_by_a_rule() -> None:
     wrong = {key: Raw("[]") for key in RECORD}
 
     assert set(rules_of(session(wrong))) == {"wrong-type"}

@@ -101,7 +101,7 @@ UNREADABLE = [
 
 
 @pytest.mark.parametrize("text", UNREADABLE)
-def test_what_is_no_timestamp_becomes_null_and_is_told(text: str) -> None:
+def test_a_text_that_is_not_a_timestamp_becomes_null_and_is_reported(text: str) -> None:
     batch = decode(session(record(acquired_at=text, released_at=text)))
 
     assert batch.records.select("acquired_at", "released_at").rows() == [(None, None)]
@@ -112,7 +112,7 @@ def test_what_is_no_timestamp_becomes_null_and_is_told(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", UNREADABLE)
-def test_what_is_no_timestamp_harms_none_beside_it(text: str) -> None:
+def test_a_text_that_is_not_a_timestamp_affects_no_other_timestamp(text: str) -> None:
     sound = "2026-01-01T00:00:00Z"
 
     assert instants(sound, text, sound, None, "") == [datetime(2026, 1, 1, tzinfo=UTC), None] * 2 + [None]
@@ -129,7 +129,7 @@ def test_a_zone_is_told_apart_from_none_and_from_utc(text: str, offset: bool, zo
 
 
 @pytest.mark.parametrize(("text", "rule"), [("", "timestamp-no-zone"), ("+01:00", "timestamp-not-utc")])
-def test_zones_are_told_once_a_file_with_their_number(text: str, rule: str) -> None:
+def test_zones_are_reported_once_per_file_with_their_count(text: str, rule: str) -> None:
     at = f"2026-01-01T00:00:00{text}"
     data = session(*(record(seed=n, acquired_at=at, released_at="2026-01-01T00:00:00Z") for n in range(1, 4)))
 

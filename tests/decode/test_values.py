@@ -160,7 +160,7 @@ def test_the_declared_score_is_judged_like_a_score() -> None:
 
 
 @pytest.mark.parametrize("missing", list(RECORD))
-def test_a_missing_field_is_named_with_the_place_of_its_record(missing: str) -> None:
+def test_a_missing_field_is_named_with_the_offset_of_its_record(missing: str) -> None:
     data = session(record(seed=5), record(seed=6, without=(missing,)))
 
     batch = decode(data)
@@ -180,7 +180,7 @@ def test_a_missing_declared_score_is_flagged_and_the_records_are_kept() -> None:
     assert batch.records.height == 1
 
 
-def test_a_missing_declared_score_is_told_alike_whether_or_not_a_record_is_at_fault() -> None:
+def test_a_missing_declared_score_is_reported_whether_or_not_a_record_is_at_fault() -> None:
     def missing(data: bytes) -> dict[str, Any]:
         return only(decode(data).violations.filter(rule="missing-field").drop("source"))
 
@@ -305,7 +305,7 @@ def test_a_violation_keeps_the_original_text_of_a_producer_value() -> None:
         assert data[row["byte_offset"] :].startswith(row["value"].encode())
 
 
-def test_the_same_fault_in_two_files_is_told_for_each() -> None:
+def test_the_same_fault_in_two_files_is_reported_for_each() -> None:
     one, two = session(record(seed=0)), session(record(), record(seed=0, context="é"))
 
     batch = decode(one, two)

@@ -50,7 +50,7 @@ CALLS = {
     "export": Call("{sessions} -o export", "export"),
     "sql": Call("{sessions} 'FROM records' -f json -o rows.json", "rows.json"),
     "ingest": Call("{sessions} -a new.duckdb", "new.duckdb"),
-    "watch": Call("{sessions} -a watched.duckdb --settle 0.01", "watched.duckdb", ends=False),
+    "watch": Call("{sessions} -a watched.duckdb --unchanged-for 0.01", "watched.duckdb", ends=False),
     "align": Call("{sessions} --to 2026-01-01T00:00:00Z -o aligned", "aligned"),
     "merge": Call("{sessions} -o merged.json", "merged.json"),
     "trace": Call("{sessions} -o trace.json", "trace.json"),

@@ -82,7 +82,7 @@ def test_a_file_that_cannot_be_read_is_reported_and_no_traceback(name, sources, 
 
 
 @pytest.mark.parametrize("name", [name for name, call in CALLS.items() if call.ends and ROUNDS > 1])
-def test_a_full_disk_behind_standard_output_is_no_traceback(name, sources, work):
+def test_a_full_disk_behind_standard_output_gives_no_traceback(name, sources, work):
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             command_line(name, sources, work), cwd=work, stdout=full, stderr=subprocess.PIPE, text=True, check=False

@@ -118,7 +118,7 @@ def test_contexts_with_one_name_on_show_keep_their_own_bars():
     assert [row["c"] for row in rows] == ["same", "same (2)"]
 
 
-def test_an_anchor_in_flight_is_told_by_its_shape():
+def test_an_anchor_in_flight_has_a_shape_of_its_own():
     bars = pl.DataFrame(
         {
             "lane": ["T1 a", "T1 a"],

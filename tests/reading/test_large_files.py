@@ -30,8 +30,8 @@ def records(count: int, **changes: dict[str, object]) -> list[dict[str, object]]
         }
         for n in range(count)
     ]
-    for place, change in changes.items():
-        rows[int(place.removeprefix("at_"))].update(change)
+    for key, change in changes.items():
+        rows[int(key.removeprefix("at_"))].update(change)
     return rows
 
 
@@ -82,7 +82,7 @@ def test_top_level_fields_after_the_records_are_kept(read_both):
     assert_same(whole, parts)
 
 
-def test_faults_keep_their_place_in_the_file(read_both):
+def test_faults_keep_their_offset_in_the_file(read_both):
     rows = records(
         100,
         at_0={"seed": 0},
@@ -143,7 +143,7 @@ def test_what_a_whole_file_shares_is_counted_over_all_parts(read_both):
     assert_same(whole, parts)
 
 
-def test_a_seed_that_stands_in_two_parts_is_found(read_both):
+def test_a_seed_that_occurs_in_two_parts_is_found(read_both):
     rows = records(100)
     rows[95]["seed"] = rows[3]["seed"]
 

@@ -268,10 +268,10 @@ def wait(batch):
 '''
 
 
-def start_waiting(folder: Path, threads: str, place: Path) -> subprocess.Popen[bytes]:
+def start_waiting(folder: Path, threads: str, home: Path) -> subprocess.Popen[bytes]:
     """A reader in a group of processes of its own, at a moment when a worker is at work and stays so."""
-    (place / "waiting.py").write_text(WAITING)
-    script = place / "script.py"
+    (home / "waiting.py").write_text(WAITING)
+    script = home / "script.py"
     script.write_text(
         SCRIPT
         + THREADS[threads]

@@ -162,18 +162,18 @@ def test_what_was_learnt_from_other_documents_changes_nothing(group: list[bytes]
 
 @given(data=documents())
 @settings(max_examples=60)
-def test_every_value_of_a_violation_stands_at_its_offset(data: bytes) -> None:
+def test_every_value_of_a_violation_is_at_its_offset(data: bytes) -> None:
     for row in decode(data).violations.drop_nulls(["value", "byte_offset"]).iter_rows(named=True):
         there = data[row["byte_offset"] :].decode(errors="backslashreplace")
-        # Of a doubled key both values are told, and the offset is the second one's.
-        told = row["value"].removesuffix("…")
-        assert there.startswith(told) or row["rule"] == "duplicate-key"
+        # A duplicate key is reported with both values and the offset of the second one.
+        text = row["value"].removesuffix("…")
+        assert there.startswith(text) or row["rule"] == "duplicate-key"
 
 
-@given(data=documents(), change=st.integers(0, 255), place=st.floats(0, 1))
+@given(data=documents(), change=st.integers(0, 255), position=st.floats(0, 1))
 @settings(max_examples=60)
-def test_a_byte_that_was_changed_never_harms_another_document(data: bytes, change: int, place: float) -> None:
-    at = int(place * (len(data) - 1))
+def test_a_byte_that_was_changed_never_harms_another_document(data: bytes, change: int, position: float) -> None:
+    at = int(position * (len(data) - 1))
     broken = data[:at] + bytes([change]) + data[at + 1 :]
 
     batch = decode(GOOD, broken, GOOD)

@@ -31,7 +31,7 @@ def test_stretches_need_not_be_of_one_length():
 
 
 @pytest.mark.parametrize("hole", [None, math.nan, math.inf, -math.inf])
-def test_what_is_no_value_is_a_gap(hole):
+def test_a_missing_value_is_a_gap(hole):
     assert sparkline([0, hole, 7], 8) == "▁ █"
 
 

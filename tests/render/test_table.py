@@ -108,7 +108,7 @@ def test_colour_adds_nothing_but_escapes_that_are_closed():
     assert painted.count("\x1b[0m") * 2 == painted.count("\x1b[")
 
 
-def test_a_line_of_a_table_is_no_command_to_a_runner():
+def test_a_line_of_a_table_is_not_a_command_to_a_runner():
     text = table(pl.DataFrame({"a": ["::add-mask::x", "  ::add-mask::x", "##[add-mask]x"]}))
 
     assert not any(line.lstrip().startswith("::") or "##[" in line for line in text.splitlines())

@@ -25,7 +25,7 @@ def test_changes_come_first_and_the_surest_of_them_before_others():
     ]
 
 
-def test_the_table_for_a_person_has_what_one_looks_at():
+def test_the_table_for_a_person_has_the_main_columns():
     assert table(screen_frame(verdicts(), ["context"], DRIFT, series=SERIES)) == golden("drift_table.txt")
 
 

@@ -198,7 +198,7 @@ def test_a_file_that_has_the_very_name_is_read_and_no_member(tmp_path: Path) -> 
     assert load(tmp_path / "a.zip!").records["seed"].to_list() == [7]
 
 
-def test_a_path_through_what_is_no_container_does_not_exist(tmp_path: Path) -> None:
+def test_a_path_through_a_file_that_is_not_a_container_does_not_exist(tmp_path: Path) -> None:
     write(tmp_path, {"a.json": GOOD})
 
     with pytest.raises(SourceError, match="no such file"):

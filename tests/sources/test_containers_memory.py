@@ -114,7 +114,7 @@ def test_a_bomb_is_refused_with_little_memory(tmp_path: Path, name: str) -> None
     assert grown < 100_000_000
 
 
-def test_records_that_are_all_alike_are_no_bomb(tmp_path: Path) -> None:
+def test_identical_records_are_not_taken_for_a_bomb(tmp_path: Path) -> None:
     # The smallest that honest telemetry becomes: every record is the same.
     data = compressed("gz", producer_session(*[{}] * 60_000))
 

@@ -176,15 +176,15 @@ def test_an_inner_container_that_is_damaged_is_one_bad_file(tmp_path: Path) -> N
         ("x.json", zstd(GOOD), "its bytes say zstd"),
     ],
 )
-def test_a_name_that_contradicts_the_bytes_is_told(tmp_path: Path, name: str, data: bytes, found: str) -> None:
+def test_a_name_that_contradicts_the_bytes_is_reported(tmp_path: Path, name: str, data: bytes, found: str) -> None:
     assert refused(beside(tmp_path, name, data), name, "container-mismatch") == found
 
 
-def test_a_compressed_text_that_is_no_tar_is_damaged(tmp_path: Path) -> None:
+def test_a_compressed_text_that_is_not_a_tar_is_damaged(tmp_path: Path) -> None:
     refused(beside(tmp_path, "x.tar.gz", gzip.compress(GOOD * 9)), "x.tar.gz", "container-damaged")
 
 
-def test_a_json_file_that_is_a_zip_inside_is_told_as_a_member(tmp_path: Path) -> None:
+def test_a_json_file_that_is_a_zip_inside_is_reported_as_a_member(tmp_path: Path) -> None:
     telemetry = beside(tmp_path, "x.tar", a_tar({"x.json": a_zip(TWO)}))
 
     assert container_faults(telemetry) == [("x.json", "container-mismatch")]

@@ -44,7 +44,7 @@ def with_header(**changes: tuple[int, bytes]) -> bytes:
 @pytest.mark.parametrize(
     "size", [b"77777777777", b"99999999999", b"-1", b"\x80" + b"\xff" * 11, b"\xff" * 12, b"0x10\0"]
 )
-def test_a_size_that_cannot_be_is_no_danger(tmp_path: Path, size: bytes) -> None:
+def test_a_tar_with_an_impossible_size_is_rejected(tmp_path: Path, size: bytes) -> None:
     telemetry = beside(tmp_path, "x.tar", with_header(size=(124, size)))
 
     assert telemetry.counts == Counts(1, 1, 0)
@@ -59,7 +59,7 @@ def test_a_header_with_a_wrong_checksum_is_damaged(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [b"x", b"L", b"g"])
-def test_an_extended_header_of_any_size_is_no_danger(tmp_path: Path, kind: bytes) -> None:
+def test_an_extended_header_that_is_too_large_is_refused(tmp_path: Path, kind: bytes) -> None:
     data = with_header(kind=(156, kind), size=(124, b"77777777777"))
 
     refused(beside(tmp_path, "x.tar", data), "x.tar", "container-refused")
@@ -87,7 +87,7 @@ def test_a_global_header_may_not_rename_members(tmp_path: Path) -> None:
     assert "global" in refused(beside(tmp_path, "x.tar", out.getvalue()), "x.tar", "container-refused")
 
 
-def test_a_global_comment_as_git_archive_writes_it_is_no_fault(tmp_path: Path) -> None:
+def test_a_global_comment_as_git_archive_writes_it_is_not_a_fault(tmp_path: Path) -> None:
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT, pax_headers={"comment": "f00"}) as archive:
         info = tarfile.TarInfo("x.json")

@@ -105,7 +105,7 @@ def test_a_member_inside_the_data_of_another_refuses_the_zip(tmp_path: Path, las
 
 @pytest.mark.parametrize("signature", [b"", b"PK\x07\x08"])
 @pytest.mark.parametrize("form", ["<3L", "<L2Q"])
-def test_sizes_that_follow_a_member_are_no_hidden_data(tmp_path: Path, signature: bytes, form: str) -> None:
+def test_sizes_that_follow_a_member_are_not_hidden_data(tmp_path: Path, signature: bytes, form: str) -> None:
     follows = signature + struct.pack(form, CRC, len(GOOD), len(GOOD))
     member = local(NAME, GOOD, flags=8, size=0)
     member = member[:18] + bytes(8) + member[26:] + follows

@@ -90,7 +90,7 @@ def test_a_folder_that_is_known_by_its_link_only_is_read(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("kind", ["fifo", "socket", "device", "link to a device"])
 @pytest.mark.parametrize("named", ["outright", "by its folder", "by a pattern"])
-def test_what_is_no_regular_file_is_skipped_and_never_opened(tmp_path: Path, kind: str, named: str) -> None:
+def test_an_entry_that_is_not_a_regular_file_is_skipped_and_never_opened(tmp_path: Path, kind: str, named: str) -> None:
     write(tmp_path, {"a.json": GOOD})
     special = tmp_path / "b.json"
     if kind == "fifo":
@@ -113,7 +113,7 @@ def test_what_is_no_regular_file_is_skipped_and_never_opened(tmp_path: Path, kin
     assert done.stdout.decode() == "2 seen = 1 loaded + 0 rejected + 1 skipped\n", done.stderr.decode()
 
 
-def test_a_fifo_that_took_the_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_fifo_that_replaced_a_file_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.json")
     code = "import sys; from clamp_analytics.sources import read_bytes; read_bytes(sys.argv[1])"
 

@@ -94,7 +94,7 @@ def test_a_link_or_device_in_a_tar_is_rejected_and_others_are_kept(tmp_path: Pat
     assert telemetry.records["seed"].to_list() == [2, 99]
 
 
-def test_links_that_are_no_sessions_are_passed_over_as_in_a_folder(tmp_path: Path) -> None:
+def test_links_that_are_not_sessions_are_skipped_as_in_a_folder(tmp_path: Path) -> None:
     data = tar_of(entry("libx.so", tarfile.SYMTYPE, "/etc/passwd"), entry("t", tarfile.DIRTYPE))
 
     assert beside(tmp_path, "x.tar", data).counts == Counts(1, 0, 1)

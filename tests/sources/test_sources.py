@@ -233,7 +233,7 @@ def test_standard_input_is_read_beside_files_by_several_workers(tmp_path: Path) 
     assert (done.stdout.decode(), done.stderr.decode()) == ("9 seen = 9 loaded + 0 rejected + 0 skipped\n", "")
 
 
-def test_a_name_that_is_no_unicode_text_is_read_and_shown_with_escapes(tmp_path: Path) -> None:
+def test_a_name_that_is_not_unicode_is_read_and_shown_with_escapes(tmp_path: Path) -> None:
     write(tmp_path, {os.fsdecode(b"caf\xe9.json"): GOOD, "b.json": numbered(8)})
 
     telemetry = load(tmp_path)
@@ -242,7 +242,7 @@ def test_a_name_that_is_no_unicode_text_is_read_and_shown_with_escapes(tmp_path:
     assert telemetry.records.height == 2
 
 
-def test_the_same_session_under_a_name_that_is_no_unicode_text_is_flagged(tmp_path: Path) -> None:
+def test_the_same_session_under_a_name_that_is_not_unicode_is_flagged(tmp_path: Path) -> None:
     write(tmp_path, {os.fsdecode(b"\xff.json"): GOOD, "B.json": GOOD})
 
     rows = load(tmp_path).violations.select("source", "value").rows()
@@ -270,7 +270,7 @@ def test_listing_tells_the_folder_that_sources_have_in_common(tmp_path: Path) ->
     assert common("a/*/1.json", "a/c/2.json") == "a"
 
 
-def test_a_single_folder_is_told_and_several_sources_are_not(tmp_path: Path) -> None:
+def test_a_single_folder_is_known_and_several_sources_have_none(tmp_path: Path) -> None:
     write(tmp_path, {"a/1.json": GOOD, "b/2.json": GOOD})
 
     assert list_sources(tmp_path / "a").single_folder == str(tmp_path / "a")

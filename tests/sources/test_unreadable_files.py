@@ -31,7 +31,7 @@ def public_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def test_a_file_that_vanishes_before_it_is_read_is_told(tmp_path: Path) -> None:
+def test_a_file_that_vanishes_before_it_is_read_is_reported(tmp_path: Path) -> None:
     write(tmp_path, {"a.json": GOOD, "b.json": numbered(8), "c.json": numbered(9)})
     reader = Reader(tmp_path)
     (tmp_path / "b.json").unlink()
@@ -56,7 +56,7 @@ def test_a_file_that_vanishes_between_reading_and_comparing_harms_nothing(tmp_pa
     assert reader.counts == Counts(2, 0, 0)
 
 
-def test_a_folder_that_took_the_place_of_a_file_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_replaced_a_file_is_reported(tmp_path: Path) -> None:
     write(tmp_path, {"a.json": GOOD, "b.json": numbered(8)})
     reader = Reader(tmp_path)
     (tmp_path / "b.json").unlink()
@@ -66,7 +66,7 @@ def test_a_folder_that_took_the_place_of_a_file_is_told(tmp_path: Path) -> None:
     assert reader.counts == Counts(1, 1, 0)
 
 
-def test_an_error_while_reading_is_told_and_harms_no_other_file(
+def test_an_error_while_reading_is_reported_and_affects_no_other_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, {"a.json": GOOD, "b.json": numbered(8)})

@@ -87,8 +87,8 @@ def compare_pairs(a: ArrayLike, b: ArrayLike, *, confidence: float = 0.95) -> Di
 def clip_outliers(values: Floats) -> Floats:
     """Clip values far from the median, so that a few wild ones do not hide a difference of means.
 
-    Small sets and those of which most values are equal are returned as they are: there, noise cannot be told from
-    outliers.
+    Small sets and those of which most values are equal are returned unchanged, because noise and outliers cannot be
+    distinguished in them.
     """
     if values.size < FEWEST_FOR_CORRELATION:
         return values

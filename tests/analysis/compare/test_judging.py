@@ -61,7 +61,7 @@ def test_a_p_value_of_alpha_is_a_change_and_a_larger_one_is_not():
     assert judged(10.0, 12.0, p=0.0501).verdict is Verdict.UNCHANGED
 
 
-def test_an_effect_below_the_floor_is_no_change():
+def test_an_effect_below_the_floor_is_not_a_change():
     found = judged(10.0, 10.49)
 
     assert found.verdict is Verdict.UNCHANGED

@@ -150,12 +150,12 @@ def test_a_speed_up_fails_no_gate():
 
 
 @pytest.mark.parametrize(("within", "expected"), [(29, []), (30, [40]), (1000, [40])])
-def test_the_gate_looks_at_changes_within_the_latest_sessions(within: int, expected: list[int]):
+def test_the_gate_checks_changes_within_the_latest_sessions(within: int, expected: list[int]):
     assert failing(session_frame({"gemm": SLOWER}), Gate(changed_within=within)) == expected
 
 
 @pytest.mark.parametrize(("build", "expected"), [("40", [40]), ("41", [])])
-def test_the_gate_looks_at_changes_since_a_label(build: str, expected: list[int]):
+def test_the_gate_checks_changes_since_a_label(build: str, expected: list[int]):
     assert failing(with_builds(session_frame({"gemm": SLOWER})), Gate(since_label=("build", build))) == expected
 
 

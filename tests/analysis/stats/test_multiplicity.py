@@ -29,7 +29,7 @@ def test_copies_within_a_group_do_not_make_other_groups_pay() -> None:
     assert (adjusted[8:] >= 0.5).all()
 
 
-def test_a_member_is_no_more_significant_than_its_group() -> None:
+def test_a_member_is_not_more_significant_than_its_group() -> None:
     adjusted = adjust_in_groups(np.array([0.02, 0.04, 0.9]), ["a", "b", "c"], 0.05)
 
     # The second one fails among three groups, 0.04 * 3 / 2, although 0.04 alone would pass.

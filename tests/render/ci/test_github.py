@@ -39,11 +39,11 @@ def test_each_file_is_annotated_before_one_file_is_again():
     assert annotate_violations(violations(rows)).splitlines()[1].startswith("::error file=b.json,")
 
 
-def test_no_violation_is_no_annotation():
+def test_without_a_violation_there_is_no_annotation():
     assert annotate_violations(empty_frame(VIOLATIONS)) == ""
 
 
-def test_standard_input_is_no_file_in_an_annotation():
+def test_an_annotation_does_not_name_standard_input_as_a_file():
     assert annotate_violations(violations([fault(source="-")])).startswith("::error title=seed-range::")
 
 
@@ -65,7 +65,7 @@ def test_annotations_are_an_error_a_regression_and_a_notice_an_improvement():
     assert annotate_verdicts(verdicts(), ["context"], DRIFT) == golden("drift_annotations.txt")
 
 
-def test_nothing_that_changed_is_no_annotation():
+def test_without_a_change_there_is_no_annotation():
     assert annotate_verdicts(verdicts(ROWS[:2]), ["context"], DRIFT) == ""
 
 
