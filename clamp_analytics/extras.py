@@ -6,7 +6,12 @@ from importlib.util import find_spec
 
 from clamp_analytics.errors import UsageError
 
-PACKAGES = {"charts": ("altair", "vl_convert"), "cloud": ("boto3", "obstore"), "drift": ("numpy", "scipy")}
+PACKAGES = {
+    "charts": ("altair", "vl_convert"),
+    "cloud": ("boto3", "obstore"),
+    "drift": ("numpy", "scipy"),
+    "prompt": ("prompt_toolkit",),
+}
 """Import names of the packages that an extra installs."""
 
 

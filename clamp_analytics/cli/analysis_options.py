@@ -4,6 +4,7 @@ Typer evaluates annotations that are text in the module of the command, and inhe
 Therefore this module does not postpone the evaluation of its annotations.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from clamp_analytics.analysis.groupings import BY, checked_by, choices
 from clamp_analytics.analysis.metrics import METRICS, checked_metrics
 from clamp_analytics.analysis.options import CompareOptions, DriftOptions
 from clamp_analytics.cli.command import JUDGING_PANEL
+from clamp_analytics.cli.completion import complete_groups, complete_metrics
 from clamp_analytics.cli.options import AnalysisSourceOptions
 from clamp_analytics.cli.reading import Inputs, open_sources
 from clamp_analytics.cli.settings import layer_options
@@ -32,6 +34,9 @@ NO_GROUPS = "none"
 DEFAULT_GROUPS = ("context",)
 
 DEFAULTS = DriftOptions()
+
+_AGO = re.compile(r"([0-9]{1,9})([hdw])")
+_HOURS = {"h": 1, "d": 24, "w": 7 * 24}
 
 
 class VerdictFormat(StrEnum):
@@ -77,6 +82,7 @@ class JudgingOptions(AnalysisSourceOptions):
             "-m",
             metavar="METRIC",
             help=f"Judge only this metric: {', '.join(METRICS)}. Can be repeated. [default: all]",
+            autocompletion=complete_metrics,
         ),
     ] = None
     by: Annotated[
@@ -86,6 +92,7 @@ class JudgingOptions(AnalysisSourceOptions):
             metavar="COLUMN",
             help=f"One series per value of this column: {choices(BY)}; {NO_GROUPS} for a single series. "
             "Can be repeated. [default: context]",
+            autocompletion=complete_groups,
         ),
     ] = None
     alpha: Annotated[
@@ -102,7 +109,7 @@ class JudgingOptions(AnalysisSourceOptions):
         typer.Option(
             "--floor",
             metavar="METRIC=SIZE",
-            help="Smallest change that matters: a share for durations (0.1 is 10 %), else in the unit of the metric. "
+            help="Smallest change that matters: 10% or 0.1 for durations, else in the unit of the metric. "
             "Can be repeated.",
             rich_help_panel=JUDGING_PANEL,
         ),
@@ -179,11 +186,20 @@ class HistoryOptions(JudgingOptions):
     """Which sessions of a history are judged."""
 
     since: Annotated[
-        str | None, typer.Option("--since", metavar="TIME", help="Only sessions from this day or time (UTC) on.")
+        str | None,
+        typer.Option(
+            "--since",
+            metavar="TIME",
+            help="Only sessions from this day or time (UTC) on, or of the last 30d, 12h or 2w.",
+        ),
     ] = None
     until: Annotated[
         str | None,
-        typer.Option("--until", metavar="TIME", help="Only sessions up to this day, or before this time (UTC)."),
+        typer.Option(
+            "--until",
+            metavar="TIME",
+            help="Only sessions up to this day, or before this time (UTC) or 30d, 12h or 2w ago.",
+        ),
     ] = None
     last: Annotated[
         int | None, typer.Option("--last", min=1, metavar="N", help="Only the last N sessions of those.")
@@ -225,24 +241,33 @@ def _parse_floors(given: Sequence[str] | None) -> dict[str, float] | None:
     for text in given:
         metric, equals, size = text.partition("=")
         try:
-            floors[checked_metrics(metric)[0]] = float(size)
+            name = checked_metrics(metric)[0]
+            floors[name] = float(size.removesuffix("%")) / (100 if size.endswith("%") else 1)
         except ValueError as error:
-            hint = "for example --floor duration_p95_ms=0.1" if equals else "write it as METRIC=SIZE"
+            hint = "for example --floor duration_p95_ms=10%" if equals else "write it as METRIC=SIZE"
             raise UsageError("the size is not a number", where=f"--floor {text}", hint=hint) from error
+        if size.endswith("%") and not METRICS[name].is_relative:
+            hint = f"give it in the unit of the metric, for example --floor {name}={METRICS[name].floor:g}"
+            raise UsageError("only floors of durations are shares", where=f"--floor {text}", hint=hint)
     return floors
 
 
 def _parse_time(option: str, text: str | None, *, end_of_day: bool = False) -> datetime | None:
-    """A time in UTC; a day without a time is its beginning, or the beginning of the next day."""
+    """A time in UTC; a day without a time is its beginning, or the beginning of the next day.
+
+    A number with a unit, such as ``30d``, is so long ago.
+    """
     if text is None:
         return None
     try:
+        if ago := _AGO.fullmatch(text):
+            return datetime.now(UTC) - timedelta(hours=int(ago[1]) * _HOURS[ago[2]])
         at = datetime.fromisoformat(text)
         is_day = len(text) <= len("2026-10-01")
         at += timedelta(days=end_of_day and is_day)
         return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
-        hint = "for example 2026-10-01, or 2026-10-01T06:00:00Z"
+        hint = "for example 2026-10-01, 2026-10-01T06:00:00Z, or 30d for 30 days ago"
         raise UsageError("it is not a day or time", where=f"{option} {text}", hint=hint) from error
 
 

@@ -61,7 +61,7 @@ class InfoCommand(Command):
     """
 
     archive: Archive
-    output_format: Annotated[InfoFormat, format_option()] = InfoFormat.TABLE
+    output_format: Annotated[InfoFormat, format_option("Format of the output.")] = InfoFormat.TABLE
 
     def run(self) -> ExitCode:
         """Show the description."""
@@ -137,7 +137,7 @@ class ForgetCommand(Command):
         chosen = Forget(self.source, self.older_than, self.allow_return)
         found = forget(self.archive, chosen, dry_run=self.dry_run, wait_seconds=self.wait_seconds)
         if self.dry_run:
-            print_data(as_table(found.drop("session_id"), self.limit))
+            print_data(as_table(found.drop("session_id"), self.limit, optional={}))
         records = plural(int(found["record_count"].sum()), "record")
         outcome = "would be removed" if self.dry_run else "removed"
         tell(f"{self.archive}: {plural(found.height, 'session')} with {records} {outcome}")
@@ -172,7 +172,7 @@ class CheckCommand(Command):
     rehash: Annotated[
         bool, typer.Option("--rehash", help="Also read the files that still exist, and compare their hashes.")
     ] = False
-    output_format: Annotated[Format, format_option()] = Format.TABLE
+    output_format: Annotated[Format, format_option("Format of the output.")] = Format.TABLE
     limit: options.Limit = 50
 
     def run(self) -> ExitCode:
@@ -184,7 +184,7 @@ class CheckCommand(Command):
         if self.output_format is not Format.TABLE:
             print_data(render.FORMATS[render.Format(self.output_format.value)](found))
         elif not found.is_empty():
-            print_data(as_table(found, self.limit))
+            print_data(as_table(found, self.limit, optional={}))
         tell(f"{self.archive}: {plural(found.height, 'problem') if found.height else 'nothing is wrong'}")
         return ExitCode.CHECK_FAILED if found.height else ExitCode.FINE
 

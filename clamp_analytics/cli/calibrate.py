@@ -15,6 +15,7 @@ from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import tell
 from clamp_analytics.cli.options import Format, OutputOptions, format_option
 from clamp_analytics.cli.output import kind_of_document, kind_of_rows, write_result
+from clamp_analytics.cli.output_format import choose_format
 from clamp_analytics.cli.reading import Inputs
 from clamp_analytics.cli.terminal import as_table
 from clamp_analytics.cli.verdict_output import document
@@ -64,11 +65,12 @@ class CalibrateCommand(HistoryOptions, OutputOptions):
             rich_help_panel=JUDGING_PANEL,
         ),
     ] = None
-    output_format: Annotated[Format, format_option()] = Format.TABLE
+    output_format: Annotated[Format | None, format_option()] = None
     limit: options.Limit = 50
 
     def run(self) -> ExitCode:
         """Replay the history and write the figures."""
+        output_format = choose_format(Format, self.output_format, self.output)
         inputs = Inputs()
         with require_drift_extra():
             from clamp_analytics.analysis.drift import calibrate
@@ -77,7 +79,7 @@ class CalibrateCommand(HistoryOptions, OutputOptions):
             values = self.read_values(self.sources, self.groups(), inputs, strata=chosen.strata)
             found = calibrate(values, options=chosen)
         by = found.figures.columns[: found.figures.columns.index("metric")]
-        text, kind = _render(found, by, self.output_format, self.limit)
+        text, kind = _render(found, by, output_format, self.limit)
         write_result(text, self.output, kind, force=self.force, inputs=inputs)
         for sentence in _sentences(found):
             tell(sentence)
@@ -95,7 +97,7 @@ def _render(found: Calibration, by: Sequence[str], output_format: Format, limit:
         text = render.as_csv(frame)
     else:
         frame = _text_frame(found.figures, by)
-        text = render.as_markdown(frame) if output_format is Format.MARKDOWN else as_table(frame, limit)
+        text = render.as_markdown(frame) if output_format is Format.MARKDOWN else as_table(frame, limit, optional={})
     return text, kind_of_rows(KIND, frame, output_format.value, text)
 
 

@@ -21,6 +21,7 @@ from clamp_analytics.cli.command import JUDGING_PANEL, add_command
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import MOST_LISTED, tell
 from clamp_analytics.cli.options import OutputOptions, format_option
+from clamp_analytics.cli.output_format import choose_format
 from clamp_analytics.cli.reading import Inputs
 from clamp_analytics.cli.verdict_output import VerdictReport
 from clamp_analytics.errors import SourceError, UsageError
@@ -97,7 +98,8 @@ class CompareCommand(JudgingOptions, OutputOptions):
             rich_help_panel=JUDGING_PANEL,
         ),
     ] = None
-    output_format: Annotated[VerdictFormat, format_option()] = VerdictFormat.TABLE
+    output_format: Annotated[VerdictFormat | None, format_option()] = None
+    show_all: Annotated[bool, typer.Option("--all", help="Show unchanged series in the table as well.")] = False
     fail_from: FailOn = FailOnVerdict.NEVER
     limit: options.Limit = 50
 
@@ -191,7 +193,8 @@ class CompareCommand(JudgingOptions, OutputOptions):
             else {(row[:-1], row[-1]) for row in failing.select(*found.by, "metric").rows()},
             tables={"appeared": found.appeared, "vanished": found.vanished},
             lists=lists,
-        ).write(self.output_format, self, inputs, limit=self.limit)
+            show_all=self.show_all,
+        ).write(choose_format(VerdictFormat, self.output_format, self.output), self, inputs, limit=self.limit)
         for title, groups in lists.items():
             if groups:
                 more = f" … and {len(groups) - MOST_LISTED:,} more" if len(groups) > MOST_LISTED else ""

@@ -20,6 +20,7 @@ from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.known_changes import add_entries, known_changes_file, read_entries
 from clamp_analytics.cli.messages import tell
 from clamp_analytics.cli.options import OutputOptions, format_option
+from clamp_analytics.cli.output_format import choose_format
 from clamp_analytics.cli.reading import Inputs
 from clamp_analytics.cli.verdict_output import VerdictReport
 from clamp_analytics.errors import UsageError
@@ -57,7 +58,7 @@ class DriftCommand(HistoryOptions, OutputOptions):
 
     sources: options.Sources
     show_all: Annotated[bool, typer.Option("--all", help="Show unchanged series in the table as well.")] = False
-    output_format: Annotated[VerdictFormat, format_option()] = VerdictFormat.TABLE
+    output_format: Annotated[VerdictFormat | None, format_option()] = None
     fail_from: FailOn = FailOnVerdict.NEVER
     changed_within: Annotated[
         int | None,
@@ -136,16 +137,13 @@ class DriftCommand(HistoryOptions, OutputOptions):
     def _write(self, found: Drift, gate: Gate, inputs: Inputs) -> None:
         from clamp_analytics.analysis.incidents.gate import FailOn as FailOnChange
         from clamp_analytics.render import incidents
-        from clamp_analytics.render.verdicts import DRIFT, with_changes
+        from clamp_analytics.render.verdicts import DRIFT
 
         # A test case of JUnit fails for a regression even where the command does not.
         strict = replace(gate, fail_on=FailOnChange.REGRESSION) if gate.fail_on is FailOnChange.NEVER else gate
         failing = strict.failing(found.open_changes(), found.timeline)
-        shown = found.verdicts
-        if self.output_format is VerdictFormat.TABLE and not self.show_all:
-            shown = with_changes(found.verdicts)
         VerdictReport(
-            shown,
+            found.verdicts,
             found.by,
             DRIFT,
             summary=_summary(found),
@@ -153,10 +151,11 @@ class DriftCommand(HistoryOptions, OutputOptions):
             failing=self.fail_from.verdicts(),
             failing_series={(change.group, change.metric) for change in failing},
             series=found.series,
+            show_all=self.show_all,
             tables={"changes": found.changes},
             documents={"incidents": [one.to_dict(found.by, found.timeline) for one in found.incidents]},
             incidents=incidents.IncidentTexts.of(found),
-        ).write(self.output_format, self, inputs, limit=self.limit)
+        ).write(choose_format(VerdictFormat, self.output_format, self.output), self, inputs, limit=self.limit)
 
 
 def _summary(found: Drift) -> str:

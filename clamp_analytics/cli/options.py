@@ -53,10 +53,8 @@ def output_option(sentence: str, metavar: str = "PATH") -> Any:
     return typer.Option("--output", "-o", metavar=metavar, help=sentence, rich_help_panel=OUTPUT_PANEL)
 
 
-def format_option(
-    sentence: str = "Format of the output. [default: that of the file name of --output, else table]",
-) -> Any:
-    """The option ``--format`` of a command."""
+def format_option(sentence: str = "Format of the output. [default: by the name in --output, else table]") -> Any:
+    """The option ``--format`` of a command; ``output_format.choose_format`` chooses where it is not given."""
     return typer.Option("--format", "-f", help=sentence, rich_help_panel=OUTPUT_PANEL)
 
 

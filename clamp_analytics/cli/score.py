@@ -13,6 +13,7 @@ from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import tell
 from clamp_analytics.cli.options import AnalysisSourceOptions, Format, OutputOptions, format_option
 from clamp_analytics.cli.output import kind_of_document, kind_of_rows, write_result
+from clamp_analytics.cli.output_format import choose_format
 from clamp_analytics.cli.reading import Inputs, open_sources
 from clamp_analytics.cli.terminal import as_table
 
@@ -24,6 +25,12 @@ KIND = "a file of scores"
 
 ALL_SESSIONS = "aggregated"
 """The value of ``source`` in the row of all sessions."""
+
+OPTIONAL = {"samples": 0, "duration_variance": 0, "entropy_variance": 0}
+"""Columns that a table on a narrow terminal leaves out, the first one first."""
+
+SCORE_DECIMALS = {"stability_score": 6, "entropy_variance": 6, "duration_variance": 6, "drift_ms": 3}
+"""Decimals in tables; the other formats have every digit."""
 
 EXAMPLES = """
 clamp-analytics score build/telemetry
@@ -45,11 +52,12 @@ class ScoreCommand(AnalysisSourceOptions, OutputOptions):
     """
 
     sources: options.Sources
-    output_format: Annotated[Format, format_option()] = Format.TABLE
+    output_format: Annotated[Format | None, format_option()] = None
     limit: options.Limit = 50
 
     def run(self) -> ExitCode:
         """Score the sessions and write the scores."""
+        output_format = choose_format(Format, self.output_format, self.output)
         inputs = Inputs()
         with open_sources(self.sources, self, inputs) as arguments:
             from clamp_analytics.analysis import scoring
@@ -57,7 +65,7 @@ class ScoreCommand(AnalysisSourceOptions, OutputOptions):
 
             reader = Reader(**arguments, columns=scoring.COLUMNS)
             scores = scoring.score(reader)
-        data, kind = _render(scores, self.output_format, self.limit)
+        data, kind = _render(scores, output_format, self.limit)
         write_result(data, self.output, kind, force=self.force, inputs=inputs)
         tell(f"files: {reader.counts}")
         return ExitCode.FINE
@@ -76,7 +84,10 @@ def _render(scores: Scores, output_format: Format, limit: int) -> tuple[str | by
         return text, kind_of_document(KIND, ["sessions", "aggregated"])
     rows = pl.concat([scores.sessions, total])
     if output_format is Format.TABLE:
-        data: str | bytes = as_table(scores.sessions, limit) + "\n" + as_table(total)
+        data: str | bytes = "\n".join(
+            as_table(frame, rows_shown, optional=OPTIONAL, decimals=SCORE_DECIMALS)
+            for frame, rows_shown in ((scores.sessions, limit), (total, 0))
+        )
     else:
         data = render.FORMATS[render.Format(output_format.value)](rows)
     return data, kind_of_rows(KIND, rows, output_format.value, data)

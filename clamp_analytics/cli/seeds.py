@@ -15,6 +15,7 @@ from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import tell
 from clamp_analytics.cli.options import AnalysisSourceOptions, Format, OutputOptions, format_option
 from clamp_analytics.cli.output import kind_of_document, kind_of_rows, write_result
+from clamp_analytics.cli.output_format import choose_format
 from clamp_analytics.cli.reading import Inputs, open_sources
 from clamp_analytics.cli.settings import layer_options
 from clamp_analytics.cli.terminal import as_table
@@ -72,13 +73,17 @@ class SeedsCommand(AnalysisSourceOptions, OutputOptions):
     fail_from: Annotated[
         FailOnSeeds, typer.Option("--fail-on", help="End with exit code 1 if a seed differs in score or order.")
     ] = FailOnSeeds.NEVER
-    output_format: Annotated[Format, format_option("Format of the output; json has both tables.")] = Format.TABLE
+    output_format: Annotated[
+        Format | None,
+        format_option("Format of the output; json has both tables. [default: by the name in --output, else table]"),
+    ] = None
     limit: options.Limit = 50
 
     def run(self) -> ExitCode:
         """Compare the cycles of each seed and write the figures."""
         from clamp_analytics.analysis.reproducibility import COLUMNS, reproducibility
 
+        output_format = choose_format(Format, self.output_format, self.output)
         chosen = layer_options("seeds", SeedOptions, {"score_tolerance": self.score_tolerance})
         inputs = Inputs()
         with open_sources(self.sources, self, inputs) as arguments:
@@ -86,15 +91,15 @@ class SeedsCommand(AnalysisSourceOptions, OutputOptions):
 
             reader = Reader(**arguments, columns=COLUMNS)
             found = reproducibility(reader, options=chosen)
-        data, kind = self._render(found)
+        data, kind = self._render(found, output_format)
         write_result(data, self.output, kind, force=self.force, inputs=inputs)
         tell(f"{_summary(found)}; files: {reader.counts}")
         return ExitCode.CHECK_FAILED if found.differing and self.fail_from is FailOnSeeds.DIFFERS else ExitCode.FINE
 
-    def _render(self, found: Reproducibility) -> tuple[str | bytes, OutputKind]:
+    def _render(self, found: Reproducibility, output_format: Format) -> tuple[str | bytes, OutputKind]:
         from clamp_analytics import render
 
-        if self.output_format is Format.JSON:
+        if output_format is Format.JSON:
             counts = {
                 "sessions": found.sessions,
                 "comparable": found.comparable,
@@ -106,10 +111,10 @@ class SeedsCommand(AnalysisSourceOptions, OutputOptions):
             tables = {"contexts": found.contexts, "seeds": found.seeds}
             return document(counts, tables), kind_of_document(KIND, [*counts, *tables])
         rows = found.seeds if self.details else found.contexts
-        is_table = self.output_format is Format.TABLE
-        format_ = render.Format(self.output_format.value)
-        data = as_table(rows, self.limit) if is_table else render.FORMATS[format_](rows)
-        return data, kind_of_rows(KIND, rows, self.output_format.value, data)
+        is_table = output_format is Format.TABLE
+        format_ = render.Format(output_format.value)
+        data = as_table(rows, self.limit, optional={}) if is_table else render.FORMATS[format_](rows)
+        return data, kind_of_rows(KIND, rows, output_format.value, data)
 
 
 def _summary(found: Reproducibility) -> str:

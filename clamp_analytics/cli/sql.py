@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,13 +15,17 @@ import typer
 
 from clamp_analytics.cli import options
 from clamp_analytics.cli.command import add_command
+from clamp_analytics.cli.completion import complete_queries
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import tell
 from clamp_analytics.cli.options import STDOUT, AnalysisSourceOptions, OutputOptions, format_option
 from clamp_analytics.cli.output import kind_of_rows, write_result
+from clamp_analytics.cli.output_format import choose_format
 from clamp_analytics.cli.reading import Inputs, open_sources
+from clamp_analytics.cli.sql_library import library_frame
 from clamp_analytics.cli.terminal import as_table
 from clamp_analytics.errors import UsageError
+from clamp_analytics.extras import require_extras
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,6 +43,7 @@ class SqlFormat(StrEnum):
 
 
 EXAMPLES = """
+clamp-analytics sql build/telemetry
 clamp-analytics sql build/telemetry "FROM records WHERE duration_ms > 100"
 clamp-analytics sql build/telemetry --name lock_durations
 clamp-analytics sql runs -n lock_duration_percentile -p percentile=0.999
@@ -55,7 +61,8 @@ class SqlCommand(AnalysisSourceOptions, OutputOptions):
     """Run SQL queries.
 
     The tables are sessions, records and violations; --list shows the views and named queries that come with them.
-    A query can read these tables and nothing else, unless --allow-external is given.
+    A query can read these tables and nothing else, unless --allow-external is given. Without a query, a terminal gets
+    a prompt with history and completion.
     """
 
     arguments: Annotated[
@@ -69,7 +76,14 @@ class SqlCommand(AnalysisSourceOptions, OutputOptions):
         ),
     ] = None
     name: Annotated[
-        str | None, typer.Option("--name", "-n", metavar="NAME", help="Run the query of this name from the library.")
+        str | None,
+        typer.Option(
+            "--name",
+            "-n",
+            metavar="NAME",
+            help="Run the query of this name from the library.",
+            autocompletion=complete_queries,
+        ),
     ] = None
     param: Annotated[
         list[str] | None,
@@ -79,10 +93,12 @@ class SqlCommand(AnalysisSourceOptions, OutputOptions):
     ] = None
     file: Annotated[
         Path | None,
-        typer.Option("--file", "-F", metavar="FILE", help="Run the query in this file.", show_default=False),
+        typer.Option(
+            "--file", "-F", metavar="FILE", help="Run the query in this file; - for standard input.", show_default=False
+        ),
     ] = None
     listing: Annotated[bool, typer.Option("--list", help="List the views and queries of the library.")] = False
-    output_format: Annotated[SqlFormat, format_option()] = SqlFormat.TABLE
+    output_format: Annotated[SqlFormat | None, format_option()] = None
     limit: options.Limit = 200
     allow_external: Annotated[
         bool,
@@ -105,15 +121,19 @@ class SqlCommand(AnalysisSourceOptions, OutputOptions):
     def run(self) -> ExitCode:
         """Run the query and write its result."""
         if self.listing:
-            self._write(_library_frame(), Inputs())
+            self._write(library_frame(), Inputs(), optional={"sentence": 30, "parameters": 30})
             return ExitCode.FINE
         # Ends the command as an exception does, so that temporary files are removed.
         signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
         from clamp_analytics.database import open_database, run_query
         from clamp_analytics.reading import Reader
 
-        sources, text, params = self._query()
-        if self.output_format is SqlFormat.PARQUET and self.output in (None, STDOUT) and sys.stdout.isatty():
+        prompts = self._asks_for_prompt()
+        if prompts:
+            require_extras("prompt")
+        sources, text, params = (list(self.arguments or []), "", {}) if prompts else self._query()
+        output_format = choose_format(SqlFormat, self.output_format, self.output)
+        if output_format is SqlFormat.PARQUET and self.output in (None, STDOUT) and sys.stdout.isatty():
             raise UsageError("Parquet cannot be shown on a terminal", hint="name a file with -o")
         inputs = Inputs()
         with open_sources(sources, self, inputs) as arguments:
@@ -127,10 +147,27 @@ class SqlCommand(AnalysisSourceOptions, OutputOptions):
             database = open_database(
                 tables, jobs=self.jobs, allow_external=self.allow_external, memory_limit=self.memory_limit
             )
+        if prompts:
+            from clamp_analytics.cli.sql_prompt import SqlPrompt
+
+            tell(f"files: {database.counts}; .help explains the prompt, Ctrl-D leaves it")
+            SqlPrompt(
+                database.connection,
+                timeout_seconds=self.timeout,
+                write=lambda rows: self._write(rows, inputs),
+            ).run()
+            return ExitCode.FINE
         rows = run_query(database.connection, text, params, timeout_seconds=self.timeout)
         self._write(rows, inputs)
         tell(f"files: {database.counts}")
         return ExitCode.FINE
+
+    def _asks_for_prompt(self) -> bool:
+        """Whether there are sources and no query, on a terminal."""
+        arguments = self.arguments or []
+        has_query = self.name is not None or self.file is not None or self.output is not None
+        on_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+        return on_terminal and not has_query and bool(arguments) and os.path.lexists(arguments[-1])
 
     def _query(self) -> tuple[list[str], str, dict[str, Any]]:
         """The sources, the SQL and its parameters.
@@ -157,20 +194,23 @@ class SqlCommand(AnalysisSourceOptions, OutputOptions):
             return arguments, *named(self.name, **params)
         assert self.file is not None
         try:
+            if str(self.file) == STDOUT:
+                return arguments, sys.stdin.buffer.read().decode(), params
             return arguments, self.file.read_text("utf-8"), params
         except OSError as error:
             raise UsageError.from_os_error("the query cannot be read", error, where=str(self.file)) from error
         except UnicodeDecodeError as error:
             raise UsageError(f"the query cannot be read: {error}", where=str(self.file)) from error
 
-    def _write(self, rows: pl.DataFrame, inputs: Inputs) -> None:
+    def _write(self, rows: pl.DataFrame, inputs: Inputs, *, optional: Mapping[str, int] | None = None) -> None:
         from clamp_analytics import render
 
-        if self.output_format is SqlFormat.TABLE:
-            data: str | bytes = as_table(rows, self.limit)
+        output_format = choose_format(SqlFormat, self.output_format, self.output)
+        if output_format is SqlFormat.TABLE:
+            data: str | bytes = as_table(rows, self.limit, optional=optional)
         else:
-            data = render.FORMATS[render.Format(self.output_format.value)](rows)
-        kind = kind_of_rows("a query result with these columns", rows, self.output_format.value, data)
+            data = render.FORMATS[render.Format(output_format.value)](rows)
+        kind = kind_of_rows("a query result with these columns", rows, output_format.value, data)
         write_result(data, self.output, kind, force=self.force, inputs=inputs)
 
 
@@ -182,20 +222,3 @@ def _parse_params(given: Sequence[str]) -> dict[str, str]:
             raise UsageError("a parameter must be written as NAME=VALUE", where=f"--param {text}")
         params[name] = value
     return params
-
-
-def _library_frame() -> pl.DataFrame:
-    import polars as pl
-
-    from clamp_analytics.database import library
-
-    rows = [
-        {
-            "name": query.name,
-            "kind": query.kind,
-            "parameters": ", ".join(f"{param.name}={param.default}" for param in query.params.values()),
-            "sentence": query.sentence,
-        }
-        for query in library().values()
-    ]
-    return pl.DataFrame(rows)

@@ -23,12 +23,17 @@ from clamp_analytics.cli.verdict_output import document
 from clamp_analytics.cli.violation_checks import has_failed
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from clamp_analytics.analysis.summary import Summary
     from clamp_analytics.outputs import OutputKind
 
 DECIMALS = 6
 """Decimals of the mean and the sample variance of all records; the other formats have every digit."""
 
+
+OPTIONAL = {"drift_index_ms": 0, "scored": 0, "in_flight": 0, "sample_variance": 0, "sessions": 0, "duration_p99_ms": 0}
+"""Columns that a table on a narrow terminal leaves out, the first one first."""
 
 EXAMPLES = """
 clamp-analytics summarize build/telemetry
@@ -128,7 +133,7 @@ def _render(summary: Summary, output_format: Format, limit: int) -> str | bytes:
     from clamp_analytics import render
 
     if output_format is Format.TABLE:
-        return _overview(summary) + ("" if summary.groups is None else "\n" + as_table(summary.groups, limit))
+        return _overview(summary) + ("" if summary.groups is None else "\n" + _groups_table(summary.groups, limit))
     if summary.groups is None:
         return render.FORMATS[render.Format(output_format.value)](summary.frame())
     if output_format is Format.JSON:
@@ -136,6 +141,16 @@ def _render(summary: Summary, output_format: Format, limit: int) -> str | bytes:
     if output_format is Format.CSV:
         return render.as_csv(summary.groups_and_total())
     return render.as_markdown(summary.groups)
+
+
+def _groups_table(groups: pl.DataFrame, limit: int) -> str:
+    """The table of the groups, with the digits of the overview and names in natural order."""
+    from clamp_analytics.render.natural_order import in_natural_order
+
+    by = groups.columns[: groups.columns.index("sessions")]
+    decimals = {name: 3 for name in groups.columns if name.endswith("_ms")}
+    decimals |= {"mean_stability": DECIMALS, "sample_variance": DECIMALS}
+    return as_table(in_natural_order(groups, by), limit, optional=OPTIONAL, decimals=decimals)
 
 
 def _overview(summary: Summary) -> str:

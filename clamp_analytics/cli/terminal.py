@@ -46,7 +46,7 @@ def as_table(
         title=title,
         width=terminal_width(),
         limit=limit or None,
-        color=_wants_color(),
+        color=wants_color(),
         optional=optional,
         decimals=decimals,
     )
@@ -66,6 +66,6 @@ def can_show(text: str) -> bool:
     return True
 
 
-def _wants_color() -> bool:
+def wants_color() -> bool:
     """Whether standard output is a terminal that wants colour (https://no-color.org)."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -15,6 +15,7 @@ from clamp_analytics.cli.output import (
     kind_of_beginning,
     kind_of_document,
     kind_of_rows,
+    kind_of_table,
     kind_of_text,
     write_result,
 )
@@ -36,10 +37,13 @@ STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 TREND_WIDTHS = (30, 24, 16, 12, 8)
 """Characters of a sparkline; the widest with which no line of the table wraps is used."""
 
-DISPENSABLE = ("p", "trend", "interval", "since")
-"""Columns that a table on a narrow terminal leaves out, the first one first; JSON and CSV have them."""
+DISPENSABLE = ("p", "trend", "interval")
+"""Columns that a table on a narrow terminal leaves out, the first one first, and then the levels; never `since`."""
 
 KIND = "a file of verdicts"
+
+NOTHING_CHANGED = "No series changed"
+"""The sentence where the table of changes would be empty."""
 
 _TO_ASCII = str.maketrans({"─": "-", "…": "...", "→": "->"})
 
@@ -61,6 +65,7 @@ class VerdictReport:
         documents: other values of the JSON document, by key; they come first.
         failing_series: group and metric of the series that fail a test case of JUnit; by their verdicts where None.
         incidents: the incidents as text, which come before the verdicts; None where the analysis has none.
+        show_all: whether the table also has the series that did not change.
     """
 
     verdicts: pl.DataFrame
@@ -75,6 +80,7 @@ class VerdictReport:
     documents: Mapping[str, object] = field(default_factory=dict)
     failing_series: Collection[tuple[tuple[str | None, ...], str]] | None = None
     incidents: IncidentTexts | None = None
+    show_all: bool = True
 
     def write(self, output_format: VerdictFormat, options: OutputOptions, inputs: Inputs, *, limit: int) -> None:
         """Write the verdicts.
@@ -125,8 +131,8 @@ class VerdictReport:
             rows = changes_first(self.verdicts)
             text = render.as_csv(rows)
         else:
-            rows = self.verdicts
-            text = self._table(limit, to_screen=to_screen)
+            text, heading = self._table(limit, to_screen=to_screen)
+            return text, kind_of_table(KIND, heading, NOTHING_CHANGED)
         return text, kind_of_rows(KIND, rows, output_format.value, text)
 
     def _markdown(self) -> str:
@@ -137,18 +143,21 @@ class VerdictReport:
             self.verdicts, self.by, self.columns, summary=self.summary, lists=self.lists, incidents=incidents
         )
 
-    def _table(self, limit: int, *, to_screen: bool) -> str:
+    def _table(self, limit: int, *, to_screen: bool) -> tuple[str, list[str]]:
+        """The incidents, the table of verdicts and how many series it leaves out; and the columns of the table."""
         from clamp_analytics.render import table
         from clamp_analytics.render.sparkline import ASCII, BLOCKS
-        from clamp_analytics.render.verdicts import screen_frame
+        from clamp_analytics.render.verdicts import screen_frame, with_changes
 
+        shown = self.verdicts if self.show_all else with_changes(self.verdicts)
         unicode = not to_screen or can_show(BLOCKS + "→─…")
         frames = (
             screen_frame(
-                self.verdicts,
+                shown,
                 self.by,
                 self.columns,
                 series=self.series,
+                changes=self.tables.get("changes"),
                 width=width,
                 marks=BLOCKS if unicode else ASCII,
                 arrow="→" if unicode else "->",
@@ -157,10 +166,22 @@ class VerdictReport:
             for width in (TREND_WIDTHS if self.series is not None else TREND_WIDTHS[-1:])
         )
         frame = _widest_that_fits(frames, terminal_width() if to_screen else None, limit)
-        text = as_table(frame, limit) if to_screen else table(frame, limit=limit or None)
+        text = as_table(frame, limit, optional={}) if to_screen else table(frame, limit=limit or None)
+        if shown.is_empty():
+            text = f"{NOTHING_CHANGED}.\n"
+        if rest := self._rest(shown):
+            text += f"{rest}\n"
         if self.incidents is not None and self.incidents.terminal:
             text = f"{self.incidents.terminal}\n{text}"
-        return text if unicode else text.translate(_TO_ASCII)
+        return (text if unicode else text.translate(_TO_ASCII)), frame.columns
+
+    def _rest(self, shown: pl.DataFrame) -> str:
+        """How many series the table leaves out; empty if there is none."""
+        from clamp_analytics.render.verdicts import count_verdicts, list_counts
+
+        counts = count_verdicts(self.verdicts)
+        counts.subtract(count_verdicts(shown))
+        return f"{list_counts(counts)} (--all shows them)" if counts.total() else ""
 
 
 def _widest_that_fits(frames: Iterable[pl.DataFrame], width: int | None, limit: int) -> pl.DataFrame:
@@ -184,7 +205,8 @@ def _widest_that_fits(frames: Iterable[pl.DataFrame], width: int | None, limit: 
         if fits(narrowest):
             return narrowest
     assert narrowest is not None
-    dispensable = [name for name in DISPENSABLE if name in narrowest.columns]
+    levels = [name for name in narrowest.columns if " " in name]
+    dispensable = [name for name in (*DISPENSABLE, *levels) if name in narrowest.columns]
     shorter = (narrowest.drop(dispensable[: count + 1]) for count in range(len(dispensable)))
     return next(filter(fits, shorter), narrowest)
 

@@ -30,8 +30,13 @@ _LONGEST_WORD = 20
 _NARROWEST_VALUE = 20
 """The same for a value in a block of its own."""
 
-_BOLD, _DIM, _RED, _YELLOW, _RESET = "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[33m", "\x1b[0m"
-_SEVERITY_STYLES = {"error": _RED, "warning": _YELLOW, "info": _DIM}
+_BOLD, _DIM, _RESET = "\x1b[1m", "\x1b[2m", "\x1b[0m"
+_RED, _GREEN, _YELLOW = "\x1b[31m", "\x1b[32m", "\x1b[33m"
+_STYLES = {
+    "severity": {"error": _RED, "warning": _YELLOW, "info": _DIM},
+    "verdict": {"regressed": _RED, "suspect": _YELLOW, "improved": _GREEN, "recovered": _GREEN, "unchanged": _DIM},
+}
+"""The styles of values, by column."""
 _FOLDS_AFTER = frozenset(" /_-=;&?")
 _Painter = Callable[[str, str], str]
 _WORDS = re.compile(r"[^ _]*[ _]?")
@@ -65,7 +70,7 @@ class _Column:
         """The escape sequence that colours a cell; empty for none."""
         if cell is None:
             return _DIM
-        return _SEVERITY_STYLES.get(cell, "") if self.head == "severity" else ""
+        return _STYLES.get(self.head, {}).get(cell, "")
 
 
 def table(

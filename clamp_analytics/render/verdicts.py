@@ -6,15 +6,18 @@ The verdicts of ``drift`` and of ``compare`` have the same shape but for a few n
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import polars as pl
 
 from clamp_analytics.analysis.metrics import METRICS
 from clamp_analytics.analysis.verdicts import RANK, Verdict
+from clamp_analytics.render.natural_order import in_natural_order
 from clamp_analytics.render.sparkline import BLOCKS, sparkline
 from clamp_analytics.render.text import MISSING, Row, day, figure, group_name, signed_figure
 from clamp_analytics.wording import p_value
@@ -120,6 +123,7 @@ def screen_frame(
     columns: VerdictColumns,
     *,
     series: pl.DataFrame | None = None,
+    changes: pl.DataFrame | None = None,
     width: int = 12,
     marks: str = BLOCKS,
     arrow: str = "→",
@@ -132,14 +136,15 @@ def screen_frame(
         by: the columns that name a group.
         columns: which analysis the verdicts are of.
         series: the values behind them (the columns of ``by``, ``metric`` and ``value``, by time), for sparklines.
+        changes: the change points of the series (the columns of ``by``, ``metric`` and ``change_at``), to be marked.
         width: the most characters of a sparkline.
         marks: the characters of sparklines.
         arrow: the sign between the levels before and after.
         limit: how many rows get a sparkline, where no more are shown.
     """
-    ranked = changes_first(verdicts)
+    ranked = changes_first(in_natural_order(verdicts, by))
     drawn = ranked if limit is None else ranked.head(limit)
-    trends = _sparklines(series, drawn.select(*by, "metric"), width, marks)
+    trends = _sparklines(series, changes, drawn.select(*by, "metric"), width, marks)
     rows = []
     for row in ranked.iter_rows(named=True):
         cells = {"verdict": row["verdict"], **{column: row[column] for column in by}, "metric": row["metric"]}
@@ -170,14 +175,22 @@ def _key(row: Row, by: Sequence[str]) -> tuple[Any, ...]:
 
 
 def _sparklines(
-    series: pl.DataFrame | None, wanted: pl.DataFrame, width: int, marks: str
+    series: pl.DataFrame | None, changes: pl.DataFrame | None, wanted: pl.DataFrame, width: int, marks: str
 ) -> dict[tuple[Any, ...], str]:
     if series is None:
         return {}
     keys = wanted.columns
     shown = series.join(wanted, on=keys, how="semi", nulls_equal=True, maintain_order="left")
-    values = shown.group_by(keys, maintain_order=True).agg("value")
-    return {_key(row, keys[:-1]): sparkline(row["value"], width, marks) for row in values.iter_rows(named=True)}
+    times: dict[tuple[Any, ...], list[datetime]] = {}
+    if changes is not None:
+        for row in changes.iter_rows(named=True):
+            times.setdefault(_key(row, keys[:-1]), []).append(row["change_at"])
+    lines = {}
+    for key, rows in shown.group_by(keys, maintain_order=True):
+        started = rows["started_at"].to_list() if times else []
+        firsts = [bisect_left(started, at) for at in times.get(key, ())]
+        lines[key] = sparkline(rows["value"].to_list(), width, marks, changes=firsts)
+    return lines
 
 
 def count_verdicts(verdicts: pl.DataFrame) -> Counter[str]:

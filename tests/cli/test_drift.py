@@ -38,7 +38,7 @@ def test_the_table_has_changes_first_with_a_sparkline(clamp):
     assert lines[0].split() == ["verdict", "context", "metric", "trend", "before", "→", "after", "change", "since", "p"]
     assert lines[2].split()[:3] == ["regressed", "upload-queue", "duration_p50_ms"]
     assert "2026-10-08" in lines[2]
-    assert set(lines[2].split()[3]) <= set("▁▂▃▄▅▆▇█")
+    assert set(lines[2].split()[3]) <= set("▁▂▃▄▅▆▇█│")
     assert len(lines) == 5
 
 
@@ -47,7 +47,8 @@ def test_incidents_come_first_and_unchanged_series_are_left_out(clamp):
 
     assert " worse: step since 2026-10-08 18:00, last good 2026-10-08 06:00\n" in incident
     assert incident.endswith("  upload-queue duration_p50_ms: 1.47 → 2.3 ms (+57.1%)")
-    assert [line.split()[1] for line in table.splitlines()[2:]] == ["upload-queue"]
+    assert [line.split()[1] for line in table.splitlines()[2:-1]] == ["upload-queue"]
+    assert table.splitlines()[-1] == "2 unchanged (--all shows them)"
 
 
 def test_the_closing_line_counts_sessions_and_verdicts(clamp):
@@ -319,3 +320,17 @@ def test_the_gate_can_be_limited_to_sessions_since_a_label(clamp):
 
     assert clamp(*labelled, "--since-label", "day=20261001").code == 1
     assert clamp(*labelled, "--since-label", "day=20261012").code == 0
+
+
+def test_a_floor_of_a_duration_may_be_given_in_percent(clamp):
+    arguments = ("drift", DRIFTING, "--metric", "duration_p50_ms", "--since", "9999w")
+
+    assert "upload-queue" in clamp(*arguments, "--floor", "duration_p50_ms=20%").out
+    assert clamp(*arguments, "--floor", "duration_p50_ms=70%").out.startswith("No series changed.")
+
+
+def test_a_floor_in_percent_is_refused_where_it_is_no_share(clamp):
+    done = clamp("drift", DRIFTING, "--floor", "mean_stability=10%")
+
+    assert done.code == 2
+    assert "only floors of durations are shares" in done.err

@@ -61,3 +61,16 @@ def test_sql_reaches_files_where_that_is_allowed(clamp, clean, tmp_path):
     (tmp_path / "x.csv").write_text("a\n5\n")
 
     assert json.loads(clamp("sql", clean, "FROM 'x.csv'", "--allow-external", "-f", "json").out) == [{"a": 5}]
+
+
+def test_a_query_is_read_from_standard_input(clamp, clean):
+    done = clamp("sql", clean, "--file", "-", "-f", "json", stdin=b"SELECT count(*) AS n FROM records")
+
+    assert json.loads(done.out) == [{"n": 240}]
+
+
+def test_the_list_of_queries_explains_their_parameters(clamp):
+    rows = json.loads(clamp("sql", "--list", "-f", "json").out)
+
+    parameters = {row["name"]: row["parameters"] for row in rows}
+    assert parameters["longest_locks"].startswith("limit=20 (")

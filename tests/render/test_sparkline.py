@@ -58,3 +58,37 @@ def test_any_series_has_as_many_marks_as_there_is_room(values, width):
 
     assert len(shown) == min(width, len(values))
     assert set(shown) <= set(BLOCKS) | {" "}
+
+
+def test_the_newest_session_is_shown_and_not_its_part():
+    assert sparkline([0, 0, 0, 0, 7, 7, 7, 7, 0], 3) == "▁█▁"
+
+
+def test_an_outlier_just_before_the_newest_session_is_shown_as_well():
+    assert sparkline([1, 2, 1, 2, 1, 2, 1, 2, 1, 99, 2, 1], 4) == "▁▁█▁"
+
+
+def test_a_line_marks_each_change_point():
+    assert sparkline([0, 0, 7, 7, 0], 8, changes=[2, 4]) == "▁▁│██│▁"
+    assert sparkline([0, 0, 7, 7], 8, ASCII, changes=[2]) == "..|@@"
+
+
+def test_no_part_mixes_the_values_before_and_after_a_change_point():
+    assert sparkline([0] * 9 + [7] * 3, 5, changes=[9]) == "▁▁▁│█"
+
+
+def test_change_points_without_room_are_not_marked():
+    assert sparkline([0, 0, 7, 7, 0], 4, changes=[2, 4]) == "▁▁█▁"
+
+
+def test_a_change_point_outside_the_series_is_not_marked():
+    assert sparkline([0, 7], 8, changes=[0, 2]) == "▁█"
+
+
+@given(st.lists(st.floats(0, 1), min_size=1), st.integers(1, 30), st.sets(st.integers(0, 40)))
+def test_lines_of_change_points_stay_within_the_width(values, width, changes):
+    shown = sparkline(values, width, changes=sorted(changes))
+
+    lines = shown.count("│")
+    assert len(shown) <= width
+    assert len(shown) - lines == min(width - lines, len(values))

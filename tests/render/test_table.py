@@ -131,3 +131,46 @@ def test_folding_loses_no_character(values):
     text = table(pl.DataFrame({"a": values}), width=14)
 
     assert "".join(text.split()[2:]) == "".join(map(for_terminal, values))
+
+
+def test_a_verdict_is_coloured_by_its_direction():
+    shown = table(pl.DataFrame({"verdict": ["regressed", "improved"]}), color=True)
+
+    assert "\x1b[31mregressed\x1b[0m" in shown
+    assert "\x1b[32mimproved\x1b[0m" in shown
+
+
+def test_optional_columns_are_left_out_before_any_text_wraps():
+    frame = pl.DataFrame({"name": ["a long name of a session"], "note": ["a long note on it"], "size": [12345]})
+
+    assert table(frame, width=40, optional={"note": 17, "size": 0}).splitlines() == [
+        "name                       size",
+        "────────────────────────  ─────",
+        "a long name of a session  12345",
+        "left out for this width: note",
+    ]
+
+
+def test_an_optional_column_wraps_down_to_its_width_before_it_is_left_out():
+    frame = pl.DataFrame({"name": ["a long name of a session"], "note": ["a long note on it"]})
+
+    assert "left out" not in table(frame, width=38, optional={"note": 12})
+    assert table(frame, width=37, optional={"note": 12}).splitlines()[-1] == "left out for this width: note"
+
+
+def test_columns_on_the_right_go_where_nothing_else_fits():
+    frame = pl.DataFrame({"a": [1], "bbbbbbbbbb": [2], "cccccccccc": [3]})
+
+    assert table(frame, width=14, optional={}).splitlines()[-1] == "left out for this width: cccccccccc"
+
+
+def test_a_table_that_needs_all_its_columns_becomes_blocks():
+    frame = pl.DataFrame({"a": [1], "bbbbbbbbbb": [2], "cccccccccc": [3]})
+
+    assert table(frame, width=14).startswith("─ row 1 ")
+
+
+def test_decimals_give_a_column_the_same_digits_and_thousands_separators():
+    frame = pl.DataFrame({"ms": [1234.5, 0.25, None]})
+
+    assert table(frame, decimals={"ms": 3}).splitlines()[2:] == ["1,234.500", "    0.250", "        -"]
