@@ -329,7 +329,7 @@ def test_a_floor_of_a_duration_may_be_given_in_percent(clamp):
     assert clamp(*arguments, "--floor", "duration_p50_ms=70%").out.startswith("No series changed.")
 
 
-def test_a_floor_in_percent_is_refused_where_it_is_no_share(clamp):
+def test_a_floor_in_percent_is_refused_where_it_is_not_a_share(clamp):
     done = clamp("drift", DRIFTING, "--floor", "mean_stability=10%")
 
     assert done.code == 2
