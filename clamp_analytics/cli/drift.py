@@ -15,7 +15,7 @@ from clamp_analytics.cli.analysis_options import (
     VerdictFormat,
     require_drift_extra,
 )
-from clamp_analytics.cli.command import add_command
+from clamp_analytics.cli.command import OUTPUT_PANEL, add_command
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.known_changes import add_entries, known_changes_file, read_entries
 from clamp_analytics.cli.messages import tell
@@ -24,6 +24,7 @@ from clamp_analytics.cli.output_format import choose_format
 from clamp_analytics.cli.reading import Inputs
 from clamp_analytics.cli.verdict_output import VerdictReport
 from clamp_analytics.errors import UsageError
+from clamp_analytics.render.session_links import SessionLinks
 from clamp_analytics.wording import plural
 
 if TYPE_CHECKING:
@@ -94,11 +95,22 @@ class DriftCommand(HistoryOptions, OutputOptions):
         str | None,
         typer.Option("--decided-by", metavar="NAME", help="With --acknowledge: who accepts it. [default: your login]"),
     ] = None
+    session_url: Annotated[
+        str,
+        typer.Option(
+            "--session-url",
+            metavar="TEMPLATE",
+            help="In Markdown, link sessions to this address, in which {source} is the path of a session and {NAME} "
+            "its label of that name.",
+            rich_help_panel=OUTPUT_PANEL,
+        ),
+    ] = ""
     limit: options.Limit = 50
 
     def run(self) -> ExitCode:
         """Judge the history, and write the incidents and verdicts."""
         inputs = Inputs()
+        links = SessionLinks(self.session_url)
         with require_drift_extra():
             from clamp_analytics.analysis.drift import drift
 
@@ -116,7 +128,7 @@ class DriftCommand(HistoryOptions, OutputOptions):
             add_entries(found, self.acknowledge, file, self.reason, self.decided_by)
             return ExitCode.FINE
         failing = gate.failing(found.open_changes(), found.timeline)
-        self._write(found, gate, inputs)
+        self._write(found, gate, links, inputs)
         tell(f"{_summary(found)} files: {values.counts}")
         for entry in found.unmatched:
             tell(f"known change that matches nothing: {_describe_entry(entry)}")
@@ -134,7 +146,7 @@ class DriftCommand(HistoryOptions, OutputOptions):
             since = (name, value)
         return Gate(FailOnChange(self.fail_from.value), self.changed_within, since)
 
-    def _write(self, found: Drift, gate: Gate, inputs: Inputs) -> None:
+    def _write(self, found: Drift, gate: Gate, links: SessionLinks, inputs: Inputs) -> None:
         from clamp_analytics.analysis.incidents.gate import FailOn as FailOnChange
         from clamp_analytics.render import incidents
         from clamp_analytics.render.verdicts import DRIFT
@@ -154,7 +166,7 @@ class DriftCommand(HistoryOptions, OutputOptions):
             show_all=self.show_all,
             tables={"changes": found.changes},
             documents={"incidents": [one.to_dict(found.by, found.timeline) for one in found.incidents]},
-            incidents=incidents.IncidentTexts.of(found),
+            incidents=incidents.IncidentTexts.of(found, links),
         ).write(choose_format(VerdictFormat, self.output_format, self.output), self, inputs, limit=self.limit)
 
 

@@ -138,9 +138,15 @@ class VerdictReport:
     def _markdown(self) -> str:
         from clamp_analytics.render.pull_request import markdown
 
-        incidents = "" if self.incidents is None else self.incidents.markdown
+        incidents, headline = ("", "") if self.incidents is None else (self.incidents.markdown, self.incidents.headline)
         return markdown(
-            self.verdicts, self.by, self.columns, summary=self.summary, lists=self.lists, incidents=incidents
+            self.verdicts,
+            self.by,
+            self.columns,
+            summary=self.summary,
+            lists=self.lists,
+            incidents=incidents,
+            headline=headline,
         )
 
     def _table(self, limit: int, *, to_screen: bool) -> tuple[str, list[str]]:

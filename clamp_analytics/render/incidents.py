@@ -16,6 +16,7 @@ from clamp_analytics.analysis.incidents.suspects import Suspect
 from clamp_analytics.analysis.metrics import METRICS
 from clamp_analytics.analysis.verdicts import Verdict
 from clamp_analytics.render.escape import for_markdown, for_terminal
+from clamp_analytics.render.session_links import SessionLinks
 from clamp_analytics.render.text import MISSING, figure, group_name, signed_figure
 from clamp_analytics.wording import plural
 
@@ -28,7 +29,14 @@ MOST_CHANGES = 12
 MOST_INCIDENTS = 20
 """Incidents that a page lists before it counts the others."""
 
+OPEN_IN_MARKDOWN = 3
+"""Incidents that a comment shows; it folds the others, so that it fits one screen."""
+
+CHANGES_IN_MARKDOWN = 6
+"""Changes per incident that a comment lists; its tables have the others."""
+
 Escape = Callable[[str], str]
+NameSession = Callable[[int], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +46,30 @@ class IncidentTexts:
     Attributes:
         terminal: the blocks for a terminal.
         markdown: the blocks in Markdown.
+        headline: how many incidents there are.
         annotations: level, title and message of an annotation per incident.
     """
 
     terminal: str
     markdown: str
+    headline: str
     annotations: Sequence[tuple[str, str, str]]
 
     @classmethod
-    def of(cls, found: Drift) -> IncidentTexts:
-        """Write the incidents of a result."""
+    def of(cls, found: Drift, links: SessionLinks | None = None) -> IncidentTexts:
+        """Write the incidents of a result.
+
+        Args:
+            found: the result of drift.
+            links: the addresses of sessions, for Markdown.
+        """
         annotations = [_annotation(report, found) for report in found.incidents]
-        return cls(terminal_blocks(found), markdown_blocks(found), annotations)
+        return cls(terminal_blocks(found), markdown_blocks(found, links), count_incidents(found), annotations)
 
 
 def _annotation(report: IncidentReport, found: Drift) -> tuple[str, str, str]:
     """An error for an open regression, a warning for an open suspect, a notice for everything else."""
-    title, *details = _lines(report, found, str, "→")
+    title, *details = _lines(report, found, found.timeline.name, str, "→")
     worst = {change.verdict for change in report.incident.changes if change.direction == "worse"}
     level = "notice"
     if worst and not report.is_acknowledged and not report.incident.ended:
@@ -63,7 +78,14 @@ def _annotation(report: IncidentReport, found: Drift) -> tuple[str, str, str]:
 
 
 def headline(found: Drift) -> str:
-    """One line: how many incidents are open, known, over, or for the better; and how many series are unchanged."""
+    """One line: how many incidents there are, and how many series are unchanged."""
+    unchanged = int((found.verdicts["verdict"] == "unchanged").sum())
+    text = count_incidents(found)
+    return f"{text}; {plural(unchanged, 'series', 'series')} unchanged" if unchanged else text
+
+
+def count_incidents(found: Drift) -> str:
+    """How many incidents are open, known, over, or for the better."""
     parts = []
     worse = [one for one in found.incidents if one.incident.direction == "worse"]
     for text, count in (
@@ -75,9 +97,7 @@ def headline(found: Drift) -> str:
     ):
         if count:
             parts.append(_counted(count, text))
-    unchanged = int((found.verdicts["verdict"] == "unchanged").sum())
-    text = ", ".join(parts) or "no incident"
-    return f"{text}; {plural(unchanged, 'series', 'series')} unchanged" if unchanged else text
+    return ", ".join(parts) or "no incident"
 
 
 def _counted(count: int, text: str) -> str:
@@ -94,39 +114,60 @@ def terminal_blocks(found: Drift, *, arrow: str = "→") -> str:
     """
     blocks = []
     for report in found.incidents[:MOST_INCIDENTS]:
-        title, *details = _lines(report, found, for_terminal, arrow)
+        title, *details = _lines(
+            report, found, lambda index: for_terminal(found.timeline.name(index)), for_terminal, arrow
+        )
         blocks.append("\n".join([title, *(f"  {line}" for line in details)]) + "\n")
     if len(found.incidents) > MOST_INCIDENTS:
         blocks.append(f"… and {len(found.incidents) - MOST_INCIDENTS:,} more incidents\n")
     return "\n".join(blocks)
 
 
-def markdown_blocks(found: Drift) -> str:
-    """Every incident as a paragraph with a list; empty without incidents."""
+def markdown_blocks(found: Drift, links: SessionLinks | None = None) -> str:
+    """Every incident as a paragraph with a list, of which the first ones are not folded; empty without incidents.
+
+    Args:
+        found: the result of drift.
+        links: the addresses of sessions.
+    """
+    addresses = links or SessionLinks()
+
+    def name(index: int) -> str:
+        timeline = found.timeline
+        text = for_markdown(timeline.name(index))
+        address = addresses.address(timeline.sources[index], timeline.labels[index])
+        return text if address is None else f"[{text}]({address})"
+
     blocks = []
     for report in found.incidents[:MOST_INCIDENTS]:
-        title, *details = _lines(report, found, for_markdown, "→")
+        title, *details = _lines(report, found, name, for_markdown, "→", most=CHANGES_IN_MARKDOWN)
         blocks.append("\n".join([f"**{title}**", "", *(f"- {line}" for line in details)]))
     if len(found.incidents) > MOST_INCIDENTS:
         blocks.append(f"… and {len(found.incidents) - MOST_INCIDENTS:,} more incidents")
-    return "\n\n".join(blocks)
+    shown, folded = blocks[:OPEN_IN_MARKDOWN], blocks[OPEN_IN_MARKDOWN:]
+    if folded:
+        further = plural(len(found.incidents) - OPEN_IN_MARKDOWN, "further incident")
+        shown += [f"<details>\n<summary>{further}</summary>", *folded, "</details>"]
+    return "\n\n".join(shown)
 
 
-def _lines(report: IncidentReport, found: Drift, escape: Escape, arrow: str) -> list[str]:
-    incident, timeline = report.incident, found.timeline
+def _lines(
+    report: IncidentReport, found: Drift, name: NameSession, escape: Escape, arrow: str, *, most: int = MOST_CHANGES
+) -> list[str]:
+    incident = report.incident
     state = "over" if incident.ended else ("known" if report.is_acknowledged else "")
     kind = {"worse": "worse", "better": "better", "neither": "changed"}[incident.direction]
     title = f"{incident.id}  {kind}: {incident.shape}" + (f" ({state})" if state else "")
-    since = escape(timeline.name(incident.first_bad))
+    since = name(incident.first_bad)
     if incident.shape == "trend":
         lines = [f"{title} over all sessions"]
     elif incident.last_good is None:
         lines = [f"{title} since {since}"]
     else:
-        lines = [f"{title} since {since}, last good {escape(timeline.name(incident.last_good))}"]
-    lines += [_change(change, found.by, escape, arrow) for change in incident.changes[:MOST_CHANGES]]
-    if len(incident.changes) > MOST_CHANGES:
-        lines.append(f"… and {plural(len(incident.changes) - MOST_CHANGES, 'more change')}")
+        lines = [f"{title} since {since}, last good {name(incident.last_good)}"]
+    lines += [_change(change, found.by, escape, arrow) for change in incident.changes[:most]]
+    if len(incident.changes) > most:
+        lines.append(f"… and {plural(len(incident.changes) - most, 'more change')}")
     if report.suspects:
         suspects = ", ".join(_suspect(one, escape, arrow) for one in report.suspects[:MOST_SUSPECTS])
         lines.append(f"also changed: {suspects}")

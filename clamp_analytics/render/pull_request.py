@@ -27,6 +27,9 @@ from clamp_analytics.render.verdicts import (
 COMMENT_CHARACTERS = 60_000
 """Characters of all tables together. GitHub accepts 65,536 per comment, and the text around the tables needs some."""
 
+ROWS_ON_A_SCREEN = 12
+"""Changed series that are shown where there are no incidents; further ones are folded."""
+
 LONGEST_NAME = 200
 """Characters at which a name is cut, so that a hostile one leaves room for the others."""
 
@@ -51,6 +54,7 @@ def markdown(
     summary: str = "",
     lists: Mapping[str, Sequence[str | None]] | None = None,
     incidents: str = "",
+    headline: str = "",
 ) -> str:
     """Write a headline, the changes, and everything else in sections that unfold.
 
@@ -61,17 +65,23 @@ def markdown(
         summary: what was compared, in one sentence of ours; it is not escaped.
         lists: names of groups by their title, such as "Only in the baseline"; empty lists are left out.
         incidents: the incidents as Markdown, which come first.
+        headline: the text of the heading; by default the number of changed series.
     """
     counts = count_verdicts(verdicts)
     ranked = changes_first(verdicts)
     changed = pl.col("verdict").is_in([verdict.value for verdict in CHANGES])
-    headline = list_counts(counts, CHANGES) or "no change"
-    parts = [f"### {columns.title}: {headline}", summary, incidents]
+    changed_series = list_counts(counts, CHANGES)
+    parts = [f"### {columns.title}: {headline or changed_series or 'no change'}", summary, incidents]
     room = COMMENT_CHARACTERS - len(incidents)
-    if changes := ranked.filter(changed).rows(named=True):
-        rows = _table(changes, by, columns, room)
-        # The incidents say the same in fewer lines.
-        parts.append(_details(list_counts(counts, CHANGES), rows) if incidents else rows)
+    changes = ranked.filter(changed).rows(named=True)
+    # The incidents say the same in fewer lines.
+    shown, folded = ([], changes) if incidents else (changes[:ROWS_ON_A_SCREEN], changes[ROWS_ON_A_SCREEN:])
+    if shown:
+        parts.append(_table(shown, by, columns, room))
+        room -= len(parts[-1])
+    if folded:
+        title = changed_series if incidents else f"{len(folded):,} more that changed"
+        parts.append(_details(title, _table(folded, by, columns, room)))
     for title, names in (lists or {}).items():
         if names:
             parts.append(_name_list(title, names))

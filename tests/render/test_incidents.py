@@ -1,0 +1,43 @@
+"""Incidents in Markdown, for a comment on a pull request."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+pytest.importorskip("scipy", reason="the drift extra is not installed")
+
+import numpy as np
+
+from clamp_analytics.analysis.drift import drift
+from clamp_analytics.render.incidents import OPEN_IN_MARKDOWN, IncidentTexts
+from clamp_analytics.render.session_links import SessionLinks
+from tests.analysis.drift.conftest import attributes_of, session_frame
+
+NOISE = np.random.default_rng(3).normal(1, 0.02, 120)
+
+
+def history(**steps: int):
+    """Contexts that become slower at a session."""
+    values = session_frame({name: NOISE * np.where(np.arange(120) < at, 1.0, 2.0) for name, at in steps.items()})
+    labels = [json.dumps({"build": f"b{number}"}) for number in range(120)]
+    return drift(replace(values, attributes=attributes_of(values.values, labels=labels)))
+
+
+def test_sessions_of_an_incident_are_linked():
+    text = IncidentTexts.of(history(gemm=60), SessionLinks("https://ci.example/{build}")).markdown
+
+    assert "(https://ci.example/b60)" in text
+    assert "(https://ci.example/b59)" in text
+
+
+def test_the_first_incidents_are_shown_and_the_others_folded():
+    found = history(a=20, b=40, c=60, d=80, e=100)
+
+    shown, _, folded = IncidentTexts.of(found).markdown.partition("<details>\n<summary>2 further incidents</summary>")
+
+    assert (shown.count("worse: step"), folded.count("worse: step")) == (OPEN_IN_MARKDOWN, 2)
+
+
+def test_the_heading_counts_incidents():
+    assert IncidentTexts.of(history(a=20, b=60)).headline == "2 incidents"
