@@ -62,7 +62,7 @@ fuzz: $(STAMP)  ## search for inputs that are read wrongly, for MINUTES=10 minut
 docs: $(STAMP)  ## update the generated parts of the pages and build the site into build/site
 	$(BIN)/python docs/scripts/generate.py
 	$(BIN)/python docs/scripts/report_picture.py
-	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs build/site
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -D run_notebooks=1 docs build/site
 
 clean:  ## remove what the targets have written
 	rm -rf $(VENV) build dist kernel/target .pytest_cache .mypy_cache .ruff_cache

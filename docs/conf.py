@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from clamp_analytics import __version__
+
+sys.path.insert(0, str(Path(__file__).parent / "scripts"))
 
 project = "clamp_analytics"
 author = "The clamp_analytics developers"
 project_copyright = author
 version = release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "notebook_pages"]
 exclude_patterns = ["_build", "scripts"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]

@@ -94,7 +94,7 @@ class Figures:
         if len(times) < FEWEST_SESSIONS or times[0] == times[-1]:
             return ""
         chart = self._chart(
-            plots.sessions(times, plots.PAGE, min(STRIP_BINS, len(times) // 4)),
+            plots.sessions_chart(times, plots.PAGE, min(STRIP_BINS, len(times) // 4)),
             f"Number of sessions over time, from {format_time(times[0])} to {format_time(times[-1])} UTC.",
             kind="sessions",
         )
@@ -132,7 +132,7 @@ class Figures:
         count = plural(int(points["sessions"].sum()), "session")
         span = f"{format_time(points['at'].item(0))} to {format_time(points['at'].item(-1))} UTC"
         description = f"{metric.name} of {panel.group} in {count}, {span}: {panel.verdict}. {panel.reason}."
-        chart = self._chart(plots.series(panel, plots.PAGE, interactive=True), description, kind="series")
+        chart = self._chart(plots.series_chart(panel, plots.PAGE, interactive=True), description, kind="series")
         group = html.escape(panel.group)
         better = {True: ", higher is better", False: ", lower is better", None: ""}[metric.higher_is_better]
         title = f"{plots.metric_title(metric)} <small>{metric.name}, {_unit(metric.unit)}{better}</small>"
@@ -152,7 +152,7 @@ class Figures:
             return paragraph("No anchor was released, so there is no duration.")
         shown = boxes.head(MOST_CONTEXTS)
         names = [plots.label(name) for name in boxes["key"]]
-        chart = plots.durations(
+        chart = plots.durations_chart(
             shown.select(pl.Series("name", names[: shown.height]), pl.all().exclude("key")), plots.PAGE
         )
         columns = [Column("context"), Column("released anchors", is_number=True)]

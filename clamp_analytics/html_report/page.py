@@ -5,22 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-import json
-import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from string import Template
 from typing import Any
 
 from clamp_analytics.html_report.markup import section
-from clamp_analytics.plots import PAGE, vega_config
+from clamp_analytics.plots import PAGE, chart_runtime, in_script, vega_config
 
 HERE = Path(__file__).parent
-
-# Characters that could end the script element or a line of JavaScript.
-_UNSAFE_IN_JSON = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
-_END_OF_SCRIPT = re.compile(r"<(?=/script|!--)", re.IGNORECASE)
 
 NO_SESSIONS: Mapping[str, Any] = {"folder": "", "label": None, "sessions": {}, "anchors": {}, "traces": {}}
 """The data of sessions where none can be opened."""
@@ -46,7 +39,7 @@ def page(
         charts: Vega-Lite specifications by the id of the element in which they are drawn.
         sessions: the data of the sessions that a reader can open; see ``session_details``.
     """
-    style, script, runtime = _own("page.css"), f"{_own('session.js')}\n{_own('page.js')}", _runtime()
+    style, script, runtime = _own("page.css"), f"{_own('session.js')}\n{_own('page.js')}", chart_runtime()
     policy = (
         f"default-src 'none'; script-src {_hash(runtime)} {_hash(script)}; style-src {_hash(style)}; "
         "base-uri 'none'; form-action 'none'"
@@ -67,22 +60,8 @@ def page(
     return text.encode()
 
 
-def in_script(data: object) -> str:
-    """Data as JSON that cannot end the script element that contains it."""
-    return json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).translate(_UNSAFE_IN_JSON)
-
-
 def _own(name: str) -> str:
     return (HERE / name).read_text("utf-8").strip()
-
-
-@lru_cache(maxsize=1)
-def _runtime() -> str:
-    """The chart library as a script, in a block so that its names are not global."""
-    import vl_convert
-
-    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;")
-    return "{" + _END_OF_SCRIPT.sub(r"\\x3c", bundle.replace("\r\n", "\n")) + "}"
 
 
 def _hash(text: str) -> str:

@@ -61,7 +61,14 @@ def import_altair() -> Any:
     return alt
 
 
-def series(panel: Panel, theme: Theme, width: int | str = "container", *, interactive: bool = False) -> Any:
+def series_chart(
+    panel: Panel,
+    theme: Theme,
+    width: int | str = "container",
+    *,
+    interactive: bool = False,
+    brush: Any = None,
+) -> Any:
     """One metric of one group over time.
 
     A point is a session or, with a band from the 5th to the 95th percentile, a bin of sessions. A dashed line with a
@@ -73,6 +80,7 @@ def series(panel: Panel, theme: Theme, width: int | str = "container", *, intera
         theme: the colours.
         width: width in pixels, or ``container``.
         interactive: whether the time axis can be moved by dragging, and zoomed with Ctrl and the mouse wheel.
+        brush: an interval selection of another chart, which selects the time span that is shown.
     """
     alt = import_altair()
     # Marks are clipped only where they can be moved: the renderer numbers clip paths across pictures, so that the
@@ -81,7 +89,8 @@ def series(panel: Panel, theme: Theme, width: int | str = "container", *, intera
     low, high = _domain(panel)
     shares = {"format": "~%"} if panel.metric.unit == "share" else {}
     span = (panel.points["at"].item(0), panel.points["at"].item(-1))
-    x = alt.X("t:T", scale=alt.Scale(type="utc"), axis=_time_axis(alt, *span))
+    shown = {} if brush is None else {"domain": brush}
+    x = alt.X("t:T", scale=alt.Scale(type="utc", **shown), axis=_time_axis(alt, *span))
     y = alt.Y(
         "v:Q",
         title=panel.metric.unit,
@@ -89,15 +98,16 @@ def series(panel: Panel, theme: Theme, width: int | str = "container", *, intera
         axis=alt.Axis(tickCount=4, minExtent=42, **shares),
     )
     base = alt.Chart(alt.Data(values=rows)).encode(x=x)
+    clip = interactive or brush is not None
     layers = []
     if panel.is_binned:
         layers.append(
-            base.mark_area(color=theme.data, opacity=0.2, clip=interactive).encode(y=alt.Y("lo:Q"), y2=alt.Y2("hi:Q"))
+            base.mark_area(color=theme.data, opacity=0.2, clip=clip).encode(y=alt.Y("lo:Q"), y2=alt.Y2("hi:Q"))
         )
     if panel.metric.scale is not Scale.IDENTITY:
-        layers.append(base.mark_line(color=theme.data, strokeWidth=1, opacity=0.7, clip=interactive).encode(y=y))
+        layers.append(base.mark_line(color=theme.data, strokeWidth=1, opacity=0.7, clip=clip).encode(y=y))
     cursor = {"cursor": "pointer"} if interactive else {}
-    points = base.mark_point(color=theme.data, filled=True, size=18, opacity=1, clip=interactive, **cursor)
+    points = base.mark_point(color=theme.data, filled=True, size=18, opacity=1, clip=clip, **cursor)
     points = points.encode(y=y, tooltip=_series_tooltip(alt, panel))
     if interactive:
         zoom = "wheel![event.ctrlKey]"
@@ -105,8 +115,8 @@ def series(panel: Panel, theme: Theme, width: int | str = "container", *, intera
             alt.selection_interval(name=ZOOM, bind="scales", encodings=["x"], zoom=zoom, clear="dblclick")
         )
     layers.append(points)
-    layers += _change_layers(alt, panel, theme, interactive=interactive)
-    layers += _outlier_layers(alt, panel, theme, interactive=interactive)
+    layers += _change_layers(alt, panel, theme, interactive=clip)
+    layers += _outlier_layers(alt, panel, theme, interactive=clip)
     return alt.layer(*layers).properties(width=width, height=PANEL_HEIGHT)
 
 
@@ -243,7 +253,9 @@ def _drawable(value: float) -> float:
     return max(-LARGEST, min(value, LARGEST))
 
 
-def sessions(times: Sequence[datetime], theme: Theme, bins: int, width: int | str = "container") -> Any:
+def sessions_chart(
+    times: Sequence[datetime], theme: Theme, bins: int, width: int | str = "container", *, brush: Any = None
+) -> Any:
     """Number of sessions over time, with a brush that selects a time span.
 
     Args:
@@ -251,6 +263,7 @@ def sessions(times: Sequence[datetime], theme: Theme, bins: int, width: int | st
         theme: the colours.
         bins: number of bars.
         width: width in pixels, or ``container``.
+        brush: the interval selection; by default one of the name ``BRUSH``.
     """
     alt = import_altair()
     stamps = pl.Series(times, dtype=pl.Datetime("us", "UTC")).dt.epoch("ms")
@@ -259,7 +272,8 @@ def sessions(times: Sequence[datetime], theme: Theme, bins: int, width: int | st
     index = ((stamps - first) / step).floor().clip(0, bins - 1).cast(pl.Int64)
     counts = index.value_counts(name="n").sort(index.name)
     rows = [{"t": round(first + bar * step), "u": round(first + (bar + 1) * step), "n": n} for bar, n in counts.rows()]
-    brush = alt.selection_interval(name=BRUSH, encodings=["x"], clear="dblclick")
+    if brush is None:
+        brush = alt.selection_interval(name=BRUSH, encodings=["x"], clear="dblclick")
     x = alt.X("t:T", scale=alt.Scale(type="utc"), axis=_time_axis(alt, times[0], times[-1]))
     y = alt.Y("n:Q", title=None, axis=None, scale=alt.Scale(domain=[0, max(row["n"] for row in rows)]))
     chart = alt.Chart(alt.Data(values=rows)).mark_rect(color=theme.data, opacity=0.55)
@@ -270,7 +284,7 @@ def sessions(times: Sequence[datetime], theme: Theme, bins: int, width: int | st
     )
 
 
-def durations(boxes: pl.DataFrame, theme: Theme, width: int | str = "container") -> Any:
+def durations_chart(boxes: pl.DataFrame, theme: Theme, width: int | str = "container") -> Any:
     """Durations by context: a bar from the 25th to the 75th percentile, a line from the 5th to the 95th, the median.
 
     Args:
@@ -305,7 +319,7 @@ def durations(boxes: pl.DataFrame, theme: Theme, width: int | str = "container")
     ).properties(width=width, height=BAR_STEP * len(names))
 
 
-def timeline(bars: pl.DataFrame, theme: Theme, unit: str, width: int | str = "container") -> Any:
+def timeline_chart(bars: pl.DataFrame, theme: Theme, unit: str, width: int | str = "container") -> Any:
     """The anchors of one session by thread and context.
 
     Args:

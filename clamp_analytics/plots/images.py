@@ -9,7 +9,7 @@ from typing import Any
 
 from clamp_analytics.analysis.verdicts import RANK
 from clamp_analytics.extras import require_extras
-from clamp_analytics.plots.charts import import_altair, metric_title, series
+from clamp_analytics.plots.charts import import_altair, metric_title, series_chart
 from clamp_analytics.plots.panels import MetricPanels, Panel
 from clamp_analytics.plots.theme import PAGE, PICTURE, Theme, vega_config
 from clamp_analytics.wording import plural
@@ -106,7 +106,7 @@ def _titled(panel: Panel, width: int) -> Any:
         "limit": width,
         "offset": 16,
     }
-    return series(panel, PICTURE, width).properties(title=title)
+    return series_chart(panel, PICTURE, width).properties(title=title)
 
 
 def render_image(chart: Any, kind: str) -> bytes:

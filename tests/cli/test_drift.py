@@ -112,7 +112,7 @@ def test_github_gets_annotations_and_the_summary_of_the_job(clamp, tmp_path):
     assert done.out.startswith("::error title=Drift%3A ")
     assert "::upload-queue duration_p50_ms: 1.47 → 2.3 ms (+57.1%25)" in done.out
     assert len(done.out.splitlines()) == 1
-    assert summary.read_text().startswith("before\n### Drift: 1 regression\n")
+    assert summary.read_text().startswith("before\n### Drift: 1 incident\n")
 
 
 def test_without_a_job_there_is_no_summary(clamp, tmp_path):

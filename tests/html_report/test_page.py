@@ -28,7 +28,7 @@ from clamp_analytics.errors import SourceError
 from clamp_analytics.html_report import ReportOptions, report
 from clamp_analytics.html_report.figures import Figures
 from clamp_analytics.html_report.markup import MINUS, Column, Html, format_change, format_number, format_value, table
-from clamp_analytics.html_report.page import in_script, page
+from clamp_analytics.html_report.page import page
 from clamp_analytics.html_report.report_data import ReportDataFold, merge_report_data
 from tests.conftest import Raw, decode, record, session, write
 from tests.html_report.conftest import HOSTILE, SAMPLES, START, anchor, history, report_on
@@ -97,7 +97,7 @@ def test_no_element_has_a_handler_or_a_style_of_its_own(drifting):
 
 
 def test_data_cannot_end_their_script():
-    text = in_script({"a": "</script><!--&\u2028\u2029"})
+    text = plots.in_script({"a": "</script><!--&\u2028\u2029"})
 
     assert not re.search("[<>&\u2028\u2029]", text)
     assert json.loads(text) == {"a": "</script><!--&\u2028\u2029"}

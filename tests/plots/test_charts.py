@@ -18,7 +18,7 @@ from tests.plots.builders import START, box, drift_result, kinds, layers, panel,
 
 
 def test_a_change_point_is_a_dashed_line_with_its_number():
-    chart = plots.series(panel(1, 1, 2, 2, changes=[(2, 1.0, 2.0)]), plots.PAGE)
+    chart = plots.series_chart(panel(1, 1, 2, 2, changes=[(2, 1.0, 2.0)]), plots.PAGE)
 
     dashed = [layer for layer in layers(chart) if layer["mark"].get("strokeDash") == [6, 3]]
     assert len(dashed) == 1
@@ -27,15 +27,15 @@ def test_a_change_point_is_a_dashed_line_with_its_number():
 
 
 def test_a_series_without_a_change_has_no_mark_of_one():
-    assert kinds(plots.series(panel(1, 2, 3), plots.PAGE)) == ["line", "point"]
+    assert kinds(plots.series_chart(panel(1, 2, 3), plots.PAGE)) == ["line", "point"]
 
 
 def test_bins_have_a_band():
-    assert kinds(plots.series(panel(*range(1, 301)), plots.PAGE))[0] == "area"
+    assert kinds(plots.series_chart(panel(*range(1, 301)), plots.PAGE))[0] == "area"
 
 
 def test_levels_before_and_after_reach_from_change_to_change():
-    chart = plots.series(panel(*[1.0] * 4, changes=[(1, 5.0, 6.0), (2, 6.0, 7.0)]), plots.PAGE)
+    chart = plots.series_chart(panel(*[1.0] * 4, changes=[(1, 5.0, 6.0), (2, 6.0, 7.0)]), plots.PAGE)
 
     data = plots.vega_lite_spec(chart)["datasets"].values()
     steps = next(rows for rows in data if "u" in rows[0])
@@ -57,7 +57,7 @@ def test_nothing_is_drawn_across_a_long_pause():
         Drift(given.verdicts, paused, given.changes, given.by, 0, 0, 0, given.options), ["context"]
     )
 
-    chart = plots.series(metric_panels.panels[0], plots.PAGE)
+    chart = plots.series_chart(metric_panels.panels[0], plots.PAGE)
     rows = plots.vega_lite_spec(chart)["datasets"][layers(chart)[0]["data"]["name"]]
     assert [row.keys() for row in rows].count({"t"}) == 1
 
@@ -66,30 +66,30 @@ def test_a_score_axis_never_goes_beyond_one():
     given = drift_result({"group": {"context": "a"}, "metric": "mean_stability", "values": [1.0, 0.9]})
     (metric_panels,) = plots.select_panels(given, ["context"])
 
-    made = layers(plots.series(metric_panels.panels[0], plots.PAGE))
+    made = layers(plots.series_chart(metric_panels.panels[0], plots.PAGE))
 
     assert made[0]["encoding"]["y"]["scale"]["domain"][1] == 1.0
 
 
 def test_hostile_names_are_data_and_never_fields_or_expressions():
     hostile = "datum['a.b[0]'] \"x\""
-    made = plots.vega_lite_spec(plots.series(panel(1, 2, group=hostile), plots.PAGE))
+    made = plots.vega_lite_spec(plots.series_chart(panel(1, 2, group=hostile), plots.PAGE))
     boxes = pl.DataFrame([box(hostile, 1.0, 1.0)])
-    bars = plots.vega_lite_spec(plots.durations(boxes, plots.PAGE))
+    bars = plots.vega_lite_spec(plots.durations_chart(boxes, plots.PAGE))
 
     assert not [text for text in (*strings(made), *strings(bars)) if "datum" in text]
     assert [row["c"] for rows in bars["datasets"].values() for row in rows] == [hostile]
 
 
 def test_data_that_layers_share_stand_once_in_a_specification():
-    made = plots.vega_lite_spec(plots.series(panel(*range(1, 301), changes=[(9, 1.0, 2.0)]), plots.PAGE))
+    made = plots.vega_lite_spec(plots.series_chart(panel(*range(1, 301), changes=[(9, 1.0, 2.0)]), plots.PAGE))
 
     assert len(made["datasets"]) == 3
     assert {layer["data"]["name"] for layer in made["layer"]} == set(made["datasets"])
 
 
 def test_a_specification_names_no_address():
-    text = json.dumps(plots.vega_lite_spec(plots.series(panel(1, 2), plots.PAGE)))
+    text = json.dumps(plots.vega_lite_spec(plots.series_chart(panel(1, 2), plots.PAGE)))
 
     assert "http" not in text
     assert "$schema" not in text
@@ -99,13 +99,13 @@ def test_a_specification_names_no_address():
 def test_durations_over_two_decades_are_drawn_on_a_logarithmic_axis(high, kind):
     boxes = pl.DataFrame([box("a", 1.0, 2.0), box("b", 50.0, high)])
 
-    made = layers(plots.durations(boxes, plots.PAGE))
+    made = layers(plots.durations_chart(boxes, plots.PAGE))
 
     assert made[0]["encoding"]["x"]["scale"]["type"] == kind
 
 
 def test_negative_durations_are_on_the_axis():
-    made = layers(plots.durations(pl.DataFrame([box("a", -1.0, 200.0)]), plots.PAGE))
+    made = layers(plots.durations_chart(pl.DataFrame([box("a", -1.0, 200.0)]), plots.PAGE))
 
     assert made[0]["encoding"]["x"]["scale"]["domain"] == [-1.0, 200.0]
 
@@ -113,7 +113,7 @@ def test_negative_durations_are_on_the_axis():
 def test_contexts_with_one_name_on_show_keep_their_own_bars():
     boxes = pl.DataFrame([box("same", 1.0, 2.0), box("same", 3.0, 4.0)])
 
-    (rows,) = plots.vega_lite_spec(plots.durations(boxes, plots.PAGE))["datasets"].values()
+    (rows,) = plots.vega_lite_spec(plots.durations_chart(boxes, plots.PAGE))["datasets"].values()
 
     assert [row["c"] for row in rows] == ["same", "same (2)"]
 
@@ -129,7 +129,7 @@ def test_an_anchor_in_flight_has_a_shape_of_its_own():
         }
     )
 
-    made = layers(plots.timeline(bars, plots.PAGE, "seconds"))
+    made = layers(plots.timeline_chart(bars, plots.PAGE, "seconds"))
 
     assert [(layer["mark"]["type"], layer["mark"].get("shape")) for layer in made] == [
         ("bar", None),
@@ -139,7 +139,7 @@ def test_an_anchor_in_flight_has_a_shape_of_its_own():
 
 def test_an_outlier_is_a_diamond_with_a_letter():
     normal = [1.0, 1.1, 0.9, 1.05, 0.95] * 4
-    chart = plots.series(panel(*normal, 9.0, *normal), plots.PAGE)
+    chart = plots.series_chart(panel(*normal, 9.0, *normal), plots.PAGE)
 
     diamonds = [layer for layer in layers(chart) if layer["mark"].get("shape") == "diamond"]
     assert len(diamonds) == 1
@@ -151,13 +151,13 @@ def test_a_name_axis_has_the_names_as_its_domain_in_order():
     names = ["constructor", "__proto__", "a"]
     boxes = pl.DataFrame([box(name, 1.0, 2.0) for name in names])
 
-    scales = [layer["encoding"]["y"]["scale"] for layer in layers(plots.durations(boxes, plots.PAGE))]
+    scales = [layer["encoding"]["y"]["scale"] for layer in layers(plots.durations_chart(boxes, plots.PAGE))]
 
     assert scales == [{"domain": names}] * 3
 
 
 def test_an_interactive_series_can_be_zoomed_in_time_only():
-    spec = plots.vega_lite_spec(plots.series(panel(1, 2, 3), plots.PAGE, interactive=True))
+    spec = plots.vega_lite_spec(plots.series_chart(panel(1, 2, 3), plots.PAGE, interactive=True))
 
     (param,) = spec["params"]
     assert (param["name"], param["bind"], param["select"]["encodings"]) == (plots.ZOOM, "scales", ["x"])
@@ -166,6 +166,6 @@ def test_an_interactive_series_can_be_zoomed_in_time_only():
 def test_the_strip_counts_the_sessions_of_each_bar():
     times = [START + timedelta(hours=hours) for hours in (0, 1, 2, 9, 10)]
 
-    (rows,) = plots.vega_lite_spec(plots.sessions(times, plots.PAGE, 2))["datasets"].values()
+    (rows,) = plots.vega_lite_spec(plots.sessions_chart(times, plots.PAGE, 2))["datasets"].values()
 
     assert [row["n"] for row in rows] == [3, 2]
