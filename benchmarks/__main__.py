@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks import archive, reading, startup
+from benchmarks import archive, reading, report, startup
 from benchmarks.commands import Settings
 from benchmarks.measure import ROOT, FailedError, Spread
 from benchmarks.tables import Row, Table, as_json, machine
@@ -39,7 +39,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="Measure clamp_analytics against other tools, as ratios."
     )
-    parser.add_argument("what", nargs="?", choices=("all", "reading", "archive", "startup", "recorder"), default="all")
+    parser.add_argument(
+        "what", nargs="?", choices=("all", "reading", "archive", "report", "startup", "recorder"), default="all"
+    )
     parser.add_argument("--quick", action="store_true", help=f"a tenth of the files and {QUICK_RUNS} turns")
     parser.add_argument("--full", action="store_true", help="200,000 files and 2.5 GB as well")
     parser.add_argument("--runs", type=int, metavar="N", help=f"turns of each comparison (default {LEAST_RUNS})")
@@ -60,6 +62,8 @@ def _tables(wanted: argparse.Namespace) -> Iterator[Table]:
         yield from reading.tables(settings)
     if wanted.what in ("all", "archive"):
         yield from archive.tables(settings)
+    if wanted.what in ("all", "report"):
+        yield from report.tables(settings)
     if wanted.what in ("all", "startup"):
         yield from startup.tables(wanted.runs)
     if wanted.what in ("all", "recorder"):

@@ -46,7 +46,7 @@ FEWEST_SESSIONS = 12
 """Number of sessions below which selecting a time span makes no sense."""
 
 STRIP_BINS = 60
-"""Maximal number of bars in the strip of sessions; each stands for a few sessions at least."""
+"""Maximal number of bars in the strip of sessions; each shows a few sessions at least."""
 
 
 @dataclass(slots=True)

@@ -102,11 +102,11 @@ def _cell(group: str, metric: str, row: dict[str, object] | None, target: str | 
     change = ""
     if verdict in plots.CHANGED and verdict != Verdict.RECOVERED:
         change = format_change(METRICS[metric], before, after)  # type: ignore[arg-type]
-    said = html.escape(f"{group}, {metric}: {verdict} {change}".strip())
+    description = html.escape(f"{group}, {metric}: {verdict} {change}".strip())
     mark = MARKS[Verdict(verdict).value]
     size = f' <span class="size">{html.escape(change)}</span>' if change else ""
     content = f'<span aria-hidden="true">{mark}{size}</span>'
     kind = html.escape(verdict.replace(" ", "-"))
     if target is None:
-        return f'<td class="{kind}"><span title="{said}">{content}</span></td>'
-    return f'<td class="{kind}"><a href="#{target}" title="{said}" aria-label="{said}">{content}</a></td>'
+        return f'<td class="{kind}"><span title="{description}">{content}</span></td>'
+    return f'<td class="{kind}"><a href="#{target}" title="{description}" aria-label="{description}">{content}</a></td>'

@@ -9,18 +9,18 @@ const createSessionDialog = (specifications, embed) => {
   const LANE = 18;
 
   const element = (name, text, children = []) => {
-    const made = document.createElement(name);
+    const node = document.createElement(name);
     if (text !== null) {
-      made.textContent = text;
+      node.textContent = text;
     }
-    made.append(...children);
-    return made;
+    node.append(...children);
+    return node;
   };
 
   const button = (index, text) => {
-    const made = element("button", text);
-    made.dataset.session = index;
-    return made;
+    const node = element("button", text);
+    node.dataset.session = index;
+    return node;
   };
 
   const time = (milliseconds) => `${new Date(milliseconds).toISOString().slice(0, 19).replace("T", " ")} UTC`;

@@ -97,5 +97,5 @@ def _latest(anchors: pl.DataFrame, totals: pl.DataFrame) -> pl.DataFrame:
     if anchors.height <= KEPT_ANCHORS:
         return anchors
     sizes = anchors.group_by("source").len("size").join(totals, on="source")
-    kept = sizes.sort("start", "source", descending=True).filter(pl.col("size").cum_sum() <= KEPT_ANCHORS)
-    return anchors.join(kept, on="source", how="semi", maintain_order="left")
+    latest = sizes.sort("start", "source", descending=True).filter(pl.col("size").cum_sum() <= KEPT_ANCHORS)
+    return anchors.join(latest, on="source", how="semi", maintain_order="left")

@@ -31,7 +31,7 @@ MOST_LABELS = 4
 """Maximal number of labels of a session in a tooltip."""
 
 LABEL_PIXELS = 150
-"""Maximal width of a label beside a bar; the table of the chart has the longer text."""
+"""Maximal width of the label of a bar; the table of the chart has the longer text."""
 
 LOG_DECADES = 2.0
 """Durations that span at least this many powers of ten get a logarithmic axis."""
@@ -137,8 +137,8 @@ def _points(panel: Panel) -> Rows:
 
 def _labels(timeline: Timeline, index: int) -> str | None:
     """The labels of a session as one text; None without any."""
-    given = list(timeline.labels[index].items())[:MOST_LABELS]
-    return ", ".join(f"{label(name, 20)} {label(value, 40)}" for name, value in given) or None
+    labels = list(timeline.labels[index].items())[:MOST_LABELS]
+    return ", ".join(f"{label(name, 20)} {label(value, 40)}" for name, value in labels) or None
 
 
 def _series_tooltip(alt: Any, panel: Panel) -> list[Any]:

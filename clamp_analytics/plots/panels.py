@@ -86,7 +86,7 @@ class Panel:
 
     @property
     def is_binned(self) -> bool:
-        """Whether a point stands for several sessions."""
+        """Whether a point shows several sessions."""
         return self.points["low"].null_count() < self.points.height
 
 

@@ -26,12 +26,12 @@ def verdicts(**given: str) -> pl.DataFrame:
     return pl.DataFrame(rows)
 
 
-def made(frame: pl.DataFrame, listed: int = 500) -> str:
+def markup_of(frame: pl.DataFrame, listed: int = 500) -> str:
     return matrix(frame, BY, SeriesLinks(frame, BY, [], listed))
 
 
 def test_a_cell_has_a_mark_a_change_and_a_link_to_its_series():
-    text = made(verdicts(a="regressed"))
+    text = markup_of(verdicts(a="regressed"))
 
     assert '<td class="regressed"><a href="#row-1"' in text
     assert 'aria-label="a, duration_p50_ms: regressed +100 %"' in text
@@ -39,11 +39,11 @@ def test_a_cell_has_a_mark_a_change_and_a_link_to_its_series():
 
 
 def test_a_series_without_a_row_or_chart_has_no_link():
-    assert "href" not in made(verdicts(a="unchanged"), listed=0)
+    assert "href" not in markup_of(verdicts(a="unchanged"), listed=0)
 
 
 def test_groups_that_changed_come_first():
-    text = made(verdicts(a="unchanged", b="improved", c="unchanged"))
+    text = markup_of(verdicts(a="unchanged", b="improved", c="unchanged"))
 
     assert re.findall('data-group="(.)"', text) == ["b", "a", "c"]
 
@@ -51,11 +51,11 @@ def test_groups_that_changed_come_first():
 def test_many_unchanged_groups_are_folded():
     names = {f"g{number}": "unchanged" for number in range(MOST_ROWS + 1)}
 
-    text = made(verdicts(changed="suspect", **names))
+    text = markup_of(verdicts(changed="suspect", **names))
 
     assert f"<summary>{MOST_ROWS + 1} groups without a change</summary>" in text
     assert text.index('data-group="changed"') < text.index("<details")
 
 
 def test_names_are_escaped():
-    assert "<b>" not in made(verdicts(**{"<b>": "regressed"}))
+    assert "<b>" not in markup_of(verdicts(**{"<b>": "regressed"}))

@@ -37,7 +37,7 @@ MOST_BYTES = 3_000_000
 
 
 def text_of(markup: bytes | str) -> str:
-    """What a reader sees of a page, without scripts and styles; spaces made one."""
+    """What a reader sees of a page, without scripts and styles; with single spaces."""
     given = markup.decode() if isinstance(markup, bytes) else markup
     shown = re.sub(r"<(script|style)\b.*?</\1>", " ", given, flags=re.DOTALL)
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", shown)))
@@ -67,9 +67,9 @@ def test_the_same_sources_give_the_same_bytes(tmp_path):
 def test_the_order_in_which_sources_are_named_changes_nothing(tmp_path):
     folders = [str(history(tmp_path / name, {name: 1.0}, sessions=12)) for name in ("a", "b")]
 
-    made = {report(named, jobs=1).html for named in (folders, folders[::-1])}
+    pages = {report(named, jobs=1).html for named in (folders, folders[::-1])}
 
-    assert len(made) == 1
+    assert len(pages) == 1
 
 
 def test_the_policy_allows_the_scripts_and_the_style_of_the_page_by_their_hashes_only(drifting):
@@ -330,11 +330,11 @@ def test_a_page_on_5000_sessions_of_50_contexts_stays_below_3_mb():
     batch = replace(Batch.empty(anchors.columns), records=anchors)
     details = session_details(found, collect_sessions(batch), metrics)
 
-    made = page("", [("a", "A", tables), ("b", "B", drawn)], figures.specifications, details)
+    markup = page("", [("a", "A", tables), ("b", "B", drawn)], figures.specifications, details)
 
     assert len(figures.specifications) == len(METRICS) * plots.MOST_PANELS + 1
     assert len(details["sessions"]) == sessions
-    assert len(made) < MOST_BYTES
+    assert len(markup) < MOST_BYTES
 
 
 @pytest.mark.parametrize(
@@ -378,9 +378,9 @@ def test_a_change_is_given_in_the_terms_of_its_metric(metric, before, after, sho
 
 
 def test_text_in_a_table_is_escaped_and_markup_is_not():
-    made = table("A & B", [Column("x"), Column("n", is_number=True)], [["<b>", 1234], [Html("<i>ok</i>"), None]], 3)
+    markup = table("A & B", [Column("x"), Column("n", is_number=True)], [["<b>", 1234], [Html("<i>ok</i>"), None]], 3)
 
-    assert '<th scope=row>&lt;b&gt;</th><td class="n">1,234</td>' in made
-    assert '<th scope=row><i>ok</i></th><td class="n">-</td>' in made
-    assert "<caption>A &amp; B</caption>" in made
-    assert "… and 3 more" in made
+    assert '<th scope=row>&lt;b&gt;</th><td class="n">1,234</td>' in markup
+    assert '<th scope=row><i>ok</i></th><td class="n">-</td>' in markup
+    assert "<caption>A &amp; B</caption>" in markup
+    assert "… and 3 more" in markup

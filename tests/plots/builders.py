@@ -81,8 +81,8 @@ def panel(*given: float, changes: list[tuple[int, float, float]] | None = None, 
 
 
 def layers(chart: Any) -> list[dict[str, Any]]:
-    made: list[dict[str, Any]] = plots.vega_lite_spec(chart)["layer"]
-    return made
+    specifications: list[dict[str, Any]] = plots.vega_lite_spec(chart)["layer"]
+    return specifications
 
 
 def kinds(chart: Any) -> list[str]:

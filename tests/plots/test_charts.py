@@ -66,26 +66,26 @@ def test_a_score_axis_never_goes_beyond_one():
     given = drift_result({"group": {"context": "a"}, "metric": "mean_stability", "values": [1.0, 0.9]})
     (metric_panels,) = plots.select_panels(given, ["context"])
 
-    made = layers(plots.series_chart(metric_panels.panels[0], plots.PAGE))
+    spec = layers(plots.series_chart(metric_panels.panels[0], plots.PAGE))
 
-    assert made[0]["encoding"]["y"]["scale"]["domain"][1] == 1.0
+    assert spec[0]["encoding"]["y"]["scale"]["domain"][1] == 1.0
 
 
 def test_hostile_names_are_data_and_never_fields_or_expressions():
     hostile = "datum['a.b[0]'] \"x\""
-    made = plots.vega_lite_spec(plots.series_chart(panel(1, 2, group=hostile), plots.PAGE))
+    spec = plots.vega_lite_spec(plots.series_chart(panel(1, 2, group=hostile), plots.PAGE))
     boxes = pl.DataFrame([box(hostile, 1.0, 1.0)])
     bars = plots.vega_lite_spec(plots.durations_chart(boxes, plots.PAGE))
 
-    assert not [text for text in (*strings(made), *strings(bars)) if "datum" in text]
+    assert not [text for text in (*strings(spec), *strings(bars)) if "datum" in text]
     assert [row["c"] for rows in bars["datasets"].values() for row in rows] == [hostile]
 
 
 def test_data_that_layers_share_stand_once_in_a_specification():
-    made = plots.vega_lite_spec(plots.series_chart(panel(*range(1, 301), changes=[(9, 1.0, 2.0)]), plots.PAGE))
+    spec = plots.vega_lite_spec(plots.series_chart(panel(*range(1, 301), changes=[(9, 1.0, 2.0)]), plots.PAGE))
 
-    assert len(made["datasets"]) == 3
-    assert {layer["data"]["name"] for layer in made["layer"]} == set(made["datasets"])
+    assert len(spec["datasets"]) == 3
+    assert {layer["data"]["name"] for layer in spec["layer"]} == set(spec["datasets"])
 
 
 def test_a_specification_names_no_address():
@@ -99,15 +99,15 @@ def test_a_specification_names_no_address():
 def test_durations_over_two_decades_are_drawn_on_a_logarithmic_axis(high, kind):
     boxes = pl.DataFrame([box("a", 1.0, 2.0), box("b", 50.0, high)])
 
-    made = layers(plots.durations_chart(boxes, plots.PAGE))
+    spec = layers(plots.durations_chart(boxes, plots.PAGE))
 
-    assert made[0]["encoding"]["x"]["scale"]["type"] == kind
+    assert spec[0]["encoding"]["x"]["scale"]["type"] == kind
 
 
 def test_negative_durations_are_on_the_axis():
-    made = layers(plots.durations_chart(pl.DataFrame([box("a", -1.0, 200.0)]), plots.PAGE))
+    spec = layers(plots.durations_chart(pl.DataFrame([box("a", -1.0, 200.0)]), plots.PAGE))
 
-    assert made[0]["encoding"]["x"]["scale"]["domain"] == [-1.0, 200.0]
+    assert spec[0]["encoding"]["x"]["scale"]["domain"] == [-1.0, 200.0]
 
 
 def test_contexts_with_one_name_on_show_keep_their_own_bars():
@@ -129,9 +129,9 @@ def test_an_anchor_in_flight_has_a_shape_of_its_own():
         }
     )
 
-    made = layers(plots.timeline_chart(bars, plots.PAGE, "seconds"))
+    spec = layers(plots.timeline_chart(bars, plots.PAGE, "seconds"))
 
-    assert [(layer["mark"]["type"], layer["mark"].get("shape")) for layer in made] == [
+    assert [(layer["mark"]["type"], layer["mark"].get("shape")) for layer in spec] == [
         ("bar", None),
         ("point", "triangle-right"),
     ]

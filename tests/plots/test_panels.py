@@ -84,9 +84,9 @@ def test_of_other_metrics_only_what_changed_is_drawn():
         {"group": {"context": "a"}, "metric": "mean_stability", "values": [1]},
     )
 
-    made = plots.select_panels(given, ["context"])
+    metrics = plots.select_panels(given, ["context"])
 
-    assert [(one.metric.name, [each.group for each in one.panels]) for one in made] == [
+    assert [(one.metric.name, [each.group for each in one.panels]) for one in metrics] == [
         ("mean_stability", ["a"]),
         ("hold_total_ms", ["b"]),
     ]
@@ -98,9 +98,9 @@ def test_metrics_that_were_asked_for_are_drawn_and_no_others():
         {"group": {"context": "a"}, "metric": "violations", "values": [1], "verdict": "regressed"},
     )
 
-    made = plots.select_panels(given, ["context"], ["in_flight"])
+    metrics = plots.select_panels(given, ["context"], ["in_flight"])
 
-    assert [one.metric.name for one in made] == ["in_flight"]
+    assert [one.metric.name for one in metrics] == ["in_flight"]
 
 
 def test_groups_of_several_columns_and_groups_without_a_name_have_one():

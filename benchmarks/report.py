@@ -1,0 +1,76 @@
+"""The HTML report on 5,000 sessions: the time to write it, its size, and the time until Chromium shows its charts."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from benchmarks.commands import Settings, clamp_command
+from benchmarks.corpus import Corpus
+from benchmarks.measure import Spread, run
+from benchmarks.tables import Row, Table
+
+SESSIONS = Corpus("report", files=5_000, records=100, plain=True)
+
+MOST_SECONDS = 2.0
+"""The longest that the page may take to open."""
+
+MOST_MEGABYTES = 3.0
+
+PATIENCE = 60
+"""Seconds until a page counts as never drawn."""
+
+DRAWN = "return ['drawn', 'failed'].includes(document.documentElement.dataset.charts)"
+
+
+def tables(settings: Settings) -> Iterator[Table]:
+    """The table on the report."""
+    table = Table("report", "seconds: to write the report, and from opening it to its last visible chart; no ratio")
+    folder, _ = settings.corpus(SESSIONS)
+    files = sum(path.suffix == ".json" for path in folder.iterdir())
+    with tempfile.TemporaryDirectory() as home:
+        page = Path(home, "report.html")
+        command = clamp_command("report", str(folder), "-o", str(page), "--force")
+        seconds = [run(command).seconds for _ in range(settings.runs)]
+        size = page.stat().st_size / 1e6
+        table.rows.append(Row(f"write, {files:,} sessions", Spread.of(seconds)))
+        target = f"below {MOST_MEGABYTES:g} MB"
+        table.rows.append(Row("size", target=target, met=size < MOST_MEGABYTES, note=f"{size:.2f} MB"))
+        table.rows.append(_opening(page, settings.runs))
+    yield table
+
+
+def _opening(page: Path, runs: int) -> Row:
+    """How long Chromium takes to open the page and to draw what is visible."""
+    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not program or not driver:
+        return Row("open in Chromium", note="not measured: chromium and chromedriver are not installed")
+    from selenium import webdriver
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"):
+        options.add_argument(argument)
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+
+    def opened() -> float:
+        begin = perf_counter()
+        browser.get(page.as_uri())
+        WebDriverWait(browser, PATIENCE, poll_frequency=0.02).until(_is_drawn)
+        return perf_counter() - begin
+
+    try:
+        opened()
+        seconds = Spread.of([opened() for _ in range(runs)])
+    finally:
+        browser.quit()
+    return Row("open in Chromium", seconds, target=f"below {MOST_SECONDS:g} s", met=seconds.median < MOST_SECONDS)
+
+
+def _is_drawn(browser: Any) -> bool:
+    return bool(browser.execute_script(DRAWN))
