@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from clamp_analytics.errors import OutputError, UsageError
+from clamp_analytics.path_names import display_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -111,15 +112,18 @@ class SpillFolder:
     """
 
     def __init__(self) -> None:
-        _remove_stale_folders(Path(tempfile.gettempdir()))
+        parent = os.environ.get("TMPDIR", "")
         try:
+            # Python searches for a folder in which it can write a file.
+            parent = tempfile.gettempdir()
+            _remove_stale_folders(Path(parent))
             self.path = tempfile.mkdtemp(prefix=_SPILL_PREFIX)
             lock = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
         except OSError as error:
             raise OutputError.from_os_error(
                 "the folder for temporary files cannot be made",
                 error,
-                where=tempfile.gettempdir(),
+                where=display_name(parent),
                 hint="set TMPDIR to a folder that can be written",
             ) from error
         self._finalizer = weakref.finalize(self, _remove_folder, self.path, lock)

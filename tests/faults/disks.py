@@ -96,16 +96,26 @@ def run_in_namespace(
 
 def run_on_full_disk(name: str, sources: Path, work: Path, free: int = 0) -> subprocess.CompletedProcess[str]:
     """Run the call of a command where only ``free`` bytes can be written."""
-    command = command_line(name, sources, work)
-    if can_mount():
-        copied = [part.replace(f"{work}/", "") for part in command]
-        return run_in_namespace(ON_FULL_TMPFS, copied, work, FREE=free)
+    if not can_mount():
+        return run_with_file_limit(name, sources, work, free)
+    command = [part.replace(f"{work}/", "") for part in command_line(name, sources, work)]
+    return run_in_namespace(ON_FULL_TMPFS, command, work, FREE=free)
+
+
+def run_with_file_limit(name: str, sources: Path, work: Path, size: int) -> subprocess.CompletedProcess[str]:
+    """Run the call of a command that can write no file larger than ``size`` bytes, on whatever disk."""
 
     def limit_files() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (free, free))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
     return subprocess.run(
-        command, cwd=work, env=environment(work), capture_output=True, text=True, preexec_fn=limit_files, check=False
+        command_line(name, sources, work),
+        cwd=work,
+        env=environment(work),
+        capture_output=True,
+        text=True,
+        preexec_fn=limit_files,
+        check=False,
     )
 
 

@@ -12,9 +12,11 @@ from tests.faults.disks import (
     PAGE,
     READING_ONLY,
     WRITING,
+    can_mount,
     has_loop_devices,
     run_in_namespace,
     run_on_full_disk,
+    run_with_file_limit,
 )
 from tests.faults.outputs import assert_whole
 
@@ -51,6 +53,14 @@ def test_nothing_or_all_is_left_on_a_disk_with_little_space(name, round_number, 
     assert_whole(work)
 
 
+def test_a_query_without_any_folder_for_temporary_files_is_an_error_of_the_output(sources, work):
+    done = run_with_file_limit("sql", sources, work, 0)
+
+    assert_refused(done)
+    assert "the folder for temporary files cannot be made" in done.stderr
+
+
+@pytest.mark.skipif(not can_mount(), reason="needs a disk of its own, because the limit holds for all disks")
 @pytest.mark.parametrize("name", READING_ONLY)
 def test_a_command_that_only_reads_needs_no_space(name, sources, work):
     assert run_on_full_disk(name, sources, work).returncode == 0
