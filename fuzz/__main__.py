@@ -22,7 +22,7 @@ STATISTICS = ("number_of_executed_units", "average_exec_per_sec")
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
 """Where files are written that live as long as one execution."""
 
-LONG_TESTS = ("tests/faults",)
+LONG_TESTS = ("tests/properties", "tests/faults")
 
 
 def run_target(name: str, seconds: float) -> bool:
