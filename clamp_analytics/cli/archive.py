@@ -17,6 +17,7 @@ from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import tell
 from clamp_analytics.cli.options import Format, format_option
 from clamp_analytics.cli.output import print_data
+from clamp_analytics.cli.progress import step
 from clamp_analytics.cli.terminal import as_table
 from clamp_analytics.wording import plural
 
@@ -156,7 +157,8 @@ class CompactCommand(Command):
         from clamp_analytics.api import library_views
         from clamp_analytics.archive.compact import compact
 
-        done = compact(self.archive, library_views(), wait_seconds=self.wait_seconds)
+        with step("rewriting the archive"):
+            done = compact(self.archive, library_views(), wait_seconds=self.wait_seconds)
         tell(f"{self.archive}: {done.before / MEGABYTE:,.1f} MB before, {done.after / MEGABYTE:,.1f} MB now")
         return ExitCode.FINE
 
@@ -180,7 +182,8 @@ class CheckCommand(Command):
         from clamp_analytics import render
         from clamp_analytics.archive.check import check
 
-        found = check(self.archive, rehash=self.rehash)
+        with step("checking the archive"):
+            found = check(self.archive, rehash=self.rehash)
         if self.output_format is not Format.TABLE:
             print_data(render.FORMATS[render.Format(self.output_format.value)](found))
         elif not found.is_empty():

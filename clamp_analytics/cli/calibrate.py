@@ -16,6 +16,7 @@ from clamp_analytics.cli.messages import tell
 from clamp_analytics.cli.options import Format, OutputOptions, format_option
 from clamp_analytics.cli.output import kind_of_document, kind_of_rows, write_result
 from clamp_analytics.cli.output_format import choose_format
+from clamp_analytics.cli.progress import step
 from clamp_analytics.cli.reading import Inputs
 from clamp_analytics.cli.terminal import as_table
 from clamp_analytics.cli.verdict_output import document
@@ -77,7 +78,8 @@ class CalibrateCommand(HistoryOptions, OutputOptions):
 
             chosen = self.drift_options(replays=self.replays)
             values = self.read_values(self.sources, self.groups(), inputs, strata=chosen.strata)
-            found = calibrate(values, options=chosen)
+            with step("replaying the history"):
+                found = calibrate(values, options=chosen)
         by = found.figures.columns[: found.figures.columns.index("metric")]
         text, kind = _render(found, by, output_format, self.limit)
         write_result(text, self.output, kind, force=self.force, inputs=inputs)

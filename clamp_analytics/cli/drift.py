@@ -21,6 +21,7 @@ from clamp_analytics.cli.known_changes import add_entries, known_changes_file, r
 from clamp_analytics.cli.messages import tell
 from clamp_analytics.cli.options import OutputOptions, format_option
 from clamp_analytics.cli.output_format import choose_format
+from clamp_analytics.cli.progress import step
 from clamp_analytics.cli.reading import Inputs
 from clamp_analytics.cli.verdict_output import VerdictReport
 from clamp_analytics.errors import UsageError
@@ -123,7 +124,8 @@ class DriftCommand(HistoryOptions, OutputOptions):
                 else read_entries(file, must_exist=self.known_changes is not None and self.acknowledge is None)
             )
             values = self.read_values(self.sources, self.groups(), inputs, strata=chosen.strata)
-            found = drift(values, known_changes=entries, options=chosen)
+            with step("judging the series"):
+                found = drift(values, known_changes=entries, options=chosen)
         if self.acknowledge is not None:
             add_entries(found, self.acknowledge, file, self.reason, self.decided_by)
             return ExitCode.FINE

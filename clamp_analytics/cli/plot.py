@@ -17,6 +17,7 @@ from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import tell
 from clamp_analytics.cli.options import output_option
 from clamp_analytics.cli.output import check_output, kind_of_text, write_result
+from clamp_analytics.cli.progress import step
 from clamp_analytics.cli.reading import Inputs
 from clamp_analytics.errors import UsageError
 from clamp_analytics.extras import require_extras
@@ -79,8 +80,9 @@ class PlotCommand(HistoryOptions):
         chosen = self.drift_options()
         values = self.read_values(self.sources, self.groups(), inputs, strata=chosen.strata)
         check_output(self.output, kind, force=self.force, inputs=inputs)
-        picture = plots.plot(values, metrics=self.metrics(), options=chosen, limit=self.limit)
-        image = _add_mark(plots.render_image(picture.chart, picture_format), picture_format)
+        with step("drawing"):
+            picture = plots.plot(values, metrics=self.metrics(), options=chosen, limit=self.limit)
+            image = _add_mark(plots.render_image(picture.chart, picture_format), picture_format)
         write_result(image, self.output, kind, force=self.force, inputs=inputs)
         tell(f"{picture.drawn:,} series drawn, {picture.left_out:,} left out; files: {values.counts}")
         return ExitCode.FINE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,15 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from clamp_analytics.cli.options import STDOUT, AnalysisSourceOptions
+from clamp_analytics.cli.progress import progress_bar
 from clamp_analytics.reading.options import ReadingOptions
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from clamp_analytics.sources import ContainerLimits, Listing
-
-PROGRESS_FROM_FILES = 2000
-"""With fewer files, reading ends before a progress bar could be read."""
 
 
 class ReaderArguments(TypedDict):
@@ -71,7 +68,7 @@ def open_sources(sources: Sequence[str], options: AnalysisSourceOptions, inputs:
     labels = options.label_rules()
     listing = list_sources(sources, recursive=not options.no_recursive)
     inputs.listed.append(([source for source in sources if source != STDOUT], listing.files))
-    with early_workers(listing, options.jobs) as executor, progress_bar(len(listing.files)) as progress:
+    with early_workers(listing, options.jobs) as executor, progress_bar("reading") as progress:
         yield {
             "sources": listing,
             "jobs": options.jobs,
@@ -82,19 +79,3 @@ def open_sources(sources: Sequence[str], options: AnalysisSourceOptions, inputs:
             "options": ReadingOptions(concurrency=options.concurrency),
             **options.container_settings(),
         }
-
-
-@contextmanager
-def progress_bar(files: int) -> Iterator[Callable[[int, int], None] | None]:
-    """Show a bar on standard error while many files are read; yields None where it is not a terminal."""
-    if files < PROGRESS_FROM_FILES or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress
-
-    with Progress(
-        *Progress.get_default_columns(), MofNCompleteColumn(), console=Console(stderr=True), transient=True
-    ) as bar:
-        task = bar.add_task("reading", total=files)
-        yield lambda done, files: bar.update(task, completed=done, total=files)
