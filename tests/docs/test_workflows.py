@@ -74,8 +74,10 @@ def test_only_the_publishing_job_gets_an_identity_token():
     assert [name for name, job in jobs.items() if "id-token" in job.get("permissions", {})] == ["publish"]
 
 
-def test_publishing_needs_the_checks_and_the_build():
-    assert read(".github/workflows/release.yml")["jobs"]["publish"]["needs"] == ["checks", "build"]
+def test_publishing_needs_the_checks_and_every_build():
+    jobs = read(".github/workflows/release.yml")["jobs"]
+
+    assert set(jobs["publish"]["needs"]) == {"checks", "build", "kernel", "kernel-source"} == set(jobs) - {"publish"}
 
 
 def test_every_hook_runs_a_tool_of_the_virtual_environment():
