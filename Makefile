@@ -55,7 +55,7 @@ bench: $(STAMP) $(KERNEL)  ## measure against the rivals, as ratios
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks
 
-fuzz: $(STAMP)  ## search for inputs that are read wrongly, for MINUTES=10 minutes
+fuzz: $(STAMP) $(KERNEL)  ## search for inputs that are read wrongly, for MINUTES=10 minutes
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
 	$(BIN)/python -m fuzz --minutes $(MINUTES)
 

@@ -7,8 +7,9 @@ from typing import Protocol
 
 INSTRUMENTED: Mapping[str, Sequence[str]] = {
     "decode": ("clamp_analytics.decode",),
+    # It is compiled, so the branches of the reference guide the fuzzer, as they do for Polars below.
+    "native": ("tests.reading",),
     "containers": ("clamp_analytics.sources",),
-    # Polars parses in native code, so the branches of the reference guide the fuzzer.
     "timestamps": ("clamp_analytics.decode.timestamps", "tests.reading"),
     "sql": ("clamp_analytics.database",),
     "rewrite": ("clamp_analytics.rewrite",),

@@ -11,7 +11,7 @@ import pytest
 from fuzz.target import INSTRUMENTED, Target
 
 CORPUS = Path(__file__).parents[2] / "fuzz" / "corpus"
-MUTATIONS = {"decode": 2000, "containers": 500, "timestamps": 3000, "sql": 30, "rewrite": 20}
+MUTATIONS = {"decode": 2000, "native": 1000, "containers": 500, "timestamps": 3000, "sql": 30, "rewrite": 20}
 
 
 @pytest.fixture(params=INSTRUMENTED)
