@@ -53,7 +53,7 @@ def main() -> None:
     folder = Path(findings).absolute()
     with atheris.instrument_imports(include=list(INSTRUMENTED[name])):
         target: Target = importlib.import_module(f"fuzz.{name}").target(Path(tempfile.mkdtemp()))
-    arguments = [sys.argv[0], f"-max_len={target.max_bytes}", *options]
+    arguments = [sys.argv[0], f"-max_len={target.max_bytes}", f"-artifact_prefix={folder}/", *options]
     if target.dictionary:
         arguments.append(f"-dict={Path(__file__).parent / 'dictionaries' / target.dictionary}")
     atheris.Setup(arguments, Recorder(target, folder))
