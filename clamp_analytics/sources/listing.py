@@ -220,7 +220,7 @@ def _add(path: str, walk: _Walk) -> None:
 
 
 def is_database(path: str) -> bool:
-    """Whether a regular file is a DuckDB database; one that cannot be read is none."""
+    """Whether a regular file is a DuckDB database; False where it cannot be read."""
     if path.endswith(ENDING):
         return False
     try:

@@ -90,7 +90,7 @@ def format_of(head: bytes | bytearray) -> str:
 
 
 def ending_of(path: str) -> str:
-    """The ending that makes a name a container; empty where it is none."""
+    """The ending of a container's name; empty for other names."""
     return next((ending for ending in CONTAINER_ENDINGS if path.endswith(ending)), "")
 
 

@@ -30,13 +30,13 @@ Raw = io.FileIO | io.BytesIO
 
 
 class Stream(Protocol):
-    """Bytes one after the other."""
+    """A stream of bytes that is read once, from its beginning to its end."""
 
     def upto(self, size: int) -> bytes:
         """The next bytes; fewer than asked for only at the end."""
 
     def skip(self, size: int) -> int:
-        """Pass over bytes; how many there were."""
+        """Skip bytes, and return how many there were."""
 
 
 def stream_of(raw: Raw, codec: Codec, budget: Budget) -> Stream:

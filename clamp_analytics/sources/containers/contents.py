@@ -51,7 +51,7 @@ _SHRINKS = 16
 def read_container(
     path: str, limits: ContainerLimits = DEFAULT_LIMITS, *, salvage: bool = False
 ) -> Iterator[Member | Rejected | Skipped]:
-    """What a container holds.
+    """Read the members of a container.
 
     Args:
         path: the container, or a member of one as ``artifact.zip!/telemetry/x.json``, or a folder in one.
@@ -70,7 +70,7 @@ def read_container(
 def open_container(
     path: str, limits: ContainerLimits = DEFAULT_LIMITS, *, salvage: bool = False
 ) -> Iterator[Member | LazyMember | Rejected | Skipped]:
-    """As ``read_container``, but what can be read on its own is given as ``LazyMember``."""
+    """Like ``read_container``, but a member that can be read on its own is given as a ``LazyMember``."""
     outer, only = split_member(path) or (path, "")
     yield from _contents(outer, only, lambda: open_regular(outer), limits, salvage=salvage)
 
