@@ -12,15 +12,18 @@ from clamp_analytics.analysis.drift.selection import Series
 from clamp_analytics.analysis.incidents.changes import JudgedSeries
 from clamp_analytics.analysis.options import DriftOptions
 from clamp_analytics.analysis.result import Result
-from clamp_analytics.analysis.stats.arrays import Floats, np
-from clamp_analytics.analysis.stats.change_points import smallest_variances
-from clamp_analytics.analysis.stats.noise_model import CELLS, cosine_transform, fit_noise
+from clamp_analytics.analysis.stats.arrays import Floats, Integers, np
+from clamp_analytics.analysis.stats.mean_error import model_probabilities
+from clamp_analytics.analysis.stats.noise_model import CELLS
 from clamp_analytics.analysis.stats.robust_scores import robust_scores
 from clamp_analytics.analysis.verdicts import Direction, Verdict
 from clamp_analytics.wording import plural
 
 GATES = 30
 """How many times, at most, the growing history is judged."""
+
+CHANGED = (Verdict.REGRESSED, Verdict.IMPROVED, Verdict.RECOVERED)
+"""Verdicts whose changes are removed before the noise is fitted."""
 
 WARM_UP = 300
 """Steps of the wander that are dropped, so that it begins anywhere in its range."""
@@ -91,9 +94,10 @@ def replay_history(
 ) -> Calibration:
     """Judge simulated histories without a change, and the history itself while it grows.
 
-    The noise of each series, a slow wander plus white noise as ``drift`` fits it, is simulated around its latest level.
-    The metrics of one group share their random numbers, because they are nearly copies of each other. Drawing from a
-    fitted model keeps a wander that is longer than blocks of a resampled history could be.
+    The noise of each series, a slow wander plus white noise, is simulated around its latest level. How much it wanders
+    is drawn anew for each history, as likely as the series makes it, because one series hardly shows it. The metrics of
+    one group share their random numbers, because they are nearly copies of each other. Drawing from a model keeps a
+    wander that is longer than blocks of a resampled history could be.
 
     Args:
         series: the series of the history.
@@ -143,42 +147,53 @@ def _part(series: Series, part: slice) -> Series:
 
 @dataclass(frozen=True, slots=True)
 class _Noise:
-    """The noise of a series on the scale of its metric, around its latest level."""
+    """The noise of a series on the scale of its metric, around its latest level.
+
+    Attributes:
+        series: the series.
+        level: its latest level.
+        cells: the noise models that may explain it, as indices of ``CELLS``.
+        weights: the probability of each.
+        sds: the standard deviation of a session under each.
+    """
 
     series: Series
     level: float
-    wander: float
-    white: float
-    correlation: float
+    cells: Integers
+    weights: Floats
+    sds: Floats
 
     def simulate(self, seed: tuple[int, ...]) -> Series:
-        """A history without a change."""
+        """A history without a change, with noise of one of the models."""
         from scipy.signal import lfilter
 
         n = self.series.values.size
         random = np.random.default_rng(seed)
-        steps = random.standard_normal(WARM_UP + n) * np.sqrt(1 - self.correlation**2)
-        wander = lfilter([1.0], [1.0, -self.correlation], steps)[WARM_UP:]
-        scaled = self.level + self.wander * wander + self.white * random.standard_normal(n)
-        return replace(self.series, values=self.series.metric.from_scale(scaled))
+        chosen = int(random.choice(self.cells.size, p=self.weights))
+        correlation, ratio = CELLS[int(self.cells[chosen])]
+        white = random.standard_normal(n)
+        steps = random.standard_normal(WARM_UP + n) * np.sqrt(1 - correlation**2)
+        wander = lfilter([1.0], [1.0, -correlation], steps)[WARM_UP:]
+        noise = (wander + np.sqrt(ratio) * white) / np.sqrt(1 + ratio)
+        return replace(self.series, values=self.series.metric.from_scale(self.level + self.sds[chosen] * noise))
 
 
 def _noise_of(series: Series, judged: JudgedSeries) -> _Noise:
-    metric, changes = series.metric, judged.judgement.changes
+    metric, judgement = series.metric, judged.judgement
     scaled = metric.to_scale(series.values)
+    # The step of a suspect may be noise: without it, the noise would seem to wander less than it does.
+    changes = judgement.changes if judgement.verdict in CHANGED else ()
     edges = [0, *(change.index for change in changes), scaled.size]
     residuals = np.concatenate([scaled[a:b] - np.median(scaled[a:b]) for a, b in pairwise(edges)])
-    if judged.judgement.slope is not None:
+    if judgement.slope is not None:
         sessions = np.arange(scaled.size)
         residuals = scaled - np.polyval(np.polyfit(sessions, scaled, 1), sessions)
     scores, units = robust_scores(residuals[None])
-    fit = fit_noise(cosine_transform(scores), smallest_variances(scores))
-    correlation, ratio = CELLS[int(fit.cells[0])]
-    sd = float(np.sqrt(fit.variances[0])) * float(units[0])
-    # Without a wander all of the noise is white.
-    wander = sd / np.sqrt(1 + ratio) if correlation else 0.0
-    white = sd * np.sqrt(ratio / (1 + ratio)) if correlation else sd
-    return _Noise(series, float(np.median(scaled[edges[-2] :])), float(wander), float(white), correlation)
+    level = float(np.median(scaled[edges[-2] :]))
+    if scores.min() == scores.max():
+        return _Noise(series, level, np.zeros(1, dtype=np.int64), np.ones(1), np.zeros(1))
+    cells, weights, (variances,) = model_probabilities([scores[0]])
+    return _Noise(series, level, cells, weights, np.sqrt(variances) * float(units[0]))
 
 
 def _simulated(noises: Sequence[_Noise], judge: Judge, options: DriftOptions) -> tuple[Floats, Floats, float, float]:

@@ -12,7 +12,7 @@ from clamp_analytics.analysis.stats.noise_model import CELLS, cosine_transform, 
 FEWEST_FOR_CORRELATION = 10
 """Values of a side whose correlation can be estimated; fewer are taken as independent."""
 
-INDEPENDENT_WEIGHT = 0.2
+INDEPENDENT_WEIGHT = 0.15
 """The prior probability of independent values. All other noise models share the rest equally."""
 
 STRONGEST_WANDER = 0.985
@@ -80,18 +80,35 @@ def error_of_means(sides: Sequence[Floats], *, fewest: int = FEWEST_FOR_CORRELAT
     noisy = [side for side in sides if side.min() < side.max()]
     if not noisy:
         return None
-    cells = _cells() if min(side.size for side in sides) >= fewest else np.zeros(1, dtype=np.int64)
-    log_weights = np.log(_prior()[cells])
+    correlated = min(side.size for side in sides) >= fewest
+    cells, weights, scales = model_probabilities(noisy, correlated=correlated)
     variances, terms = np.zeros(cells.size), np.zeros(cells.size)
-    for side in noisy:
-        table, freedom = spectra(side.size), side.size - 1
-        scales = (cosine_transform(side[None]) ** 2 @ table.inverse[cells].T)[0] / freedom
-        log_weights += 0.5 * (np.log(table.inverse[cells]).sum(axis=1) - freedom * np.log(scales))
-        of_mean = scales * _mean_variances(side.size)[cells]
+    for side, scale in zip(noisy, scales, strict=True):
+        of_mean = scale * _mean_variances(side.size)[cells]
         variances += of_mean
-        terms += of_mean**2 / freedom
+        terms += of_mean**2 / (side.size - 1)
+    return MeanError(weights, np.sqrt(variances), variances**2 / terms)
+
+
+def model_probabilities(sides: Sequence[Floats], *, correlated: bool = True) -> tuple[Integers, Floats, list[Floats]]:
+    """Return the noise models that may explain all sides, as indices of ``CELLS``, with their probabilities.
+
+    Args:
+        sides: the values of each side in the order of time, not all of them equal.
+        correlated: whether models with correlation are considered.
+
+    Returns:
+        The models, the probability of each, and for each side the variance of a value under each.
+    """
+    cells = _cells() if correlated else np.zeros(1, dtype=np.int64)
+    log_weights = np.log(_prior()[cells])
+    scales = []
+    for side in sides:
+        inverse, freedom = spectra(side.size).inverse[cells], side.size - 1
+        scales.append((cosine_transform(side[None]) ** 2 @ inverse.T)[0] / freedom)
+        log_weights += 0.5 * (np.log(inverse).sum(axis=1) - freedom * np.log(scales[-1]))
     weights = np.exp(log_weights - log_weights.max())
-    return MeanError(weights / weights.sum(), np.sqrt(variances), variances**2 / terms)
+    return cells, weights / weights.sum(), scales
 
 
 @lru_cache(maxsize=1)
