@@ -15,6 +15,7 @@ import polars as pl
 
 from clamp_analytics.analysis.incidents.timeline import Timeline
 from clamp_analytics.analysis.metrics import Metric, Scale
+from clamp_analytics.analysis.verdicts import Shape
 from clamp_analytics.plots.labels import label, make_unique, shorten_path
 from clamp_analytics.plots.panels import Panel
 from clamp_analytics.plots.theme import Theme
@@ -179,13 +180,18 @@ def _time_axis(alt: Any, first: datetime, last: datetime) -> Any:
 
 
 def _change_layers(alt: Any, panel: Panel, theme: Theme, *, interactive: bool) -> list[Any]:
-    changes = panel.changes.select(t=_milliseconds("change_at"), before="before", after="after")
+    changes = panel.changes.select(t=_milliseconds("change_at"), before="before", after="after", shape="shape")
     if changes.is_empty() or panel.points.is_empty():
         return []
     times = changes["t"].to_list()
     start, end = (panel.points["at"].dt.epoch("ms").item(row) for row in (0, -1))
     edges = [min(start, times[0]), *times, max(end, times[-1])]
-    levels = [changes["before"][0], *changes["after"]]
+    # An outage is over, so its level does not reach to the next change.
+    after = [
+        None if shape == Shape.OUTAGE else level
+        for level, shape in zip(changes["after"], changes["shape"], strict=True)
+    ]
+    levels = [changes["before"][0], *after]
     steps = [
         {"t": left, "u": right, "v": _json_number(level)}
         for left, right, level in zip(edges[:-1], edges[1:], levels, strict=True)

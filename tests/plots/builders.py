@@ -48,6 +48,7 @@ def drift_result(*series: dict[str, Any], by: tuple[str, ...] = ("context",)) ->
                 **key,
                 "change_at": frame["started_at"][index],
                 "change_source": "s.json",
+                "shape": one.get("shape", "step"),
                 "before": before,
                 "after": after,
             }
@@ -58,6 +59,7 @@ def drift_result(*series: dict[str, Any], by: tuple[str, ...] = ("context",)) ->
         **names,
         "change_at": pl.Datetime("us", "UTC"),
         "change_source": pl.String(),
+        "shape": pl.String(),
         "before": pl.Float64(),
         "after": pl.Float64(),
     }

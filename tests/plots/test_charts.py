@@ -47,6 +47,19 @@ def test_levels_before_and_after_reach_from_change_to_change():
     ]
 
 
+def test_an_outage_has_no_level_after_it() -> None:
+    result = drift_result(
+        {"group": {"context": "a"}, "values": [1.0] * 4, "changes": [(2, 1.0, 5.0)], "shape": "outage"}
+    )
+    ((one,),) = (metric.panels for metric in plots.select_panels(result, ["context"]))
+
+    rows = [
+        row for data in plots.vega_lite_spec(plots.series_chart(one, plots.PAGE))["datasets"].values() for row in data
+    ]
+
+    assert [row["v"] for row in rows if "u" in row] == [1.0]
+
+
 def test_nothing_is_drawn_across_a_long_pause():
     early = list(range(1, 151))
     given = drift_result({"group": {"context": "a"}, "values": early + early})
