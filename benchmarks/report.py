@@ -14,7 +14,7 @@ from benchmarks.corpus import Corpus
 from benchmarks.measure import Spread, run
 from benchmarks.tables import Row, Table
 
-SESSIONS = Corpus("report", files=5_000, records=100, plain=True)
+SESSIONS = Corpus("report", files=5_000, records=20, plain=True)
 
 MOST_SECONDS = 2.0
 """The longest that the page may take to open."""
@@ -35,9 +35,10 @@ def tables(settings: Settings) -> Iterator[Table]:
     with tempfile.TemporaryDirectory() as home:
         page = Path(home, "report.html")
         command = clamp_command("report", str(folder), "-o", str(page), "--force")
-        seconds = [run(command).seconds for _ in range(settings.runs)]
+        # Once, because the statistics of so many sessions take far longer than the page.
+        seconds = run(command).seconds
         size = page.stat().st_size / 1e6
-        table.rows.append(Row(f"write, {files:,} sessions", Spread.of(seconds)))
+        table.rows.append(Row(f"write, {files:,} sessions", Spread.of([seconds])))
         target = f"below {MOST_MEGABYTES:g} MB"
         table.rows.append(Row("size", target=target, met=size < MOST_MEGABYTES, note=f"{size:.2f} MB"))
         table.rows.append(_opening(page, settings.runs))
