@@ -66,6 +66,7 @@ def test_a_folder_that_replaced_a_file_is_reported(tmp_path: Path) -> None:
     assert reader.counts == Counts(1, 1, 0)
 
 
+@pytest.mark.usefixtures("without_kernel")
 def test_an_error_while_reading_is_reported_and_affects_no_other_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
