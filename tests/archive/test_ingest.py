@@ -45,6 +45,7 @@ def test_a_second_ingest_changes_nothing(heap, archive):
     assert archive.read_bytes() == before
 
 
+@pytest.mark.usefixtures("without_kernel")
 def test_known_files_are_not_opened(heap, archive, monkeypatch):
     write(heap, {"a.json": numbered(1)})
     ingest(heap, archive)
