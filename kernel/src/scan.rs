@@ -138,15 +138,14 @@ impl<'a> Cursor<'a> {
     /// A string, with its escapes replaced.
     #[inline]
     pub fn string(&mut self) -> Sure<Cow<'a, [u8]>> {
+        self.expect(b'"')?;
         let start = self.at;
-        match self.plain_string() {
-            Ok(text) => Ok(Cow::Borrowed(text)),
-            Err(Doubtful) if self.peek() == b'\\' => {
-                self.at = start + 1;
-                self.unescaped().map(Cow::Owned)
-            }
-            Err(Doubtful) => Err(Doubtful),
+        self.at = self.special(start);
+        if self.skip_if(b'"') {
+            return Ok(Cow::Borrowed(&self.text[start..self.at - 1]));
         }
+        self.at = start;
+        self.unescaped().map(Cow::Owned)
     }
 
     /// A string, or None for null.

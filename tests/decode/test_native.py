@@ -74,6 +74,7 @@ DOUBTFUL: Mapping[str, bytes] = {
     "a byte order mark": b"\xef\xbb\xbf" + GOOD,
     "a byte that is not UTF-8": GOOD.replace(b"alpha", b"\xff"),
     "half of a surrogate pair": session(record(context=Raw(r'"\ud800"'))),
+    "a backslash before a text": GOOD.replace(b'"alpha"', b'\\lpha"'),
     "a control character in a text": session(record(context=Raw('"\x01"'))),
     "a seed of 65 bits": session(record(seed=2**64)),
     "a seed of zero": session(record(seed=0)),
