@@ -111,7 +111,6 @@ class SqlPrompt:
                     return
                 self._answer(text.strip())
             except KeyboardInterrupt:
-                self.connection.interrupt()
                 tell("")
             except EOFError:
                 return

@@ -8,10 +8,11 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 import time
 import weakref
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -74,28 +75,44 @@ def size_in_bytes(text: str) -> int:
 def run_interruptible(
     connection: duckdb.DuckDBPyConnection, run: Callable[[], Result], timeout_seconds: float | None
 ) -> Result:
-    """Run a function that queries a connection, so that signals and a timeout can stop it.
+    """Run a function that uses a connection, so that signals and a timeout can stop it.
 
-    The query runs in another thread, because Python handles a signal only when the main thread runs Python code.
+    The function runs in another thread, because Python handles a signal only when the main thread runs Python code.
+    It must be the only one that uses the connection: in the main thread, a signal would end any call of DuckDB with a
+    ``RuntimeError``, and the connection might still be busy.
 
     Raises:
         TimeoutError: it took longer than ``timeout_seconds``.
     """
     end = math.inf if timeout_seconds is None else time.monotonic() + timeout_seconds
-    with ThreadPoolExecutor(1) as thread:
-        future = thread.submit(run)
-        try:
-            while not future.done():
-                left = end - time.monotonic()
-                if left <= 0:
-                    raise TimeoutError
-                wait([future], timeout=min(left, _SIGNAL_SECONDS))
-        except BaseException:
-            while not future.done():
+    outcome: Future[Result] = Future()
+    is_running, cancelled = threading.Lock(), threading.Event()
+
+    def run_unless_cancelled() -> None:
+        with is_running:
+            if cancelled.is_set():
+                return
+            try:
+                outcome.set_result(run())
+            except BaseException as error:
+                outcome.set_exception(error)
+
+    try:
+        threading.Thread(target=run_unless_cancelled, daemon=True).start()
+        while not outcome.done():
+            left = end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            wait([outcome], timeout=min(left, _SIGNAL_SECONDS))
+    except BaseException:
+        # The thread may not have begun yet, even if it was started; then it finds that it is cancelled.
+        cancelled.set()
+        while is_running.locked():
+            with suppress(KeyboardInterrupt):  # pressed again
                 connection.interrupt()
-                wait([future], timeout=_INTERRUPT_SECONDS)
-            raise
-        return future.result()
+                wait([outcome], timeout=_INTERRUPT_SECONDS)
+        raise
+    return outcome.result()
 
 
 class SpillFolder:

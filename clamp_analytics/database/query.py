@@ -71,9 +71,19 @@ def run_query(
         QueryError: the statement is refused or fails, takes too long, or its result is larger than the memory limit.
         SourceError: the archive that it reads is damaged.
     """
+    _require_unicode(sql, params)
+    try:
+        return run_interruptible(connection, lambda: _run_in_transaction(connection, sql, params), timeout_seconds)
+    except TimeoutError as error:
+        what = f"the query was stopped after {timeout_seconds:g} seconds"
+        raise QueryError(what, hint="select fewer rows, or allow more time") from error
+
+
+def _run_in_transaction(
+    connection: duckdb.DuckDBPyConnection, sql: str, params: Mapping[str, Any] | Sequence[Any] | None
+) -> pl.DataFrame:
     import duckdb
 
-    _require_unicode(sql, params)
     allows_external, memory_limit, archive = connection.execute(_CONNECTION_STATE, [ARCHIVE]).fetchall()[0]
     locked = not allows_external
     try:
@@ -81,15 +91,10 @@ def run_query(
             _check(connection, sql)
             connection.execute("BEGIN TRANSACTION READ ONLY")
         try:
-            return run_interruptible(
-                connection, lambda: _result(connection, sql, params, size_in_bytes(memory_limit)), timeout_seconds
-            )
+            return _result(connection, sql, params, size_in_bytes(memory_limit))
         finally:
             if locked:
                 _end_transaction(connection)
-    except TimeoutError as error:
-        what = f"the query was stopped after {timeout_seconds:g} seconds"
-        raise QueryError(what, hint="select fewer rows, or allow more time") from error
     except duckdb.OutOfMemoryException as error:
         what = f"the query needs more memory or disk space than it may use: {first_line(error)}"
         raise QueryError(what, hint="select fewer rows or columns, or allow more memory") from error

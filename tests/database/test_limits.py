@@ -151,6 +151,30 @@ def test_a_signal_stops_a_running_query_and_leaves_no_folder(
     assert list(temporary.iterdir()) == []
 
 
+def test_ctrl_c_at_any_moment_of_a_query_leaves_a_connection_that_works(source: Path) -> None:
+    script = f"""
+import random, signal, threading, time
+from clamp_analytics.database import connect, run_query
+connection = connect({str(source)!r})
+moments = random.Random(5)
+for _ in range(15):
+    delay = moments.uniform(0, 0.02)
+    ctrl_c = threading.Timer(delay, signal.raise_signal, [signal.SIGINT])
+    try:
+        ctrl_c.start()
+        run_query(connection, "SELECT count(*) FROM range(1000000000000)")
+        print("it ended without Ctrl-C")
+    except KeyboardInterrupt:
+        ctrl_c.join()
+    print(run_query(connection, "SELECT 1 AS one").rows())
+"""
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "[(1,)]\n" * 15
+
+
 def test_every_damage_to_an_archive_is_a_source_error(tmp_path: Path) -> None:
     rows = [session(*(record(seed=n * 100 + k, context=f"c{k}") for k in range(1, 30))) for n in range(40)]
     archive = tmp_path / "t.duckdb"
