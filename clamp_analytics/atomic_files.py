@@ -71,7 +71,7 @@ def publish(path: Path, chunks: Iterable[bytes], *, overwrite: bool = False) -> 
                 if overwrite:
                     temporary.replace(path)
                 else:
-                    _name(temporary, path)
+                    link_new(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
     except FileExistsError as error:
@@ -134,7 +134,7 @@ class FileGroup:
         for number, target in enumerate(self._targets):
             try:
                 self._make_folders(target.parent)
-                _name(self._staging / str(number), target)
+                link_new(self._staging / str(number), target)
             except FileExistsError as error:
                 raise OutputError.exists(target, _ELSEWHERE) from error
             except OSError as error:
@@ -220,8 +220,15 @@ def _write(file: BinaryIO, chunks: Iterable[bytes]) -> None:
     os.fsync(file.fileno())
 
 
-def _name(temporary: Path, path: Path) -> None:
-    """Give a file a new name; a rename would silently replace a file that was created meanwhile."""
+def link_new(temporary: Path, path: Path) -> None:
+    """Give a temporary file its name; a rename would silently replace a file that was created meanwhile.
+
+    The temporary name may remain, and the caller removes it.
+
+    Raises:
+        FileExistsError: there is a file of this name.
+        OSError: the system refuses.
+    """
     try:
         os.link(temporary, path)
     except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from clamp_analytics import __version__
 from clamp_analytics.archive.paths import temporary_path, wal_path
-from clamp_analytics.atomic_files import make_folder
+from clamp_analytics.atomic_files import link_new, make_folder
 from clamp_analytics.errors import OutputError
 from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_connection import FORMAT, UPGRADE_HINT, VERSION, check_path, record_counts
@@ -154,8 +153,7 @@ def create_archive(path: Path, views: Sequence[View]) -> None:
     try:
         try:
             write_empty_archive(temporary, views)
-            # A link, because a rename would replace a file that was created at this path meanwhile.
-            os.link(temporary, path)
+            link_new(temporary, path)
         finally:
             for part in (temporary, wal_path(temporary)):
                 part.unlink(missing_ok=True)

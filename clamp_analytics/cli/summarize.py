@@ -38,7 +38,7 @@ OPTIONAL = {"drift_index_ms": 0, "scored": 0, "in_flight": 0, "sample_variance":
 EXAMPLES = """
 clamp-analytics summarize build/telemetry
 clamp-analytics summarize build/telemetry --by context --format markdown
-clamp-analytics summarize runs --by label:build --by context --format json | jq .groups
+clamp-analytics summarize runs --by label:build --by context -f json
 clamp-analytics summarize 'runs/*/telemetry' -o summary.json --fail-on error
 """
 
@@ -89,12 +89,13 @@ class SummarizeCommand(AnalysisSourceOptions):
 
     def run(self) -> ExitCode:
         """Summarize the sources, show the statistics and write the artifact."""
+        by = checked_groupings(self.by)
         inputs = Inputs()
         with open_sources(self.sources, self, inputs) as arguments:
             from clamp_analytics.analysis.summary import SummaryFold, artifact, summarize
             from clamp_analytics.reading import Reader
 
-            fold = SummaryFold(checked_groupings(self.by), self.released_only)
+            fold = SummaryFold(by, self.released_only)
             reader = Reader(**arguments, columns=fold.columns)
             build_info = provenance(self.snapshot, reader)
             summary = summarize(reader, by=fold.by, released_only=fold.released_only)

@@ -1,7 +1,8 @@
 """List the files that the user's sources name, in a fixed order.
 
 A source is a session file, a folder, a glob, ``-`` for one session on standard input, a container of session files,
-a member of one, or a Parquet export of this package. Listing opens no session file and no container.
+a member of one, a Parquet export or an archive of this package, or a URL of any of them but an archive. Listing opens
+no session file and no container.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ impl ScoreSum {
         }
         let count = u128::from(self.count);
         let length = |value: u128| 128 - value.leading_zeros();
-        // The quotient gets at least two bits more than a mantissa, of which the last one stands for all below it.
+        // The quotient gets at least two bits more than a mantissa, of which the last one represents all below it.
         let shift = (MANTISSA_BITS + 4 + length(count)).saturating_sub(length(self.total));
         let scaled = self.total << shift;
         let mut quotient = scaled / count;

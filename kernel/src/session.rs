@@ -83,7 +83,7 @@ pub type Members<'a> = Vec<(usize, &'a [u8])>;
 /// Field names that are reported, and how often they occur.
 pub type Noted = Option<(String, u64)>;
 
-/// A key of the previous record, as it stands in the text, up to its colon.
+/// A key of the previous record, as it is in the text, up to its colon.
 struct Expected {
     text: Vec<u8>,
     field: Field,

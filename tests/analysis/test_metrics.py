@@ -30,7 +30,7 @@ def test_series_cannot_be_grouped_by_any_column():
     with pytest.raises(UsageError, match="'seed'") as caught:
         checked_by("seed")
 
-    assert caught.value.hint == "one of context, backend, device_name, thread_id"
+    assert caught.value.hint == "one of context, backend, device_name, thread_id, or label:NAME for a label of sessions"
 
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)

@@ -14,6 +14,7 @@ import pytest
 
 from clamp_analytics.html_report import ReportOptions, report
 from tests.conftest import Raw, record, session
+from tests.html_report.browsing import show
 
 START = datetime(2026, 3, 1, 6, tzinfo=UTC)
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"
@@ -130,3 +131,22 @@ def browser() -> Iterator[Any]:
         yield chromium
     finally:
         chromium.quit()
+
+
+@pytest.fixture
+def opened(browser: Any, page: Path) -> Iterator[Any]:
+    yield from _opened(browser, page)
+
+
+@pytest.fixture
+def hostile(browser: Any, hostile_page: Path) -> Iterator[Any]:
+    yield from _opened(browser, hostile_page)
+
+
+def _opened(browser: Any, page: Path) -> Iterator[Any]:
+    for kind in ("browser", "performance"):
+        browser.get_log(kind)
+    show(browser, page)
+    yield browser
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
