@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from clamp_analytics import trace
 from clamp_analytics.batch import Batch
 from clamp_analytics.schema import Status
 
@@ -16,18 +17,8 @@ MOST_ANCHORS = 300
 KEPT_ANCHORS = 500_000
 """Number of anchors above which only those of the latest sessions are kept, so that memory is bounded."""
 
-ANCHOR_COLUMNS = (
-    "source",
-    "record_index",
-    "context",
-    "seed",
-    "thread_id",
-    "acquired_at",
-    "released_at",
-    "duration_ms",
-    "stability_score",
-)
-"""The columns of ``records`` that an anchor has."""
+ANCHOR_COLUMNS = trace.COLUMNS
+"""The columns of ``records`` that an anchor has: those of the trace that the report offers."""
 
 
 @dataclass(frozen=True, slots=True)
