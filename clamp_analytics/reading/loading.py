@@ -34,7 +34,8 @@ def load(
     A bad file never affects other files: it has a row in ``sessions`` with its status, and its violations.
 
     Args:
-        sources: session files, containers, folders, globs, ``-``, exports or archives.
+        sources: session files, containers, folders, globs, ``-``, exports or archives, by path, or all but archives by
+            a URL such as ``s3://bucket/folder/``.
         columns: the columns of ``records`` to read; all by default.
         session_ids: whether to hash each file for its ``session_id``.
         recursive: whether subfolders are searched, too.
@@ -95,7 +96,8 @@ def iter_batches(
     are read.
 
     Args:
-        sources: session files, containers, folders, globs, ``-``, exports or archives.
+        sources: session files, containers, folders, globs, ``-``, exports or archives, by path, or all but archives by
+            a URL such as ``s3://bucket/folder/``.
         columns: the columns of ``records`` to read; all by default.
         session_ids: whether to hash each file for its ``session_id``.
         recursive: whether subfolders are searched, too.
