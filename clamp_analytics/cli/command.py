@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any, get_type_hints
 
 import typer
@@ -111,14 +112,28 @@ def execute(command: Command, **_: object) -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C raise KeyboardInterrupt, so that files, workers and locks are cleaned up."""
+    """Let Ctrl-C raise KeyboardInterrupt, so that files, workers and locks are cleaned up.
+
+    DuckDB turns the exception into a RuntimeError where Ctrl-C is pressed during one of its calls.
+    """
+    is_interrupted = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal is_interrupted
+        is_interrupted = True
+        signal.default_int_handler(number, frame)
+
     outside = signal.getsignal(signal.SIGINT)
     if outside == signal.SIG_IGN:
         yield
         return
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, interrupt)
     try:
         yield
+    except RuntimeError as error:
+        if is_interrupted:
+            raise KeyboardInterrupt from error
+        raise
     finally:
         signal.signal(signal.SIGINT, outside)
 

@@ -1,12 +1,14 @@
 """What every command has: help pages in sections, usage lines, and flags in error messages."""
 
+import signal
 import subprocess
 import sys
 
 import pytest
+import typer
 
 from clamp_analytics.cli import COMMANDS
-from clamp_analytics.cli.command import flags
+from clamp_analytics.cli.command import Command, execute, flags
 from clamp_analytics.cli.export import ExportCommand
 from clamp_analytics.cli.ingest import IngestCommand
 
@@ -19,6 +21,20 @@ def test_the_flag_of_an_option_is_the_declared_one_or_derived_from_its_name():
     found = flags(IngestCommand)
 
     assert (found["dry_run"], found["wait_seconds"], found["max_members"]) == ("--dry-run", "--wait", "--max-members")
+
+
+def test_ctrl_c_that_a_library_turns_into_another_error_ends_with_130(capsys):
+    class Interrupted(Command):
+        def run(self):
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                raise RuntimeError("Query interrupted") from None
+
+    with pytest.raises(typer.Exit) as ended:
+        execute(Interrupted())
+
+    assert (ended.value.exit_code, capsys.readouterr().err) == (130, "interrupted\n")
 
 
 def test_an_error_of_the_library_names_the_flag_of_its_parameter(clamp, clean):
