@@ -171,7 +171,7 @@ def _run_in_order(
             if takes_part and not future.done() and has_room and (own_task := next(tasks, None)):
                 pending.append((own_task, _finished(run(own_task))))
             else:
-                _wait_for(future)
+                wait_for(future)
                 result = future.result()
                 pending.popleft()
                 yield task, result
@@ -196,7 +196,7 @@ def _finished(result: Result) -> Future[Result]:
     return future
 
 
-def _wait_for(future: Future[Result]) -> None:
+def wait_for(future: Future[Result]) -> None:
     """Wait in short steps: a signal handler of an engine may keep one long wait from ever noticing Ctrl-C."""
     while not future.done():
         wait([future], timeout=WAIT_SECONDS)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from clamp_analytics.path_names import EscapedName, source_name
-from clamp_analytics.reading.executors import WAIT_SECONDS
+from clamp_analytics.reading.executors import wait_for
 from clamp_analytics.sources import Rejected, UnreadableError
 from clamp_analytics.sources.object_storage import Object, ObjectStorage
 
@@ -62,9 +62,7 @@ class RemoteFiles:
 
 
 def _result(future: Future[bytes | Rejected] | None) -> bytes | Rejected | None:
-    """The result, awaited in short steps: a signal handler of an engine may keep one long wait from noticing Ctrl-C."""
     if future is None:
         return None
-    while not future.done():
-        wait([future], timeout=WAIT_SECONDS)
+    wait_for(future)
     return future.result()

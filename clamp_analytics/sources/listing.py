@@ -24,6 +24,7 @@ from clamp_analytics.sources.names import (
     ENDING,
     MANIFEST,
     NOT_SESSIONS,
+    READ_ENDINGS,
     is_not_session,
     split_member,
 )
@@ -32,9 +33,6 @@ from clamp_analytics.sources.object_storage import Object, ObjectStorage, common
 
 DATABASE_MARK = b"DUCK"
 """The bytes at offset 8 of a DuckDB database, by which an archive is recognized."""
-
-_READ = (ENDING, *CONTAINER_ENDINGS)
-"""The endings of files that are read in folders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +182,7 @@ def _is_skipped(path: str, pattern: str, walk: _Walk) -> bool:
     """Whether a match of a pattern is skipped, as it would be in a folder."""
     name = os.path.basename(path)
     asked_for = os.path.splitext(pattern)[1]
-    endings = (asked_for,) if asked_for and not glob.has_magic(asked_for) else _READ
+    endings = (asked_for,) if asked_for and not glob.has_magic(asked_for) else READ_ENDINGS
     if Path(path).is_dir():
         return False
     if is_not_session(name):
@@ -280,7 +278,7 @@ def _add_entry(entry: os.DirEntry[str], walk: _Walk, waiting: list[str], linked:
                 walk.skipped["export below"] += 1
             else:
                 (linked if entry.is_symlink() else waiting).append(entry.path)
-        elif not name.endswith(_READ):
+        elif not name.endswith(READ_ENDINGS):
             walk.skipped["other ending"] += 1
         elif is_not_session(name):
             walk.skipped["not a session by its name"] += 1

@@ -51,6 +51,9 @@ ENDINGS: dict[str, tuple[Form, Codec]] = {
 
 CONTAINER_ENDINGS = tuple(ENDINGS)
 
+READ_ENDINGS = (ENDING, *CONTAINER_ENDINGS)
+"""The endings of files that are read in folders."""
+
 COMPRESSED_ENDINGS = tuple(ending for ending, (form, _) in ENDINGS.items() if form is Form.SESSION)
 """The endings of compressed session files."""
 
@@ -160,7 +163,7 @@ class MemberFilter:
             RefusedError: the name leads out of the container, or occurs twice.
         """
         name = safe_name(raw_name)
-        kind, reason = _by_name(name)
+        kind, reason = classify_name(name)
         if self.only:
             if name == self.only and kind is MemberKind.OTHER:
                 kind = MemberKind.SESSION
@@ -180,7 +183,8 @@ class MemberFilter:
         return self.only.removeprefix(name + INSIDE) if self.only.startswith(name + INSIDE) else ""
 
 
-def _by_name(name: str) -> tuple[MemberKind, str]:
+def classify_name(name: str) -> tuple[MemberKind, str]:
+    """The kind of a file by its name, with the folders above it, and the reason if it is skipped."""
     parts = name.split("/")
     if any(part.startswith(".") for part in parts):
         return MemberKind.OTHER, "hidden"

@@ -10,11 +10,10 @@ from clamp_analytics.errors import SourceError
 from clamp_analytics.path_names import INSIDE
 from clamp_analytics.sources.names import (
     COMPRESSED_ENDINGS,
-    CONTAINER_ENDINGS,
-    ENDING,
     MANIFEST,
+    READ_ENDINGS,
+    classify_name,
     is_container,
-    is_not_session,
 )
 from clamp_analytics.sources.object_storage import (
     Object,
@@ -24,8 +23,6 @@ from clamp_analytics.sources.object_storage import (
     pattern_of,
     split_url,
 )
-
-_READ = (ENDING, *CONTAINER_ENDINGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,7 @@ def list_urls(urls: Iterable[str], storage: ObjectStorage, *, recursive: bool) -
             listing.objects.setdefault(url, Object(member[0]))
         elif has_magic(url):
             _add_matches(url, storage, listing, recursive=recursive)
-        elif key.endswith(_READ):
+        elif key.endswith(READ_ENDINGS):
             listing.objects.setdefault(url, Object(url))
         else:
             folder = url if url.endswith("/") else url + "/"
@@ -111,17 +108,8 @@ def _add_all(folder: str, found: list[Object], listing: ObjectListing, *, recurs
             continue
         if not recursive and len(parts) > 1:
             folders_below.add(parts[0])
-        elif reason := _skip_reason(parts):
+        elif reason := classify_name("/".join(parts))[1]:
             listing.skipped[reason] += 1
         else:
             listing.objects[item.url] = item
     listing.skipped["folder below"] += len(folders_below)
-
-
-def _skip_reason(parts: list[str]) -> str:
-    """Why an object is skipped; empty if it is read."""
-    if any(part.startswith(".") for part in parts):
-        return "hidden"
-    if not parts[-1].endswith(_READ):
-        return "other ending"
-    return "not a session by its name" if is_not_session(parts[-1]) else ""

@@ -21,7 +21,7 @@ from clamp_analytics.reading import Reader, Telemetry, load
 from tests.object_storage import CREDENTIALS, Proxy, cut, fault_proxy, s3_server, truncated, unavailable
 
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"
-FILES = {str(path.relative_to(SAMPLES)): path.read_bytes() for path in sorted(SAMPLES.rglob("*.json"))}
+FILES = {str(path.relative_to(SAMPLES)): path.read_bytes() for path in sorted(SAMPLES.glob("*/*.json"))}
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def assert_same(found: Telemetry, folder: str, expected: Telemetry, expected_fol
 def test_a_folder_in_a_bucket_gives_what_the_folder_on_disk_gives(server: str) -> None:
     found = load("s3://telemetry/samples/", session_ids=True, storage_options=options(server))
 
-    on_disk = load(sorted(map(str, SAMPLES.rglob("*.json"))), session_ids=True)
+    on_disk = load(sorted(map(str, SAMPLES.glob("*/*.json"))), session_ids=True)
     assert_same(found, "s3://telemetry/samples/", on_disk, f"{SAMPLES}/")
     assert found.directory == "s3://telemetry/samples"
 
