@@ -92,11 +92,17 @@ class Task(Generic[Result]):
         if doubtful or not parts:
             parts.append(self._decode_in_python(doubtful, sources, contents).with_files(doubtful))
         batch = with_labels(batch_of(parts, self.request.columns), self.request.labels)
-        digests = [
-            hashlib.sha256(content).digest() if isinstance(content := contents.get(index), bytes) else None
-            for index in range(len(self.paths))
-        ]
-        return TaskResult(self.reduce(batch), ledger_of(batch, digests))
+        return TaskResult(self.reduce(batch), ledger_of(batch, self._digests(batch, contents)))
+
+    def _digests(self, batch: Batch, contents: Mapping[int, bytes | Rejected]) -> list[bytes | None]:
+        """The SHA-256 of each file that cannot be read again by its path; a session id is the same in hexadecimal."""
+        digests: list[bytes | None] = [None] * len(self.paths)
+        ids = batch.sessions["session_id"]
+        for index, content in contents.items():
+            if isinstance(content, bytes):
+                session_id = ids[index]
+                digests[index] = bytes.fromhex(session_id) if session_id else hashlib.sha256(content).digest()
+        return digests
 
     def _decode_in_python(
         self, files: Sequence[int], sources: Sequence[str], contents: Mapping[int, bytes | Rejected]
