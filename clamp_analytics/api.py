@@ -80,24 +80,28 @@ def export(
     labels: Iterable[str] = (),
     jobs: int | None = None,
     recursive: bool = True,
+    storage_options: Mapping[str, str] | None = None,
 ) -> Exported:
     r"""Write the three tables of a source into a folder of Parquet files, complete or not at all.
 
     Args:
         source: paths, loaded telemetry, or a DuckDB connection; see ``open_source``.
-        directory: the folder to create; missing parents are created.
+        directory: the folder to create, or its URL in object storage; missing parents are created.
         options: partitions, compression, and whether an existing export is replaced.
         labels: rules that give sessions labels, such as ``build=build-(\d+)``; see ``parse_label_rule``.
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
+        storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
 
     Raises:
         OutputError: the folder exists, or cannot be written.
         UsageError: the source was read without a column, or a label is not given as NAME=RULE.
         SourceError: a path does not exist, or a source is damaged.
     """
-    reader = open_source(source, session_ids=True, jobs=jobs, recursive=recursive, labels=labels)
-    manifest = parquet.export(reader, directory, options or parquet.ExportOptions())
+    reader = open_source(
+        source, session_ids=True, jobs=jobs, recursive=recursive, storage_options=storage_options, labels=labels
+    )
+    manifest = parquet.export(reader, directory, options or parquet.ExportOptions(), storage_options=storage_options)
     rows: Counter[str] = Counter({"sessions": 0, "records": 0, "violations": 0})
     for file in manifest.files:
         rows[file.table] += file.rows
@@ -111,6 +115,7 @@ def ingest(
     options: IngestOptions = DEFAULT_INGEST_OPTIONS,
     executor: Executor | None = None,
     progress: Progress | None = None,
+    storage_options: Mapping[str, str] | None = None,
 ) -> run.Ingested:
     """Add to an archive the sessions that it does not hold; a new archive gets the views of the SQL library.
 
@@ -121,6 +126,7 @@ def ingest(
         options: what to read, and how.
         executor: where to read; by default processes, where there is enough to read.
         progress: called with the number of files read so far and of all files that needed reading.
+        storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
 
     Raises:
         SourceError: a path does not exist, or ``archive`` is not an archive.
@@ -132,7 +138,15 @@ def ingest(
             f"a {type(source).__name__} cannot be ingested, because an archive keeps a ledger of files",
             hint="name the session files",
         )
-    return run.ingest(source, archive, options, views=library_views(), executor=executor, progress=progress)
+    return run.ingest(
+        source,
+        archive,
+        options,
+        views=library_views(),
+        executor=executor,
+        progress=progress,
+        storage_options=storage_options,
+    )
 
 
 def library_views() -> list[View]:
@@ -153,6 +167,7 @@ def query(
     labels: Iterable[str] = (),
     memory_limit: str | None = None,
     timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
+    storage_options: Mapping[str, str] | None = None,
 ) -> pl.DataFrame:
     r"""Run one SQL query over the tables ``sessions``, ``records``, ``violations`` and the views.
 
@@ -167,6 +182,7 @@ def query(
         memory_limit: memory that the query may use, such as ``2GB``; half of the machine's memory by default. A
             connection has its own limit.
         timeout_seconds: the time after which the query is stopped; None for no limit.
+        storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
 
     Returns:
         The result as a Polars frame. Integers of up to 128 bits are exact.
@@ -184,7 +200,7 @@ def query(
         sql, values = named_query(named, **values)
     assert sql is not None
     if isinstance(source, (str, os.PathLike, Iterable, Telemetry)):
-        connection = connect(source, memory_limit=memory_limit, labels=labels)
+        connection = connect(source, memory_limit=memory_limit, labels=labels, storage_options=storage_options)
         try:
             return run_query(connection, sql, values, timeout_seconds=timeout_seconds)
         finally:

@@ -1,5 +1,6 @@
-"""Output files: which existing files a command may replace, and how it writes them.
+"""Output files and objects: which existing ones a command may replace, and how it writes them.
 
+- A URL of object storage is an object, which is written with one request; the rules for regular files hold for it.
 - A device, a pipe or a socket is written to as a stream.
 - A symbolic link is followed.
 - A regular file is replaced if its content shows that the command wrote it, if it is empty, or if the caller forces it.
@@ -13,12 +14,13 @@ import re
 import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from clamp_analytics.atomic_files import check_absent, publish
 from clamp_analytics.errors import OutputError
 from clamp_analytics.path_names import display_name
 from clamp_analytics.sources import MANIFEST, check_no_source
+from clamp_analytics.sources.object_storage import ObjectStorage, is_url, split_url
 
 HEAD_BYTES = 16_000_000
 """Bytes of an existing file that are examined."""
@@ -33,6 +35,7 @@ _DUCKDB_MAGIC, _DUCKDB_MAGIC_AT = b"DUCK", 8
 _RECORDS = re.compile(rb'"records"\s*:\s*\[')
 _SESSION = "a session"
 _ELSEWHERE = "choose another path with output=PATH"
+_OVERWRITE = "name another file, or replace it with overwrite=True"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ def write_output(path: str | Path, chunks: Iterable[bytes], kind: OutputKind, *,
     A regular file is complete or absent at every moment, and untouched if the write fails.
 
     Args:
-        path: the file, device or pipe.
+        path: the file, device, pipe or URL.
         chunks: the content.
         kind: the kind of output; an existing file of the same kind is replaced.
         force: whether to replace any other file, except data.
@@ -66,7 +69,10 @@ def write_output(path: str | Path, chunks: Iterable[bytes], kind: OutputKind, *,
         _write_stream(path, chunks)
         return
     check_replaceable(path, kind, force=force)
-    publish(Path(os.path.realpath(path)), chunks, overwrite=True)
+    if is_url(os.fspath(path)):
+        ObjectStorage().write(os.fspath(path), b"".join(chunks))
+    else:
+        publish(Path(os.path.realpath(path)), chunks, overwrite=True)
 
 
 def check_replaceable(path: str | Path, kind: OutputKind, *, force: bool = False) -> None:
@@ -75,14 +81,10 @@ def check_replaceable(path: str | Path, kind: OutputKind, *, force: bool = False
     Raises:
         OutputError: there is a file that may not be replaced.
     """
-    if _is_stream(path) or not os.path.isfile(path):
+    head = None if _is_stream(path) else _head_of(path)
+    if head is None:
         return
-    try:
-        with Path(path).open("rb") as file:
-            head = file.read(HEAD_BYTES)
-    except OSError as error:
-        raise OutputError.from_os_error("cannot be read", error, where=display_name(path)) from error
-    data = _kind_of_data(Path(os.path.realpath(path)), head)
+    data = _kind_of_data(path, head)
     if data:
         what = f"it is {data}, which is never replaced"
         raise OutputError(what, where=display_name(path), hint=_ELSEWHERE)
@@ -94,7 +96,20 @@ def check_replaceable(path: str | Path, kind: OutputKind, *, force: bool = False
         )
 
 
-def _kind_of_data(path: Path, head: bytes) -> str:
+def _head_of(path: str | Path) -> bytes | None:
+    """The first bytes of a regular file or an object; None where there is none."""
+    if is_url(os.fspath(path)):
+        return ObjectStorage().read_head(os.fspath(path), HEAD_BYTES)
+    if not os.path.isfile(path):
+        return None
+    try:
+        with Path(path).open("rb") as file:
+            return file.read(HEAD_BYTES)
+    except OSError as error:
+        raise OutputError.from_os_error("cannot be read", error, where=display_name(path)) from error
+
+
+def _kind_of_data(path: str | Path, head: bytes) -> str:
     """The kind of data in a file, with its article; empty for a file that may be replaced."""
     if head[_DUCKDB_MAGIC_AT:].startswith(_DUCKDB_MAGIC):
         return "a database"
@@ -102,11 +117,20 @@ def _kind_of_data(path: Path, head: bytes) -> str:
         return "a compressed file or a tar"
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and _RECORDS.search(head):
         return _SESSION
-    if any((folder / MANIFEST).is_file() for folder in path.parents[:EXPORT_DEPTH]) and (
-        path.name == MANIFEST or path.suffix == ".parquet"
-    ):
+    if os.fspath(path).endswith(("/" + MANIFEST, ".parquet")) and _is_in_export(path):
         return "part of an export"
     return ""
+
+
+def _is_in_export(path: str | Path) -> bool:
+    """Whether a folder above a file or object is an export."""
+    if is_url(os.fspath(path)):
+        bucket, key = split_url(os.fspath(path))
+        folders = [f"{bucket}/{folder}/" for folder in map(str, PurePosixPath(key).parents) if folder != "."]
+        storage = ObjectStorage()
+        return any(storage.read_head(folder + MANIFEST, 1) for folder in [*folders, f"{bucket}/"][:EXPORT_DEPTH])
+    real = Path(os.path.realpath(path))
+    return any((folder / MANIFEST).is_file() for folder in real.parents[:EXPORT_DEPTH])
 
 
 def _is_stream(path: str | Path) -> bool:
@@ -131,7 +155,7 @@ def _write_stream(path: str | Path, chunks: Iterable[bytes]) -> None:
         raise OutputError.from_os_error("cannot be written", error, where=display_name(path)) from error
 
 
-def check_session_target(path: Path, named: Iterable[str], files: Iterable[str], *, overwrite: bool) -> None:
+def check_session_target(path: str | Path, named: Iterable[str], files: Iterable[str], *, overwrite: bool) -> None:
     """Check that a new session file may be written to a path.
 
     Args:
@@ -147,24 +171,30 @@ def check_session_target(path: Path, named: Iterable[str], files: Iterable[str],
     if _is_stream(path):
         return
     if not overwrite:
-        check_absent(path, "name another file, or replace it with overwrite=True")
+        if not is_url(os.fspath(path)):
+            check_absent(Path(path), _OVERWRITE)
+        elif ObjectStorage().read_head(os.fspath(path), 1) is not None:
+            raise OutputError.exists(path, _OVERWRITE)
         return
     check_no_source(path, named, files)
-    if os.path.isfile(path):
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-        data = _kind_of_data(Path(os.path.realpath(path)), head)
-        if data not in ("", _SESSION):
-            raise OutputError(f"it is {data}, which is never replaced", where=display_name(path), hint=_ELSEWHERE)
+    head = _head_of(path)
+    data = "" if head is None else _kind_of_data(path, head)
+    if data not in ("", _SESSION):
+        raise OutputError(f"it is {data}, which is never replaced", where=display_name(path), hint=_ELSEWHERE)
 
 
-def write_session(path: Path, data: bytes, *, overwrite: bool) -> None:
-    """Write a session file after ``check_session_target``.
+def write_session(path: str | Path, data: bytes, *, overwrite: bool) -> None:
+    """Write a session file or object after ``check_session_target``.
 
     Raises:
         OutputError: it cannot be written.
     """
-    if _is_stream(path):
+    if is_url(os.fspath(path)):
+        if overwrite:
+            ObjectStorage().write(os.fspath(path), data)
+        elif not ObjectStorage().write_if(os.fspath(path), data, None):
+            raise OutputError.exists(path, _OVERWRITE)
+    elif _is_stream(path):
         _write_stream(path, [data])
     else:
         publish(Path(os.path.realpath(path)), [data], overwrite=overwrite)

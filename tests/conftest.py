@@ -7,10 +7,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import obstore
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, settings
@@ -25,6 +26,7 @@ from clamp_analytics.decode.options import DEFAULT_OPTIONS, DecodeOptions
 from clamp_analytics.decode.typed import KeyLayouts
 from clamp_analytics.reading import Reader, Telemetry
 from clamp_analytics.schema import RECORDS
+from tests.object_storage import Proxy, fault_proxy, open_bucket, s3_server
 
 # No deadline, because a busy machine is slow. CI tests a change with the same examples every time; new examples are
 # searched on a developer's machine.
@@ -167,6 +169,22 @@ def decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 def without_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run a test with the decoder in Python, and so with worker processes."""
     monkeypatch.setenv(KERNEL_VARIABLE, "off")
+
+
+@pytest.fixture(scope="session")
+def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an S3 server that all tests share; each test has folders of its own."""
+    with s3_server(tmp_path_factory.mktemp("s3") / "data") as url:
+        # The first object creates the bucket.
+        obstore.put(open_bucket(url), "first", b"")
+        yield url
+
+
+@pytest.fixture
+def s3_proxy(s3_url: str) -> Iterator[Proxy]:
+    """A proxy in front of the server, which counts requests and injects faults."""
+    with fault_proxy(s3_url) as proxy:
+        yield proxy
 
 
 Found = tuple[str, int | None, str | None, str | None]

@@ -9,18 +9,46 @@ import socket
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import obstore
 import pytest
+from obstore.store import S3Store
 
 READY = "Start Seaweed S3 API Server"
 """What the server logs when it answers."""
 
 CREDENTIALS = {"aws_access_key_id": "tester", "aws_secret_access_key": "not-a-secret", "aws_region": "us-east-1"}
+
+
+BUCKET = "telemetry"
+"""The bucket of the tests; the server creates it with its first object."""
+
+
+def storage_options(url: str) -> dict[str, str]:
+    """The options to reach a server, as Polars takes them."""
+    return {**CREDENTIALS, "aws_endpoint_url": url, "aws_allow_http": "true"}
+
+
+def environment(url: str) -> dict[str, str]:
+    """The environment variables to reach a server."""
+    return {name.upper(): value for name, value in storage_options(url).items()}
+
+
+def open_bucket(url: str) -> S3Store:
+    """The bucket of the tests on a server."""
+    return S3Store(BUCKET, config=storage_options(url), client_options={"allow_http": True})  # type: ignore[arg-type]
+
+
+def keys(url: str, folder: str) -> list[str]:
+    """The names of the objects below a folder of the bucket, in order."""
+    found = [item["path"] for chunk in obstore.list(open_bucket(url), f"{folder}/") for item in chunk]
+    return sorted(key.removeprefix(f"{folder}/") for key in found)
 
 
 def free_ports(count: int) -> list[int]:
@@ -89,12 +117,14 @@ class Proxy:
     Attributes:
         url: its address.
         requests: method and path of each request so far.
-        faults: the faults of the next requests of a path; each is used once.
+        faults: the faults of the answers to the next requests of a path; each is used once.
+        lost: how many of the next requests of a path break in the middle of their body, and do not reach the server.
     """
 
     url: str = ""
     requests: list[tuple[str, str]] = field(default_factory=list)
     faults: dict[str, list[Fault]] = field(default_factory=dict)
+    lost: Counter[str] = field(default_factory=Counter)
 
 
 @contextmanager
@@ -114,11 +144,23 @@ def fault_proxy(server: str) -> Iterator[Proxy]:
         def do_PUT(self) -> None:
             self.forward()
 
+        def do_POST(self) -> None:
+            self.forward()
+
+        def do_DELETE(self) -> None:
+            self.forward()
+
         def forward(self) -> None:
             path = self.path.partition("?")[0]
             proxy.requests.append((self.command, path))
+            size = int(self.headers.get("Content-Length", 0))
+            if proxy.lost[path]:
+                proxy.lost[path] -= 1
+                self.rfile.read(size // 2)
+                self.close_connection = True
+                return
             upstream = http.client.HTTPConnection(server.removeprefix("http://"))
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = self.rfile.read(size)
             # The signature of the request covers the address that the client sees.
             upstream.request(self.command, self.path, body, dict(self.headers))
             answer = upstream.getresponse()
@@ -128,14 +170,7 @@ def fault_proxy(server: str) -> Iterator[Proxy]:
             if waiting:
                 waiting.pop(0)(self, data, headers)
                 return
-            self.send_response(answer.status)
-            for name, value in headers.items():
-                if name not in ("connection", "transfer-encoding", "content-length"):
-                    self.send_header(name, value)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(data)
+            _pass_on(self, answer.status, data, headers)
 
         def log_message(self, *args: object) -> None:
             """Log nothing."""
@@ -150,6 +185,18 @@ def fault_proxy(server: str) -> Iterator[Proxy]:
         finally:
             http_server.shutdown()
             thread.join()
+
+
+def _pass_on(handler: BaseHTTPRequestHandler, status: int, data: bytes, headers: dict[str, str]) -> None:
+    """Send the server's answer."""
+    handler.send_response(status)
+    for name, value in headers.items():
+        if name not in ("connection", "transfer-encoding", "content-length"):
+            handler.send_header(name, value)
+    handler.send_header("Content-Length", str(len(data)))
+    handler.end_headers()
+    if handler.command != "HEAD":
+        handler.wfile.write(data)
 
 
 def unavailable(handler: BaseHTTPRequestHandler, data: bytes, headers: dict[str, str]) -> None:
@@ -180,3 +227,8 @@ def truncated(handler: BaseHTTPRequestHandler, data: bytes, headers: dict[str, s
     handler.send_header("Content-Length", str(len(data) // 2))
     handler.end_headers()
     handler.wfile.write(data[: len(data) // 2])
+
+
+def dropped(handler: BaseHTTPRequestHandler, data: bytes, headers: dict[str, str]) -> None:
+    """Break the connection before the answer, although the server has done what was asked."""
+    handler.close_connection = True

@@ -14,7 +14,7 @@ A session without records scores 1. Over sessions, each figure is the unweighted
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -73,19 +73,22 @@ class _ScoresPart:
     open_records: pl.DataFrame
 
 
-def score(source: Source, *, jobs: int | None = None, recursive: bool = True) -> Scores:
+def score(
+    source: Source, *, jobs: int | None = None, recursive: bool = True, storage_options: Mapping[str, str] | None = None
+) -> Scores:
     """Score every session as the producer's ``TemporalScoring`` does.
 
     Args:
         source: paths, loaded telemetry, or a DuckDB connection; see ``open_source``.
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
+        storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
 
     Raises:
         UsageError: the source was read without a column that is needed.
         SourceError: there is no usable session.
     """
-    reader = open_source(source, columns=COLUMNS, jobs=jobs, recursive=recursive)
+    reader = open_source(source, columns=COLUMNS, jobs=jobs, recursive=recursive, storage_options=storage_options)
     parts = list(reader.fold(_reduce))
     reader.require_sessions()
     open_records = pl.concat([part.open_records for part in parts])

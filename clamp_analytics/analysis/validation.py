@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -57,6 +57,7 @@ def validate(
     ignore: Iterable[str] | str = (),
     jobs: int | None = None,
     recursive: bool = True,
+    storage_options: Mapping[str, str] | None = None,
 ) -> Validation:
     """Check sessions against the rules of the telemetry format.
 
@@ -66,13 +67,14 @@ def validate(
         ignore: the ids of rules to leave out.
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
+        storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
 
     Raises:
         UsageError: there is no such rule.
         SourceError: there is no session file.
     """
     rules = sorted(checked_rules(select, ignore))
-    reader = open_source(source, columns=(), jobs=jobs, recursive=recursive)
+    reader = open_source(source, columns=(), jobs=jobs, recursive=recursive, storage_options=storage_options)
     violations, files = [empty_frame(VIOLATIONS)], []
     for found, names in reader.fold(_violations_and_names):
         violations.append(found.filter(pl.col("rule").is_in(rules)))

@@ -36,7 +36,9 @@ class ExportCommand(AnalysisSourceOptions):
     """
 
     sources: options.Sources
-    output: Annotated[str, output_option("The folder to create; it is complete or absent.", "DIR")]
+    output: Annotated[
+        str, output_option("The folder to create, or its URL in object storage; it is complete or absent.", "DIR")
+    ]
     partition_by: Annotated[
         str,
         typer.Option(

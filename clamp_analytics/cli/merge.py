@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -56,12 +55,12 @@ class MergeCommand(ListingOptions):
         to_stdout = self.output == STDOUT
         listing = list_sources(self.sources, recursive=not self.no_recursive)
         if not to_stdout:
-            check_session_target(Path(self.output), self.sources, listing.files, overwrite=self.overwrite)
+            check_session_target(self.output, self.sources, listing.files, overwrite=self.overwrite)
         merged = rewrite.merge(listing, skip_rejected=self.skip_rejected, **self.container_settings())
         if to_stdout:
             print_data(merged.data)
         else:
-            write_session(Path(self.output), merged.data, overwrite=self.overwrite)
+            write_session(self.output, merged.data, overwrite=self.overwrite)
         for source, why in merged.rejected:
             tell(f"left out: {source}: {why}")
         for note in merged.notes:

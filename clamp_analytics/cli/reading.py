@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from clamp_analytics.cli.options import STDOUT, AnalysisSourceOptions
@@ -51,7 +50,7 @@ class Inputs:
         from clamp_analytics.sources import check_no_source
 
         for named, files in self.listed:
-            check_no_source(Path(output), named, files)
+            check_no_source(output, named, files)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +60,7 @@ def connect(
     *,
     jobs: int | None = None,
     recursive: bool = True,
+    storage_options: Mapping[str, str] | None = None,
     session_ids: bool = True,
     allow_external: bool = False,
     memory_limit: str | None = None,
@@ -76,6 +77,7 @@ def connect(
         sources: session files, folders, globs, ``-``, exports or archives; or loaded telemetry.
         jobs: how many batches are read, and threads of DuckDB run, at once; the usable cores by default.
         recursive: whether subfolders are searched, too.
+        storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
         session_ids: whether to hash each file for its ``session_id``.
         allow_external: whether the SQL may access files, network, extensions and settings, and may write.
         memory_limit: memory that queries may use, such as ``2GB``; half of the machine's memory by default.
@@ -92,6 +94,7 @@ def connect(
         sources,
         jobs=jobs,
         recursive=recursive,
+        storage_options=storage_options,
         session_ids=session_ids,
         allow_external=allow_external,
         memory_limit=memory_limit,
@@ -105,6 +108,7 @@ def open_database(
     *,
     jobs: int | None = None,
     recursive: bool = True,
+    storage_options: Mapping[str, str] | None = None,
     session_ids: bool = True,
     allow_external: bool = False,
     memory_limit: str | None = None,
@@ -131,7 +135,13 @@ def open_database(
                 exports = []
         if not exports and archive is None:
             reader = Reader(
-                given, recursive=recursive, jobs=jobs, session_ids=session_ids, progress=progress, labels=rules
+                given,
+                recursive=recursive,
+                storage_options=storage_options,
+                jobs=jobs,
+                session_ids=session_ids,
+                progress=progress,
+                labels=rules,
             )
             telemetry = reader.collect()
     connection = _new_connection(threads, memory_bytes, allow_external=allow_external)

@@ -118,6 +118,7 @@ def report(
     labels: Iterable[str] = (),
     jobs: int | None = None,
     recursive: bool = True,
+    storage_options: Mapping[str, str] | None = None,
 ) -> Report:
     r"""Build an HTML report on the whole history of a source.
 
@@ -130,6 +131,7 @@ def report(
         labels: rules that give sessions labels, such as ``build=build-(\d+)``; see ``parse_label_rule``.
         jobs: number of batches of files that are read at once; by default the usable cores.
         recursive: whether to search subfolders.
+        storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
 
     Raises:
         SourceError: there is no usable session.
@@ -137,7 +139,16 @@ def report(
     """
     require_extras("charts", "drift")
     chosen = options or ReportOptions()
-    reader = ReportReader(open_source(source, columns=columns(chosen), jobs=jobs, recursive=recursive, labels=labels))
+    reader = ReportReader(
+        open_source(
+            source,
+            columns=columns(chosen),
+            jobs=jobs,
+            recursive=recursive,
+            storage_options=storage_options,
+            labels=labels,
+        )
+    )
     by, strata = chosen.by, chosen.drift.strata
     values = session_values(reader, by=by, strata=strata, metrics=chosen.metrics)
     changes = (
@@ -156,6 +167,7 @@ def report(
                 labels=labels,
                 jobs=jobs,
                 recursive=recursive,
+                storage_options=storage_options,
             )
         compared = _compare(baseline, values, chosen)
     figures, data = Figures(), reader.report_data

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import msgspec
 
 from clamp_analytics import __version__
 from clamp_analytics.errors import OutputError, UsageError
+from clamp_analytics.parquet.object_target import ObjectTarget, object_target
 from clamp_analytics.parquet.options import ExportOptions
 from clamp_analytics.parquet.partitions import PartitionBatch, Pieces
-from clamp_analytics.parquet.target import WorkFolder, check_target, work_folder
+from clamp_analytics.parquet.target import WorkFolder, work_folder
 from clamp_analytics.parquet.writer import Writer
 from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.export import FORMAT, VERSION, ExportedFile, Manifest
 from clamp_analytics.reading.open_source import BatchReader
-from clamp_analytics.sources import MANIFEST
+from clamp_analytics.sources.object_storage import ObjectStorage, is_url
 
 DEFAULTS = ExportOptions()
 
@@ -32,7 +33,13 @@ _HINTS = {
 }
 
 
-def export(reader: BatchReader, directory: str | os.PathLike[str], options: ExportOptions = DEFAULTS) -> Manifest:
+def export(
+    reader: BatchReader,
+    directory: str | os.PathLike[str],
+    options: ExportOptions = DEFAULTS,
+    *,
+    storage_options: Mapping[str, str] | None = None,
+) -> Manifest:
     """Write everything that a reader reads into a folder of Parquet files.
 
     The folder holds ``sessions``, ``records`` and ``violations``, each a folder of Parquet files, and a manifest.
@@ -40,8 +47,9 @@ def export(reader: BatchReader, directory: str | os.PathLike[str], options: Expo
 
     Args:
         reader: what to export; it must read all columns, and is used up.
-        directory: the folder to create; missing parents are created, too.
+        directory: the folder to create, or its URL in object storage; missing parents are created, too.
         options: partitions, sizes and compression.
+        storage_options: configuration of the object storage; by default that of the environment.
 
     Returns:
         The manifest that was written.
@@ -51,29 +59,33 @@ def export(reader: BatchReader, directory: str | os.PathLike[str], options: Expo
         UsageError: the reader does not read all columns.
         WorkerError: a worker process died.
     """
-    target = Path(os.path.realpath(directory))
+    name = os.fspath(directory)
+    where = name if is_url(name) else display_name(os.path.realpath(name))
     with ExitStack() as stack:
-        with _system_errors(target):
-            check_target(target, overwrite=options.overwrite)
-            folder = stack.enter_context(work_folder(target))
-            # Checked again, because an export whose replacement was interrupted may have been restored meanwhile.
-            check_target(target, overwrite=options.overwrite)
-        files = _write(reader, folder, options)
+        with _system_errors(where):
+            target = stack.enter_context(_open_target(name, options, storage_options or {}))
+        files = _write(reader, Writer(target.new, options, target.add), options, where)
         manifest = _manifest(reader, options, files)
-        with _system_errors(target):
-            _write_manifest(folder.new / MANIFEST, manifest)
-            folder.publish(overwrite=options.overwrite)
+        with _system_errors(where):
+            target.publish(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
     return manifest
 
 
-def _write(reader: BatchReader, folder: WorkFolder, options: ExportOptions) -> list[ExportedFile]:
-    writer = Writer(folder.new, options)
+def _open_target(
+    directory: str, options: ExportOptions, storage_options: Mapping[str, str]
+) -> AbstractContextManager[ObjectTarget | WorkFolder]:
+    if is_url(directory):
+        return object_target(directory, ObjectStorage(storage_options), overwrite=options.overwrite)
+    return work_folder(Path(os.path.realpath(directory)), overwrite=options.overwrite)
+
+
+def _write(reader: BatchReader, writer: Writer, options: ExportOptions, where: str) -> list[ExportedFile]:
     batches = reader.fold(PartitionBatch(options.partitions))
     try:
         for pieces in batches:
-            with _system_errors(folder.target):
+            with _system_errors(where):
                 _add(writer, pieces)
-        with _system_errors(folder.target):
+        with _system_errors(where):
             return writer.finish()
     finally:
         writer.abandon()
@@ -105,20 +117,11 @@ def _manifest(reader: BatchReader, options: ExportOptions, files: list[ExportedF
     )
 
 
-def _write_manifest(path: Path, manifest: Manifest) -> None:
-    with path.open("xb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
 @contextmanager
-def _system_errors(target: Path) -> Iterator[None]:
+def _system_errors(where: str) -> Iterator[None]:
     """Raise an ``OutputError`` for an error of the operating system."""
     try:
         yield
     except OSError as error:
         hint = _HINTS.get(error.errno or 0, "")
-        raise OutputError.from_os_error(
-            "the export could not be written", error, where=display_name(target), hint=hint
-        ) from error
+        raise OutputError.from_os_error("the export could not be written", error, where=where, hint=hint) from error

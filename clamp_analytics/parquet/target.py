@@ -21,7 +21,7 @@ import msgspec
 
 from clamp_analytics.errors import OutputError
 from clamp_analytics.path_names import display_name
-from clamp_analytics.reading.export import FORMAT, Manifest
+from clamp_analytics.reading.export import FORMAT, ExportedFile, Manifest
 from clamp_analytics.sources import MANIFEST
 
 _NAME_BYTES = 100
@@ -35,10 +35,12 @@ class WorkFolder:
     Attributes:
         target: the path of the finished export.
         folder: the hidden folder.
+        overwrite: whether to replace an existing export.
     """
 
     target: Path
     folder: Path
+    overwrite: bool = False
 
     @property
     def new(self) -> Path:
@@ -50,16 +52,24 @@ class WorkFolder:
         """The path of a replaced export until it is removed."""
         return self.folder / "old"
 
-    def publish(self, *, overwrite: bool) -> None:
-        """Move the finished export to the target.
+    def add(self, file: ExportedFile) -> ExportedFile:
+        """Add a complete file, which keeps its name."""
+        return file
+
+    def publish(self, manifest: bytes) -> None:
+        """Write the manifest, and move the finished export to the target.
 
         Raises:
             OutputError: a file or folder was created there that must not be replaced.
             OSError: it cannot be moved; a replaced export is restored.
         """
+        with (self.new / MANIFEST).open("xb") as file:
+            file.write(manifest)
+            file.flush()
+            os.fsync(file.fileno())
         for folder, _, _ in os.walk(self.new):
             _sync(Path(folder))
-        check_target(self.target, overwrite=overwrite)
+        check_target(self.target, overwrite=self.overwrite)
         replaced = (self.target / MANIFEST).exists()
         if replaced:
             os.rename(self.target, self.old)
@@ -73,17 +83,21 @@ class WorkFolder:
 
 
 @contextmanager
-def work_folder(target: Path) -> Iterator[WorkFolder]:
+def work_folder(target: Path, *, overwrite: bool) -> Iterator[WorkFolder]:
     """A new hidden folder next to the target, which is removed with its content at the end of the block.
 
     Raises:
+        OutputError: the target exists and may not be replaced.
         OSError: it cannot be created.
     """
+    check_target(target, overwrite=overwrite)
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(target)
     folder, lock = _locked_folder(target)
     try:
-        work = WorkFolder(target, folder)
+        # Checked again, because an export whose replacement was interrupted may have been restored meanwhile.
+        check_target(target, overwrite=overwrite)
+        work = WorkFolder(target, folder, overwrite)
         work.new.mkdir()
         yield work
     finally:

@@ -9,7 +9,7 @@ import hashlib
 import os
 from array import array
 from collections import Counter, OrderedDict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,15 +101,22 @@ class Writer:
     Args:
         root: the folder to write into.
         options: the bounds to keep.
+        finished: called with each complete file; returns it with its final name.
     """
 
-    def __init__(self, root: Path, options: ExportOptions) -> None:
+    def __init__(
+        self,
+        root: Path,
+        options: ExportOptions,
+        finished: Callable[[ExportedFile], ExportedFile] = lambda file: file,
+    ) -> None:
         self._root = root
         self._options = options
+        self._finished = finished
         self._queues: dict[str, _FolderQueue] = {}
         self._parts: OrderedDict[str, _Part] = OrderedDict()
         self._opened: Counter[str] = Counter()
-        self._files: list[ExportedFile] = []
+        self._files: list[tuple[str, ExportedFile]] = []
         self._held = 0
 
     def add(self, piece: Piece) -> None:
@@ -139,7 +146,9 @@ class Writer:
                 self._part(table, table)
         while self._parts:
             self._finish_oldest()
-        return sorted(self._files, key=lambda file: (list(TABLES).index(file.table), file.path))
+        # In the order of the rows, which the final names need not have.
+        ordered = sorted(self._files, key=lambda item: (list(TABLES).index(item[1].table), item[0]))
+        return [file for _, file in ordered]
 
     def abandon(self) -> None:
         """Close every open file, because the export has failed."""
@@ -219,7 +228,7 @@ class Writer:
         taken = self._take(queue, min(queue.rows, self._options.row_group_rows, room))
         part.write(pa.concat_tables(block.rows.slice(start, count) for block, start, count in taken))
         if part.rows >= self._options.rows_per_file:
-            self._files.append(self._parts.pop(queue.folder).finish())
+            self._finish_part(self._parts.pop(queue.folder))
 
     def _part(self, table: str, folder: str) -> _Part:
         """The open file of a folder."""
@@ -237,5 +246,9 @@ class Writer:
 
     def _finish_oldest(self) -> None:
         folder, part = next(iter(self._parts.items()))
-        self._files.append(part.finish())
+        self._finish_part(part)
         del self._parts[folder]
+
+    def _finish_part(self, part: _Part) -> None:
+        file = part.finish()
+        self._files.append((file.path, self._finished(file)))

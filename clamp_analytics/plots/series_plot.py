@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,7 @@ def plot(
     limit: int | None = None,
     jobs: int | None = None,
     recursive: bool = True,
+    storage_options: Mapping[str, str] | None = None,
 ) -> Plot:
     r"""Plot metrics over the sessions, with their change points; series that changed come first.
 
@@ -99,6 +100,7 @@ def plot(
             1,200 points.
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
+        storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
 
     Raises:
         UsageError: a package is missing, there is no such column or metric, or a label is not given as NAME=RULE.
@@ -110,7 +112,14 @@ def plot(
     else:
         strata = (options or DriftOptions()).strata
         values = session_values(
-            source, by=by, strata=strata, metrics=metrics, labels=labels, jobs=jobs, recursive=recursive
+            source,
+            by=by,
+            strata=strata,
+            metrics=metrics,
+            labels=labels,
+            jobs=jobs,
+            recursive=recursive,
+            storage_options=storage_options,
         )
     found = drift(values, options=options)
     wanted = None if metrics is None else values.metrics

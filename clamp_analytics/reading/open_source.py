@@ -6,7 +6,7 @@ Every analysis folds a function over batches. ``open_source`` gives it the batch
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -118,6 +118,7 @@ def open_source(
     session_ids: bool = False,
     jobs: int | None = None,
     recursive: bool = True,
+    storage_options: Mapping[str, str] | None = None,
     labels: Iterable[str | LabelRule] = (),
 ) -> BatchReader:
     r"""Open a source.
@@ -130,6 +131,7 @@ def open_source(
         session_ids: whether to hash each file that is read for its ``session_id``.
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
+        storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
         labels: rules that give sessions labels, such as ``build=build-(\d+)``; see ``parse_label_rule``.
 
     Raises:
@@ -146,7 +148,15 @@ def open_source(
             raise UsageError("rules for labels cannot be added to a reader", hint="give them to the reader itself")
         reader = source
     elif isinstance(source, (str, PathLike, Iterable, Listing)):
-        return Reader(source, columns=needed, session_ids=session_ids, jobs=jobs, recursive=recursive, labels=rules)
+        return Reader(
+            source,
+            columns=needed,
+            session_ids=session_ids,
+            jobs=jobs,
+            recursive=recursive,
+            storage_options=storage_options,
+            labels=rules,
+        )
     else:
         return _connection_reader(source, needed, rules)
     if missing := needed - reader.columns:

@@ -29,7 +29,8 @@ from clamp_analytics.sources.names import (
     split_member,
 )
 from clamp_analytics.sources.object_listing import list_urls
-from clamp_analytics.sources.object_storage import Object, ObjectStorage, common_folder, is_url
+from clamp_analytics.sources.object_patterns import common_folder
+from clamp_analytics.sources.object_storage import Object, ObjectStorage, is_url
 
 DATABASE_MARK = b"DUCK"
 """The bytes at offset 8 of a DuckDB database, by which an archive is recognized."""
@@ -131,17 +132,22 @@ def require_local(listing: Listing) -> None:
         )
 
 
-def check_no_source(path: Path, named: Iterable[str], files: Iterable[str] = ()) -> None:
+def check_no_source(path: str | Path, named: Iterable[str], files: Iterable[str] = ()) -> None:
     """Check that an output path is not one of the files that are read.
 
     Args:
-        path: the output.
+        path: the output, or its URL.
         named: the sources as the user named them; the name of a member begins with the name of its container.
         files: the files that were found in the sources.
 
     Raises:
         UsageError: it is one of them.
     """
+    text = os.fspath(path)
+    if is_url(text):
+        if any(source.partition(INSIDE)[0] == text for source in chain(named, files)):
+            raise UsageError("it is one of the sources", where=text, hint="choose another path")
+        return
     # Path.exists raises an error for a name that is too long.
     if not os.path.exists(path):
         return

@@ -15,14 +15,8 @@ from clamp_analytics.sources.names import (
     classify_name,
     is_container,
 )
-from clamp_analytics.sources.object_storage import (
-    Object,
-    ObjectStorage,
-    fixed_prefix,
-    has_magic,
-    pattern_of,
-    split_url,
-)
+from clamp_analytics.sources.object_patterns import fixed_prefix, has_magic, pattern_of
+from clamp_analytics.sources.object_storage import Object, ObjectStorage, split_url
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,30 +1,40 @@
-"""Object storage as a source: buckets on S3, Google Cloud Storage and Azure, through ``obstore``.
+"""Access to object storage: buckets on S3, Google Cloud Storage and Azure, through ``obstore``.
 
 A URL is ``s3://bucket/key``, ``gs://bucket/key`` or ``az://container/key``; the key is the text behind the bucket,
-as it is, without escapes. Objects are listed once and fetched with one GET each, and never with a HEAD.
+as it is, without escapes. Objects are listed once and fetched with one GET each, and never with a HEAD. An object is
+complete or absent at every moment, so that a put needs no temporary object.
 """
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from clamp_analytics.errors import SourceError, UsageError
+from clamp_analytics.errors import OutputError, SourceError, UsageError
 from clamp_analytics.extras import require_extras
 from clamp_analytics.sources.files import UnreadableError
+from clamp_analytics.sources.object_refusals import CREDENTIALS_HINT, hint_for, reason_of_refusal
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss")
 _URL = re.compile(rf"({'|'.join(SCHEMES)})://")
-_MAGIC = re.compile(r"[*?\[]")
 _LIST_CHUNK = 1000
 """Entries that one request lists; the services allow no more."""
+
+_WRITE_ATTEMPTS = 3
+"""Attempts at a conditional write; ``obstore`` repeats other requests itself."""
+
+_MARK = "clampwriter"
+"""The name of the mark in the metadata of an object; Azure allows no hyphen."""
 
 _CLIENT_OPTIONS = frozenset(
     {
@@ -34,29 +44,6 @@ _CLIENT_OPTIONS = frozenset(
 )
 """Options of the connection, which ``obstore`` takes apart from those of the service."""
 
-_REASONS = {
-    "NoSuchBucket": "there is no such bucket",
-    "ContainerNotFound": "there is no such container",
-    "AccessDenied": "access is denied",
-    "AuthorizationPermissionMismatch": "access is denied",
-    "InvalidAccessKeyId": "the access key is unknown",
-    "SignatureDoesNotMatch": "the secret key is wrong",
-    "ExpiredToken": "the credentials have expired",
-    "PermanentRedirect": "the bucket is in another region",
-    "AuthorizationHeaderMalformed": "the bucket is in another region",
-    "SlowDown": "the service refuses so many requests",
-}
-"""Sentences for the codes of errors. The answers of the services are not shown, because they may hold credentials."""
-
-_BY_STATUS = {"301": "the bucket is in another region", "403": "access is denied", "404": "there is no such bucket"}
-_CREDENTIALS = "set the credentials that the service's own tools use, such as AWS_PROFILE or AWS_ACCESS_KEY_ID"
-_HINTS = {
-    "there is no such bucket": "check the name of the bucket, and the endpoint (AWS_ENDPOINT_URL)",
-    "there is no such container": "check the name of the container, and AZURE_STORAGE_ACCOUNT_NAME",
-    "the bucket is in another region": "set AWS_REGION to the region of the bucket",
-    "the service refuses so many requests": "lower --concurrency",
-}
-
 
 class Object(NamedTuple):
     """An object as a listing describes it.
@@ -65,11 +52,24 @@ class Object(NamedTuple):
         url: its URL.
         size: its size in bytes; None where the object was named and not listed.
         etag: the identifier of its content; None where the object was named or the service gives none.
+        modified: the time of its last write; None where the object was named.
     """
 
     url: str
     size: int | None = None
     etag: str | None = None
+    modified: datetime | None = None
+
+
+class Version(NamedTuple):
+    """The version of an object that a conditional write replaces; services use one or both values."""
+
+    etag: str | None
+    number: str | None
+
+    def as_condition(self) -> dict[str, str]:
+        """The condition for ``obstore``."""
+        return {name: value for name, value in (("e_tag", self.etag), ("version", self.number)) if value is not None}
 
 
 def is_url(source: str) -> bool:
@@ -77,61 +77,11 @@ def is_url(source: str) -> bool:
     return _URL.match(source) is not None
 
 
-def has_magic(url: str) -> bool:
-    """Whether the key of a URL is a pattern."""
-    return _MAGIC.search(split_url(url)[1]) is not None
-
-
 def split_url(url: str) -> tuple[str, str]:
     """A URL as that of its bucket, without a slash at the end, and the key."""
     scheme, _, rest = url.partition("://")
     bucket, _, key = rest.partition("/")
     return f"{scheme}://{bucket}", key
-
-
-def fixed_prefix(url: str) -> str:
-    """The folder of a URL with a pattern: what comes before the first part with a wildcard, with a slash."""
-    bucket, key = split_url(url)
-    match = _MAGIC.search(key)
-    fixed = key[: match.start()] if match else key
-    return f"{bucket}/{fixed[: fixed.rfind('/') + 1]}"
-
-
-def common_folder(urls: Iterable[str]) -> str:
-    """The folder that the objects, folders or patterns of some URLs have in common; empty where there is none."""
-    folders = [fixed_prefix(url).split("/") for url in urls]
-    common = [
-        parts[0] for parts in itertools.takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))
-    ]
-    return "/".join(common).removesuffix("/") if len(common) > len(["s3:", "", "bucket"]) - 1 else ""
-
-
-def pattern_of(url: str) -> re.Pattern[str]:
-    """The expression of a URL with a pattern: what it matches, and everything in the folders that it matches.
-
-    As in a shell, ``*`` and ``?`` match within one part of a key and no leading dot; ``**`` matches any
-    number of parts.
-    """
-    *folders, last = url.rstrip("/").split("/")
-    expressions = [r"(?:(?!\.)[^/]+/)*" if part == "**" else _part_expression(part) + "/" for part in folders]
-    return re.compile("".join([*expressions, _part_expression(last), "(?:/.*)?"]), re.DOTALL)
-
-
-def _part_expression(part: str) -> str:
-    hidden = r"(?!\.)" if part[:1] in ("*", "?", "[") else ""
-    return hidden + "".join(map(_translated, re.findall(r"\[!?\]?[^\]]*\]|.", part, re.DOTALL)))
-
-
-def _translated(token: str) -> str:
-    """One token of a pattern as an expression."""
-    if token == "*":
-        return "[^/]*"
-    if token == "?":
-        return "[^/]"
-    if token[0] == "[" and len(token) > 2:
-        inside = token[1:-1].replace("\\", "\\\\").replace("[", "\\[")
-        return f"[{'^' + inside[1:] if inside[0] == '!' else inside}]"
-    return re.escape(token)
 
 
 @dataclass
@@ -156,16 +106,18 @@ class ObjectStorage:
             SourceError: the service does not list it.
             UsageError: a package is missing, or an option is unknown.
         """
+        bucket, prefix = split_url(folder)
+        store = self._store(bucket)
         import obstore
         from obstore.exceptions import BaseError
 
-        bucket, prefix = split_url(folder)
         try:
-            for chunk in obstore.list(self._store(bucket), prefix or None, chunk_size=_LIST_CHUNK):
+            for chunk in obstore.list(store, prefix or None, chunk_size=_LIST_CHUNK):
                 for found in chunk:
-                    yield Object(f"{bucket}/{found['path']}", found["size"], found["e_tag"])
+                    yield Object(f"{bucket}/{found['path']}", found["size"], found["e_tag"], found["last_modified"])
         except (BaseError, OSError) as error:
-            raise _source_error(folder, error) from error
+            reason = reason_of_refusal(error)
+            raise SourceError(f"it cannot be listed: {reason}", where=folder, hint=hint_for(reason)) from error
 
     def read(self, found: Object) -> bytes:
         """The bytes of an object.
@@ -174,22 +126,137 @@ class ObjectStorage:
             UnreadableError: the service does not give it, or it is not the one that was listed.
             UsageError: a package is missing, or an option is unknown.
         """
+        bucket, key = split_url(found.url)
+        store = self._store(bucket)
         import obstore
         from obstore.exceptions import BaseError, PreconditionError
 
-        bucket, key = split_url(found.url)
         try:
-            answer = obstore.get(self._store(bucket), key, options={"if_match": found.etag} if found.etag else None)
+            answer = obstore.get(store, key, options={"if_match": found.etag} if found.etag else None)
             data = bytes(answer.bytes())
         except FileNotFoundError as error:
             raise UnreadableError("it vanished" if found.size is not None else "there is no such object") from error
         except PreconditionError as error:
             raise UnreadableError("it changed after it was listed") from error
         except (BaseError, OSError) as error:
-            raise UnreadableError(_reason(error)) from error
+            raise UnreadableError(reason_of_refusal(error)) from error
         if found.size not in (None, len(data)):
             raise UnreadableError("it is shorter or longer than the listing says")
         return data
+
+    def read_head(self, url: str, size: int) -> bytes | None:
+        """The first bytes of an object; None where there is no such object.
+
+        Raises:
+            OutputError: the service does not give them.
+            UsageError: a package is missing, or an option is unknown.
+        """
+        bucket, key = split_url(url)
+        store, head = self._store(bucket), bytearray()
+        import obstore
+
+        with _output_errors(url, "it cannot be read"), suppress(FileNotFoundError):
+            for chunk in obstore.get(store, key).stream():
+                head += bytes(chunk)
+                if len(head) >= size:
+                    break
+            return bytes(head[:size])
+        return None
+
+    def read_version(self, url: str) -> tuple[bytes, Version] | None:
+        """The bytes of an object and its version; None where there is no such object.
+
+        Raises:
+            OutputError: the service does not give it.
+            UsageError: a package is missing, or an option is unknown.
+        """
+        bucket, key = split_url(url)
+        store = self._store(bucket)
+        import obstore
+
+        with _output_errors(url, "it cannot be read"), suppress(FileNotFoundError):
+            answer = obstore.get(store, key)
+            return bytes(answer.bytes()), Version(answer.meta["e_tag"], answer.meta["version"])
+        return None
+
+    def write(self, url: str, content: bytes | Path) -> None:
+        """Write an object, whether or not there is one.
+
+        Args:
+            url: the object.
+            content: its bytes, which are sent with one request, or a file, which is sent in parts where it is large.
+
+        Raises:
+            OutputError: the service refuses it.
+            UsageError: a package is missing, or an option is unknown.
+        """
+        bucket, key = split_url(url)
+        store = self._store(bucket)
+        import obstore
+
+        with _output_errors(url):
+            obstore.put(store, key, content, use_multipart=None if isinstance(content, Path) else False)
+
+    def write_if(self, url: str, content: bytes, version: Version | None) -> bool:
+        """Write an object only if it is absent, or still has the version that was read.
+
+        Where an answer is lost, the repeated request finds the object that the first one wrote. Each object carries
+        a random mark, by which its writer recognizes it.
+
+        Args:
+            url: the object.
+            content: its bytes.
+            version: the version to replace; None writes only where there is no object.
+
+        Returns:
+            Whether it was written; if not, another process was faster.
+
+        Raises:
+            OutputError: the service refuses it.
+            UsageError: a package is missing, or an option is unknown.
+        """
+        bucket, key = split_url(url)
+        store, mark = self._store(bucket), secrets.token_hex(16)
+        import obstore
+        from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
+
+        mode: Any = "create" if version is None else version.as_condition()
+        for attempt in range(1, _WRITE_ATTEMPTS + 1):
+            try:
+                obstore.put(store, key, content, mode=mode, attributes={_MARK: mark})
+            except (AlreadyExistsError, PreconditionError):
+                return self._mark_of(url) == mark
+            except (BaseError, OSError) as error:
+                if self._mark_of(url) == mark:
+                    break
+                if attempt == _WRITE_ATTEMPTS:
+                    raise _output_error(url, error) from error
+            else:
+                break
+        return True
+
+    def delete(self, urls: Sequence[str]) -> None:
+        """Delete objects of one bucket.
+
+        Raises:
+            OutputError: the service refuses it.
+        """
+        bucket = split_url(urls[0])[0]
+        store = self._store(bucket)
+        import obstore
+
+        with _output_errors(bucket, "old objects cannot be deleted"):
+            obstore.delete(store, [split_url(url)[1] for url in urls])
+
+    def _mark_of(self, url: str) -> str | None:
+        """The mark of the writer of an object; None where there is none."""
+        import obstore
+
+        bucket, key = split_url(url)
+        with _output_errors(url), suppress(FileNotFoundError):
+            mark = obstore.get(self._store(bucket), key).attributes.get(_MARK)
+            return None if mark is None else str(mark)
+        return None
 
     def _store(self, bucket: str) -> ObjectStore:
         if bucket not in self._stores:
@@ -212,7 +279,7 @@ def _opened(bucket: str, options: Mapping[str, str]) -> ObjectStore:
         return from_url(bucket, config=config or None, client_options=client or None, credential_provider=provider)
     except (BaseError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise UsageError(f"the bucket cannot be opened: {reason}", where=bucket, hint=_CREDENTIALS) from error
+        raise UsageError(f"the bucket cannot be opened: {reason}", where=bucket, hint=CREDENTIALS_HINT) from error
 
 
 def _aws_credentials(options: Mapping[str, str]) -> Any:
@@ -230,23 +297,20 @@ def _aws_credentials(options: Mapping[str, str]) -> Any:
         session = boto3.session.Session()
         return Boto3CredentialProvider(session) if session.get_credentials() is not None else None
     except BotoCoreError as error:
-        raise UsageError(f"there are no credentials: {error}", where="AWS_PROFILE", hint=_CREDENTIALS) from error
+        raise UsageError(f"there are no credentials: {error}", where="AWS_PROFILE", hint=CREDENTIALS_HINT) from error
 
 
-def _source_error(url: str, error: Exception) -> SourceError:
-    reason = _reason(error)
-    return SourceError(f"it cannot be listed: {reason}", where=url, hint=_HINTS.get(reason, _CREDENTIALS))
+@contextmanager
+def _output_errors(url: str, what: str = "it cannot be written") -> Iterator[None]:
+    """Raise an ``OutputError`` for a refusal of the service."""
+    from obstore.exceptions import BaseError
+
+    try:
+        yield
+    except (BaseError, OSError) as error:
+        raise _output_error(url, error, what) from error
 
 
-def _reason(error: Exception) -> str:
-    """Why a service refused, without its answer."""
-    text = str(error)
-    code = re.search(r"<Code>(\w+)</Code>", text)
-    status = re.search(r"status code: (\d+)", text)
-    if code and code[1] in _REASONS:
-        return _REASONS[code[1]]
-    if status:
-        return _BY_STATUS.get(status[1], f"the service answers with status {status[1]}")
-    if "error sending request" in text:
-        return "the service cannot be reached"
-    return "the connection broke"
+def _output_error(url: str, error: Exception, what: str = "it cannot be written") -> OutputError:
+    reason = reason_of_refusal(error)
+    return OutputError(f"{what}: {reason}", where=url, hint=hint_for(reason))

@@ -7,44 +7,32 @@ import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import obstore
 import polars as pl
 import pytest
-from obstore.store import S3Store
 
 import clamp_analytics as clamp
 from clamp_analytics.errors import SourceError
 from clamp_analytics.reading import Reader, Telemetry, load
-from tests.object_storage import CREDENTIALS, Proxy, cut, fault_proxy, s3_server, truncated, unavailable
+from tests.object_storage import Proxy, cut, environment, open_bucket, storage_options, truncated, unavailable
 
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"
 FILES = {str(path.relative_to(SAMPLES)): path.read_bytes() for path in sorted(SAMPLES.glob("*/*.json"))}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with s3_server(tmp_path_factory.mktemp("s3") / "data") as url:
-        bucket = opened(url)
-        for name, data in FILES.items():
-            obstore.put(bucket, f"samples/{name}", data)
-        yield url
+def server(s3_url: str) -> str:
+    bucket = open_bucket(s3_url)
+    for name, data in FILES.items():
+        obstore.put(bucket, f"samples/{name}", data)
+    return s3_url
 
 
 @pytest.fixture
-def proxy(server: str) -> Iterator[Proxy]:
-    with fault_proxy(server) as found:
-        yield found
-
-
-def options(url: str) -> dict[str, str]:
-    return {**CREDENTIALS, "aws_endpoint_url": url, "aws_allow_http": "true"}
-
-
-def opened(url: str) -> S3Store:
-    return S3Store("telemetry", config=options(url), client_options={"allow_http": True})  # type: ignore[arg-type]
+def proxy(server: str, s3_proxy: Proxy) -> Proxy:
+    return s3_proxy
 
 
 def without_folder(frame: pl.DataFrame, folder: str) -> pl.DataFrame:
@@ -59,7 +47,7 @@ def assert_same(found: Telemetry, folder: str, expected: Telemetry, expected_fol
 
 
 def test_a_folder_in_a_bucket_gives_what_the_folder_on_disk_gives(server: str) -> None:
-    found = load("s3://telemetry/samples/", session_ids=True, storage_options=options(server))
+    found = load("s3://telemetry/samples/", session_ids=True, storage_options=storage_options(server))
 
     on_disk = load(sorted(map(str, SAMPLES.glob("*/*.json"))), session_ids=True)
     assert_same(found, "s3://telemetry/samples/", on_disk, f"{SAMPLES}/")
@@ -76,10 +64,10 @@ def test_containers_in_a_bucket_give_their_members(server: str, tmp_path: Path) 
             tar.addfile(info, io.BytesIO(data))
     contents = {"a.zip": zipped.getvalue(), "b.tar.gz": tarred.getvalue()}
     for name, data in contents.items():
-        obstore.put(opened(server), f"packed/{name}", data)
+        obstore.put(open_bucket(server), f"packed/{name}", data)
         (tmp_path / name).write_bytes(data)
 
-    found = load("s3://telemetry/packed/", storage_options=options(server))
+    found = load("s3://telemetry/packed/", storage_options=storage_options(server))
 
     assert_same(found, "s3://telemetry/packed/", load(tmp_path), f"{tmp_path}/")
 
@@ -90,9 +78,9 @@ def test_one_member_of_a_container_in_a_bucket_is_a_source(server: str) -> None:
     with zipfile.ZipFile(zipped, "w") as archive:
         archive.writestr("x/y.json", data)
         archive.writestr("x/z.json", b"")
-    obstore.put(opened(server), "one/a.zip", zipped.getvalue())
+    obstore.put(open_bucket(server), "one/a.zip", zipped.getvalue())
 
-    found = load("s3://telemetry/one/a.zip!/x/y.json", storage_options=options(server))
+    found = load("s3://telemetry/one/a.zip!/x/y.json", storage_options=storage_options(server))
 
     assert found.sessions["source"].to_list() == ["s3://telemetry/one/a.zip!/x/y.json"]
     assert found.counts.loaded == 1, name
@@ -102,9 +90,9 @@ def test_an_export_in_a_bucket_gives_the_tables_that_were_exported(server: str, 
     clamp.export(SAMPLES / "drifting", tmp_path / "export")
     for path in (tmp_path / "export").rglob("*"):
         if path.is_file():
-            obstore.put(opened(server), f"export/{path.relative_to(tmp_path / 'export')}", path.read_bytes())
+            obstore.put(open_bucket(server), f"export/{path.relative_to(tmp_path / 'export')}", path.read_bytes())
 
-    found = load("s3://telemetry/export", storage_options=options(server))
+    found = load("s3://telemetry/export", storage_options=storage_options(server))
 
     assert_same(found, "", load(tmp_path / "export"), "")
 
@@ -112,9 +100,9 @@ def test_an_export_in_a_bucket_gives_the_tables_that_were_exported(server: str, 
 def test_names_of_objects_are_taken_as_they_are(server: str) -> None:
     names = ["a b.json", "p%41q.json", "x#y?z.json", "ü\u202e.json", "a!/b.json"]
     for name in names:
-        obstore.put(opened(server), f"names/{name}", FILES["clean/clamp_run_20261001T060000Z.json"])
+        obstore.put(open_bucket(server), f"names/{name}", FILES["clean/clamp_run_20261001T060000Z.json"])
 
-    found = load("s3://telemetry/names/", storage_options=options(server))
+    found = load("s3://telemetry/names/", storage_options=storage_options(server))
 
     assert sorted(found.sessions["source"]) == sorted(
         f"s3://telemetry/names/{name.replace('!/', chr(92) + 'x21/')}" for name in names
@@ -123,7 +111,7 @@ def test_names_of_objects_are_taken_as_they_are(server: str) -> None:
 
 
 def test_each_object_costs_one_get_and_the_listing_one_request(proxy: Proxy) -> None:
-    load("s3://telemetry/samples/", storage_options=options(proxy.url))
+    load("s3://telemetry/samples/", storage_options=storage_options(proxy.url))
 
     paths = [path for method, path in proxy.requests if method == "GET"]
     assert len(proxy.requests) == len(paths)
@@ -135,7 +123,7 @@ def test_a_request_that_fails_is_repeated(proxy: Proxy, fault) -> None:
     path = "/telemetry/samples/clean/clamp_run_20261001T060000Z.json"
     proxy.faults[path] = [fault]
 
-    found = load(f"s3:/{path}", storage_options=options(proxy.url))
+    found = load(f"s3:/{path}", storage_options=storage_options(proxy.url))
 
     assert found.counts.loaded == 1
     assert proxy.requests.count(("GET", path)) == 2
@@ -145,7 +133,7 @@ def test_a_body_that_is_shorter_than_listed_is_rejected(proxy: Proxy) -> None:
     path = "/telemetry/samples/clean/clamp_run_20261001T060000Z.json"
     proxy.faults[path] = [truncated]
 
-    found = load("s3://telemetry/samples/clean/", storage_options=options(proxy.url))
+    found = load("s3://telemetry/samples/clean/", storage_options=storage_options(proxy.url))
 
     rejected = found.sessions.filter(pl.col("status") == "rejected")["source"].to_list()
     assert rejected == [f"s3:/{path}"]
@@ -156,10 +144,10 @@ def test_a_body_that_is_shorter_than_listed_is_rejected(proxy: Proxy) -> None:
 
 
 def test_an_object_that_vanishes_after_the_listing_is_rejected_and_named(server: str) -> None:
-    bucket = opened(server)
+    bucket = open_bucket(server)
     for name in ("a.json", "b.json"):
         obstore.put(bucket, f"vanishing/{name}", FILES["clean/clamp_run_20261001T060000Z.json"])
-    reader = Reader("s3://telemetry/vanishing/", storage_options=options(server))
+    reader = Reader("s3://telemetry/vanishing/", storage_options=storage_options(server))
     obstore.delete(bucket, "vanishing/a.json")
 
     found = reader.collect()
@@ -171,9 +159,9 @@ def test_an_object_that_vanishes_after_the_listing_is_rejected_and_named(server:
 
 
 def test_an_object_that_changes_after_the_listing_is_rejected_and_named(server: str) -> None:
-    bucket = opened(server)
+    bucket = open_bucket(server)
     obstore.put(bucket, "changing/a.json", FILES["clean/clamp_run_20261001T060000Z.json"])
-    reader = Reader("s3://telemetry/changing/", storage_options=options(server))
+    reader = Reader("s3://telemetry/changing/", storage_options=storage_options(server))
     obstore.put(bucket, "changing/a.json", FILES["clean/clamp_run_20261002T060000Z.json"])
 
     found = reader.collect()
@@ -191,7 +179,7 @@ def test_an_object_that_changes_after_the_listing_is_rejected_and_named(server: 
 )
 def test_a_refusal_is_one_sentence_without_credentials(server: str, url, changed, message, hint) -> None:
     with pytest.raises(SourceError, match=message) as raised:
-        load(url, storage_options={**options(server), **changed})
+        load(url, storage_options={**storage_options(server), **changed})
 
     assert hint in (raised.value.hint or "")
     assert "not-a-secret" not in str(raised.value)
@@ -199,10 +187,9 @@ def test_a_refusal_is_one_sentence_without_credentials(server: str, url, changed
 
 
 def test_the_command_reads_a_bucket_with_the_credentials_of_the_environment(server: str, tmp_path: Path) -> None:
-    environment = {name.upper(): value for name, value in options(server).items()}
     done = subprocess.run(
         [sys.executable, "-m", "clamp_analytics", "summarize", "s3://telemetry/samples/clean/"],
-        env={"PATH": "/usr/bin", "HOME": str(tmp_path), **environment},
+        env={"PATH": "/usr/bin", "HOME": str(tmp_path), **environment(server)},
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -229,7 +216,7 @@ def test_a_profile_gives_the_credentials(server: str, tmp_path: Path, monkeypatc
 
 
 def test_files_of_object_storage_are_not_merged(server: str, tmp_path: Path, monkeypatch) -> None:
-    for name, value in options(server).items():
+    for name, value in storage_options(server).items():
         monkeypatch.setenv(name.upper(), value)
 
     with pytest.raises(clamp.UsageError, match="only local files can be read here"):

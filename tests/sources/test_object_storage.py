@@ -14,7 +14,8 @@ from obstore.store import MemoryStore
 from clamp_analytics.errors import SourceError
 from clamp_analytics.sources import list_sources
 from clamp_analytics.sources.object_listing import list_urls
-from clamp_analytics.sources.object_storage import ObjectStorage, common_folder, is_url
+from clamp_analytics.sources.object_patterns import common_folder
+from clamp_analytics.sources.object_storage import ObjectStorage, is_url
 
 
 def storage_with(*keys: str) -> ObjectStorage:

@@ -40,6 +40,7 @@ def compare(
     options: CompareOptions | None = None,
     jobs: int | None = None,
     recursive: bool = True,
+    storage_options: Mapping[str, str] | None = None,
 ) -> Comparison:
     """Compare a candidate with a baseline.
 
@@ -53,6 +54,7 @@ def compare(
         options: how the sides are compared.
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
+        storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
 
     Raises:
         SourceError: a side has no usable session, or the sides have no group in common.
@@ -61,7 +63,16 @@ def compare(
     keys = checked_by(by)
     wanted, labels = checked_metrics(metrics), tuple(labels)
     one, other = (
-        _values(side, keys, wanted, labels, required=metrics is not None, jobs=jobs, recursive=recursive)
+        _values(
+            side,
+            keys,
+            wanted,
+            labels,
+            required=metrics is not None,
+            jobs=jobs,
+            recursive=recursive,
+            storage_options=storage_options,
+        )
         for side in (baseline, candidate)
     )
     common = tuple(name for name in wanted if name in one.metrics and name in other.metrics)
@@ -87,6 +98,7 @@ def compare_groups(
     options: CompareOptions | None = None,
     jobs: int | None = None,
     recursive: bool = True,
+    storage_options: Mapping[str, str] | None = None,
 ) -> Comparison:
     """Compare two backends, devices, threads or contexts within the same sessions, or sessions of two labels.
 
@@ -105,6 +117,7 @@ def compare_groups(
         options: how the sides are compared.
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
+        storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
 
     Raises:
         SourceError: there is no usable session, or the two values have no group in common.
@@ -116,7 +129,14 @@ def compare_groups(
         raise UsageError(f"both sides are {column} {baseline!r}", hint="name two different ones")
     wanted = checked_metrics(metrics)
     found = _values(
-        source, (column, *keys), wanted, labels, required=metrics is not None, jobs=jobs, recursive=recursive
+        source,
+        (column, *keys),
+        wanted,
+        labels,
+        required=metrics is not None,
+        jobs=jobs,
+        recursive=recursive,
+        storage_options=storage_options,
     )
     present = found.values[column].drop_nulls().unique().sort().to_list()
     for value in (baseline, candidate):
@@ -139,10 +159,13 @@ def _values(
     required: bool,
     jobs: int | None,
     recursive: bool,
+    storage_options: Mapping[str, str] | None,
 ) -> SessionValues:
     """The values of a side's sessions; ``required`` says whether it must have all of the metrics."""
     if not isinstance(side, SessionValues):
-        return session_values(side, by=by, metrics=metrics, labels=labels, jobs=jobs, recursive=recursive)
+        return session_values(
+            side, by=by, metrics=metrics, labels=labels, jobs=jobs, recursive=recursive, storage_options=storage_options
+        )
     if set(side.by) != set(by):
         raise UsageError(
             f"the values of sessions were computed by {', '.join(side.by) or 'no column'}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 
@@ -43,6 +43,7 @@ def drift(
     options: DriftOptions | None = None,
     jobs: int | None = None,
     recursive: bool = True,
+    storage_options: Mapping[str, str] | None = None,
 ) -> Drift:
     """Find out for every metric of every group whether it changed over the sessions, when, and by how much.
 
@@ -58,6 +59,7 @@ def drift(
         options: which sessions are examined, and when a change counts.
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
+        storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
 
     Raises:
         UsageError: there is no such column or metric, or scipy is not installed.
@@ -65,7 +67,7 @@ def drift(
     """
     require_scipy()
     chosen = options or DriftOptions()
-    values = _values(source, by, metrics, labels, chosen, jobs, recursive=recursive)
+    values = _values(source, by, metrics, labels, chosen, jobs, recursive=recursive, storage_options=storage_options)
     return judge_values(values, known_changes, chosen)
 
 
@@ -146,6 +148,7 @@ def calibrate(
     options: DriftOptions | None = None,
     jobs: int | None = None,
     recursive: bool = True,
+    storage_options: Mapping[str, str] | None = None,
 ) -> Calibration:
     """Estimate on this very history how often ``drift`` raises a false alarm, and which shifts it detects.
 
@@ -158,6 +161,7 @@ def calibrate(
         options: which sessions are examined, when a change counts, and how many histories are simulated.
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
+        storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
 
     Raises:
         UsageError: there is no such column or metric, or scipy is not installed.
@@ -165,7 +169,7 @@ def calibrate(
     """
     require_scipy()
     chosen = options or DriftOptions()
-    values = _values(source, by, metrics, labels, chosen, jobs, recursive=recursive)
+    values = _values(source, by, metrics, labels, chosen, jobs, recursive=recursive, storage_options=storage_options)
     table = select_rows(values, chosen)
     columns = series_columns(values, table)
     index_of = {name: index for index, name in enumerate(table["source"].unique(maintain_order=True))}
@@ -188,11 +192,19 @@ def _values(
     jobs: int | None,
     *,
     recursive: bool,
+    storage_options: Mapping[str, str] | None,
 ) -> SessionValues:
     if isinstance(source, SessionValues):
         return source
     return session_values(
-        source, by=by, strata=options.strata, metrics=metrics, labels=labels, jobs=jobs, recursive=recursive
+        source,
+        by=by,
+        strata=options.strata,
+        metrics=metrics,
+        labels=labels,
+        jobs=jobs,
+        recursive=recursive,
+        storage_options=storage_options,
     )
 
 

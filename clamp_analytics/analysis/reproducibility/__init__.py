@@ -20,7 +20,7 @@ Definitions:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -102,7 +102,12 @@ class Reproducibility(Result):
 
 
 def reproducibility(
-    source: Source, *, options: SeedOptions | None = None, jobs: int | None = None, recursive: bool = True
+    source: Source,
+    *,
+    options: SeedOptions | None = None,
+    jobs: int | None = None,
+    recursive: bool = True,
+    storage_options: Mapping[str, str] | None = None,
 ) -> Reproducibility:
     """Check whether the same seed and context gave the same score and order in every session that holds them.
 
@@ -113,12 +118,13 @@ def reproducibility(
         options: how cycles are compared.
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
+        storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
 
     Raises:
         SourceError: there is no usable session.
         UsageError: the source was read without a column that is needed.
     """
-    reader = open_source(source, columns=COLUMNS, jobs=jobs, recursive=recursive)
+    reader = open_source(source, columns=COLUMNS, jobs=jobs, recursive=recursive, storage_options=storage_options)
     parts = list(reader.fold(SeedFold()))
     reader.require_sessions()
     return _compare_cycles(parts, options or SeedOptions())

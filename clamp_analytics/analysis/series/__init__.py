@@ -5,7 +5,7 @@ The session is the unit of statistics, because the records of one session are no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -86,6 +86,7 @@ def session_values(
     labels: Iterable[str] = (),
     jobs: int | None = None,
     recursive: bool = True,
+    storage_options: Mapping[str, str] | None = None,
 ) -> SessionValues:
     """Compute one value per session, group and metric.
 
@@ -101,6 +102,7 @@ def session_values(
         labels: rules for labels of sessions, each ``NAME=RULE``; see ``reading.labels``.
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
+        storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
 
     Raises:
         UsageError: there is no such column or metric, or the source was read without a column that is needed.
@@ -109,7 +111,9 @@ def session_values(
     columns = checked_by(by)
     added = tuple(name for name in checked_by(strata) if name not in columns)
     fold = AttributeFold(SessionFold((*columns, *added), checked_metrics(metrics)))
-    reader = open_source(source, columns=fold.columns, labels=labels, jobs=jobs, recursive=recursive)
+    reader = open_source(
+        source, columns=fold.columns, labels=labels, jobs=jobs, recursive=recursive, storage_options=storage_options
+    )
     return replace(_fold_values(reader, fold), strata=added)
 
 
@@ -157,6 +161,7 @@ def series(
     labels: Iterable[str] = (),
     jobs: int | None = None,
     recursive: bool = True,
+    storage_options: Mapping[str, str] | None = None,
 ) -> pl.DataFrame:
     """Compute the series of one metric: one value per session and group, ordered by the start of the session.
 
@@ -168,6 +173,7 @@ def series(
         labels: rules for labels of sessions, each ``NAME=RULE``; see ``reading.labels``.
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
+        storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
 
     Returns:
         The columns of ``by``, ``source``, ``started_at`` and ``value``; a session without a value has no row.
@@ -176,5 +182,7 @@ def series(
         UsageError: there is no such column or metric.
         SourceError: there is no usable session.
     """
-    found = session_values(source, by=by, metrics=metric, labels=labels, jobs=jobs, recursive=recursive)
+    found = session_values(
+        source, by=by, metrics=metric, labels=labels, jobs=jobs, recursive=recursive, storage_options=storage_options
+    )
     return found.values.select(*found.by, "source", "started_at", pl.col(metric).alias("value")).drop_nulls("value")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,6 +136,7 @@ def summarize(
     labels: Iterable[str] = (),
     jobs: int | None = None,
     recursive: bool = True,
+    storage_options: Mapping[str, str] | None = None,
 ) -> Summary:
     """Compute counts, mean, sample variance, drift index and violations, exactly.
 
@@ -147,13 +148,16 @@ def summarize(
         labels: rules for labels of sessions, each ``NAME=RULE``; see ``reading.labels``.
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
+        storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
 
     Raises:
         UsageError: a grouping is unknown, or the source was read without a column that is needed.
         SourceError: there is no usable session.
     """
     fold = SummaryFold(checked_groupings(by), released_only)
-    reader = open_source(source, columns=fold.columns, labels=labels, jobs=jobs, recursive=recursive)
+    reader = open_source(
+        source, columns=fold.columns, labels=labels, jobs=jobs, recursive=recursive, storage_options=storage_options
+    )
     merged = merge(reader.fold(fold, needs_record_index=False), fold)
     reader.require_sessions()
     return Summary(

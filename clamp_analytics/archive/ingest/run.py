@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -99,6 +99,7 @@ def ingest(
     executor: Executor | None = None,
     progress: Progress | None = None,
     added: Added | None = None,
+    storage_options: Mapping[str, str] | None = None,
 ) -> Ingested:
     """Add the sessions of sources to an archive, unless it holds them already.
 
@@ -114,6 +115,7 @@ def ingest(
         executor: where to read; by default processes, where the sources are large enough.
         progress: called with the number of files that are done and of all files.
         added: called with the sessions that each transaction added.
+        storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
 
     Raises:
         SourceError: a source does not exist, or the file at ``archive`` is not an archive or is damaged.
@@ -122,7 +124,11 @@ def ingest(
         OutputError: another process uses the archive for too long, or it must be upgraded or cannot be written.
         WorkerError: a worker process died.
     """
-    listing = sources if isinstance(sources, Listing) else list_sources(sources, recursive=options.recursive)
+    listing = (
+        sources
+        if isinstance(sources, Listing)
+        else list_sources(sources, recursive=options.recursive, storage_options=storage_options)
+    )
     require_local(listing)
     if listing.exports or listing.archives:
         raise UsageError(
