@@ -1,4 +1,4 @@
-"""Runs a command on a disk that is full, in a mount namespace of its own."""
+"""Run a command on a disk that is full or broken, in a mount namespace of its own."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import functools
 import resource
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
+from tests.faults.broken_device import NO_DISK
 from tests.faults.commands import CALLS, command_line, environment
+
+ROOT = Path(__file__).parents[2]
 
 PAGE = 4096
 
@@ -100,6 +104,23 @@ def run_on_full_disk(name: str, sources: Path, work: Path, free: int = 0) -> sub
         return run_with_file_limit(name, sources, work, free)
     command = [part.replace(f"{work}/", "") for part in command_line(name, sources, work)]
     return run_in_namespace(ON_FULL_TMPFS, command, work, FREE=free)
+
+
+def run_on_broken_device(name: str, sources: Path, work: Path, options: str) -> subprocess.CompletedProcess[str]:
+    """Run the call of a command where writing is an input/output error; the options are those of the mount."""
+    mount = work.parent / "mount"
+    mount.mkdir()
+    command = [part.replace(f"{work}/", "") for part in command_line(name, sources, work)]
+    done = subprocess.run(
+        ["unshare", "--mount", sys.executable, "-m", "tests.faults.broken_device", options, mount, work, *command],
+        cwd=ROOT,
+        env=environment(work),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != NO_DISK, done.stderr
+    return done
 
 
 def run_with_file_limit(name: str, sources: Path, work: Path, size: int) -> subprocess.CompletedProcess[str]:

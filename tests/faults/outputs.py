@@ -1,4 +1,4 @@
-"""Whether the files that a command has left are whole."""
+"""Check how a command ends that cannot write, and whether the files that it has left are whole."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ LOGS = (".wal",)
 
 LOCK = ".duckdb.lock"
 """The lock beside an archive. Its file may outlive a killed process; the kernel has released the lock then."""
+
+
+def assert_refused(done: subprocess.CompletedProcess[str]) -> None:
+    """Check that a command has ended with a sentence and the exit code of an output that cannot be written."""
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 3, done.stderr
+    assert any(line.startswith("error: ") for line in done.stderr.splitlines())
 
 
 def assert_whole(work: Path) -> None:
