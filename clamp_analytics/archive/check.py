@@ -16,6 +16,7 @@ from clamp_analytics.archive.tables import LEDGER_TABLES, empty_archive_in_memor
 from clamp_analytics.errors import SourceError
 from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_connection import check_counts, first_line, open_archive
+from clamp_analytics.reading.interrupts import raise_keyboard_interrupt
 from clamp_analytics.schema import TABLES
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ _CHECKS: dict[str, tuple[str, str]] = {
 """Each check with its message, and a query that returns what violates it."""
 
 
+@raise_keyboard_interrupt()
 def check(
     archive: str | os.PathLike[str], *, rehash: bool = False, progress: Callable[[int, int], None] | None = None
 ) -> pl.DataFrame:

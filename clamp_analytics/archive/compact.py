@@ -14,6 +14,7 @@ from clamp_analytics.archive.tables import LEDGER_TABLES, View, require_current,
 from clamp_analytics.errors import OutputError
 from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_connection import open_archive, open_database_file
+from clamp_analytics.reading.interrupts import raise_keyboard_interrupt
 from clamp_analytics.schema import TABLES
 from clamp_analytics.wording import sql_string
 
@@ -26,6 +27,7 @@ class Compacted:
     after: int
 
 
+@raise_keyboard_interrupt()
 def compact(archive: str | os.PathLike[str], views: Sequence[View] = (), *, wait_seconds: float = 10.0) -> Compacted:
     """Rewrite an archive next to itself, and replace it in one step.
 

@@ -15,6 +15,7 @@ from clamp_analytics.archive.paths import existing_archive
 from clamp_analytics.archive.tables import require_current
 from clamp_analytics.errors import UsageError
 from clamp_analytics.reading.archive_connection import damage_as_source_error, open_archive
+from clamp_analytics.reading.interrupts import raise_keyboard_interrupt
 from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Forget:
     allow_return: bool = False
 
 
+@raise_keyboard_interrupt()
 def forget(
     archive: str | os.PathLike[str],
     what: Forget,

@@ -12,6 +12,7 @@ import polars as pl
 from clamp_analytics.archive.paths import existing_archive
 from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_connection import damage_as_source_error, open_archive
+from clamp_analytics.reading.interrupts import raise_keyboard_interrupt
 
 if TYPE_CHECKING:
     import duckdb
@@ -58,6 +59,7 @@ class Info:
     ingests: pl.DataFrame
 
 
+@raise_keyboard_interrupt()
 def info(archive: str | os.PathLike[str]) -> Info:
     """Count what an archive holds.
 

@@ -12,6 +12,7 @@ from clamp_analytics.archive.lock import writer_lock
 from clamp_analytics.archive.paths import existing_archive
 from clamp_analytics.archive.tables import CONTAINERS, FILES, FORGOTTEN, View, create_views
 from clamp_analytics.reading.archive_connection import VERSION, open_archive, record_counts
+from clamp_analytics.reading.interrupts import raise_keyboard_interrupt
 from clamp_analytics.schema import SESSIONS
 from clamp_analytics.wording import sql_string
 
@@ -54,6 +55,7 @@ STEPS: Mapping[int, Step] = {1: _add_containers_and_forgotten, 2: record_counts,
 """The function that upgrades each older version to the next one."""
 
 
+@raise_keyboard_interrupt()
 def upgrade(archive: str | os.PathLike[str], views: Sequence[View] = (), *, wait_seconds: float = 10.0) -> Upgraded:
     """Upgrade an archive to the current version, with the views of the current library, in one transaction.
 

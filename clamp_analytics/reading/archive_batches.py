@@ -17,6 +17,7 @@ from clamp_analytics.reading.archive_connection import (
     open_archive,
     select_list,
 )
+from clamp_analytics.reading.interrupts import raise_keyboard_interrupt
 from clamp_analytics.reading.options import DEFAULT_OPTIONS, ReadingOptions
 from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, Table, empty_frame, polars_schema
 
@@ -42,7 +43,7 @@ def read_archive(
     """
     connection, version = open_archive(path, wait_seconds=options.archive_wait_seconds)
     try:
-        with damage_as_source_error(path):
+        with damage_as_source_error(path), raise_keyboard_interrupt():
             yield from _batches(
                 connection, version, [name for name in RECORDS.names if name in columns], options.archive_batch_rows
             )

@@ -27,6 +27,7 @@ from clamp_analytics.errors import UsageError
 from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_connection import damage_as_source_error, open_archive
 from clamp_analytics.reading.executors import checked_jobs
+from clamp_analytics.reading.interrupts import raise_keyboard_interrupt
 from clamp_analytics.reading.labels import parse_label_rules
 from clamp_analytics.reading.reader import Progress, Sources
 from clamp_analytics.schema import SESSIONS
@@ -146,10 +147,11 @@ def ingest(
             hint="for example telemetry.duckdb",
         )
     run = _Run(listing, path, options, views, added)
-    if options.dry_run:
-        return run.count(executor, progress)
-    with writer_lock(path, "ingest", options.wait_seconds):
-        return run.write(executor, progress)
+    with raise_keyboard_interrupt():
+        if options.dry_run:
+            return run.count(executor, progress)
+        with writer_lock(path, "ingest", options.wait_seconds):
+            return run.write(executor, progress)
 
 
 @dataclass(slots=True)
