@@ -21,10 +21,17 @@ TOP = ("stability_score", "backend", "deviceName", "device_name")
 DEPTH = 250
 """Levels of arrays and objects that a document may have."""
 
-BAD_BYTE = "\U0010f5a7"
-"""Replaces each byte that is not UTF-8; a private character that no test uses otherwise."""
+BAD_BYTES = 0x10F500
+"""The first of 256 private characters that no test uses otherwise; each replaces one byte that is not UTF-8."""
 
-codecs.register_error("mark", lambda error: (BAD_BYTE, error.end))  # type: ignore[attr-defined]
+
+def mark_bad_bytes(error: UnicodeError) -> tuple[str, int]:
+    """Replace bytes that are not UTF-8, different ones by different characters, so that keys stay different."""
+    assert isinstance(error, UnicodeDecodeError)
+    return "".join(chr(BAD_BYTES + byte) for byte in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error("mark", mark_bad_bytes)
 
 Index = int | None
 Error = tuple[str, Index, str | None]
@@ -176,16 +183,21 @@ def fields(
 
 def is_unicode(text: str) -> bool:
     """Whether a text has neither bad bytes nor half of a surrogate pair."""
-    return BAD_BYTE not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+    return not has_marks(text) and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def has_marks(text: str) -> bool:
+    """Whether a text has bytes that are not UTF-8."""
+    return not text.isascii() and any(BAD_BYTES <= ord(character) < BAD_BYTES + 256 for character in text)
 
 
 def has_bad_byte(value: Any) -> bool:
     """Whether a text in a value, keys included, has bytes that are not UTF-8."""
     if isinstance(value, Pairs):
-        return any(BAD_BYTE in key or has_bad_byte(member) for key, member in value)
+        return any(has_marks(key) or has_bad_byte(member) for key, member in value)
     if isinstance(value, list):
         return any(map(has_bad_byte, value))
-    return isinstance(value, str) and BAD_BYTE in value
+    return isinstance(value, str) and has_marks(value)
 
 
 def checked(key: str, value: Any) -> tuple[Any, str | None]:
