@@ -83,7 +83,8 @@ def check(ending: str, content: bytes, container: str, results: Sequence[Result]
     if ending == ".zip":
         streamed = read_stream(content)
         others = {} if rejected else {"a streaming reader": streamed}
-        others |= {} if is_salvaged else {"zipfile": read_zip(content)}
+        found = None if is_salvaged else read_zip(content)
+        others |= {} if found is None else {"zipfile": found}
     else:
         others = {"tarfile": read_tar(ending, content)}
     for who, found in others.items():
@@ -112,10 +113,14 @@ def sessions(members: Members) -> Members:
     return found
 
 
-def read_zip(content: bytes) -> Members:
-    """The members that ``zipfile`` reads without an error."""
+def read_zip(content: bytes) -> Members | None:
+    """The members that ``zipfile`` reads without an error; None where it refuses all for a version that one needs."""
     found = []
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(content))
+    except NotImplementedError:
+        return None
+    with archive:
         for info in archive.infolist():
             try:
                 found.append((raw_name(info), archive.read(info)))

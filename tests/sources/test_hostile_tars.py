@@ -51,6 +51,21 @@ def test_a_tar_with_an_impossible_size_is_rejected(tmp_path: Path, size: bytes) 
     assert container_faults(telemetry)[0][1] in ("container-damaged", "container-limit")
 
 
+@pytest.mark.parametrize("kind", [b"0", b"\0", b"5"])
+def test_a_name_that_ends_with_a_slash_is_a_folder(tmp_path: Path, kind: bytes) -> None:
+    telemetry = beside(tmp_path, "x.tar", with_header(name=(0, b"x.json/"), kind=(156, kind)))
+
+    assert telemetry.records["seed"].to_list() == [99]
+
+
+@pytest.mark.parametrize("magic", [b"ustar\xff00", b"ustarx00"])
+def test_a_header_of_an_unknown_format_is_damaged(tmp_path: Path, magic: bytes) -> None:
+    # Whether the name has a prefix depends on the format, and programs differ on this one.
+    data = with_header(magic=(257, magic), prefix=(345, b"folder"))
+
+    assert "its format is unknown" in refused(beside(tmp_path, "x.tar", data), "x.tar", "container-damaged")
+
+
 def test_a_header_with_a_wrong_checksum_is_damaged(tmp_path: Path) -> None:
     data = bytearray(a_tar(TWO))
     data[148:154] = b"000000"

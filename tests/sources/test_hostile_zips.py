@@ -194,6 +194,16 @@ def test_a_local_header_with_another_checksum_is_damaged(tmp_path: Path) -> None
     )
 
 
+def test_a_local_header_that_says_encrypted_is_damaged(tmp_path: Path) -> None:
+    member, listed = local(NAME, GOOD, flags=1, crc=CRC), central(NAME, len(GOOD), 0, crc=CRC)
+
+    data = member + listed + directory_end(1, len(listed), len(member))
+
+    assert refused(beside(tmp_path, "x.zip", data), "x.json", "container-damaged") == (
+        "its header contradicts the directory"
+    )
+
+
 @pytest.mark.parametrize("sizes", [bytes(8), struct.pack("<2L", len(GOOD), len(GOOD))])
 def test_sizes_that_should_follow_a_member_and_do_not_refuse_the_zip(tmp_path: Path, sizes: bytes) -> None:
     # A program that reads local headers one after another would take the next header for the sizes.

@@ -129,6 +129,19 @@ def test_an_unknown_compression_is_rejected_by_name(tmp_path: Path) -> None:
     assert why(telemetry) == "it is compressed by LZMA, which is not read"
 
 
+@pytest.mark.parametrize(
+    ("needed", "reason"), [(63, None), (64, "it needs version 6.4 of the format, which is not read")]
+)
+def test_a_member_of_a_newer_format_is_rejected(tmp_path: Path, needed: int, reason: str | None) -> None:
+    member, listed = local(NAME, GOOD, crc=CRC), bytearray(central(NAME, len(GOOD), 0, crc=CRC))
+    listed[6] = needed
+
+    telemetry = beside(tmp_path, "x.zip", member + listed + directory_end(1, len(listed), len(member)))
+
+    assert container_faults(telemetry) == ([("x.json", "container-refused")] if reason else [])
+    assert reason is None or why(telemetry) == reason
+
+
 def test_a_sparse_file_is_rejected_whatever_size_it_claims(tmp_path: Path) -> None:
     info = tarfile.TarInfo("x.json")
     info.size = 512

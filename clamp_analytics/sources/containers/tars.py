@@ -89,7 +89,9 @@ def _entry(
     raw_name = pax.get("GNU.sparse.name") or pax.get("path") or long_name or _name(header)
     size = _pax_size(pax["size"]) if "size" in pax else _number(header[124:136])
     is_sparse = kind_byte == _SPARSE or any(key.startswith("GNU.sparse.") for key in pax)
-    is_file = kind_byte in _FILES and not (kind_byte == 0 and raw_name.endswith("/"))
+    # The first programs had no type for a folder, only this form of its name.
+    is_folder = kind_byte == ord("5") or (kind_byte in _FILES and raw_name.endswith("/"))
+    is_file = kind_byte in _FILES and not is_folder
     if kind_byte == _SPARSE:
         more = header[482]
         while more:
@@ -101,7 +103,7 @@ def _entry(
     what = "a sparse file" if is_sparse else _WITHOUT_DATA.get(kind_byte, "")
     if kind in (MemberKind.OTHER, MemberKind.NOT_ASKED) or is_sparse or not is_file:
         _skip(stream, stored)
-        if kind_byte == ord("5") or (kind_byte == 0 and not is_file):
+        if is_folder:
             return TarEntry(name, MemberKind.NOT_ASKED)
         if kind not in (MemberKind.OTHER, MemberKind.NOT_ASKED):
             return TarEntry(name, kind, f"it is {what or 'not a regular file'}", refused=True)
@@ -150,7 +152,11 @@ def _number(field: bytes) -> int:
 
 def _name(header: bytes) -> str:
     name = _text(header[:100].partition(b"\0")[0])
-    prefix = header[345:500].partition(b"\0")[0] if header[257:263] == b"ustar\0" else b""
+    magic = header[257:263]
+    if magic.startswith(b"ustar") and magic not in (b"ustar\0", b"ustar "):
+        # Some programs read a prefix here, and others do not.
+        raise DamagedError("the header of a member is damaged: its format is unknown")
+    prefix = header[345:500].partition(b"\0")[0] if magic == b"ustar\0" else b""
     return f"{_text(prefix)}/{name}" if prefix else name
 
 

@@ -35,12 +35,12 @@ def intact_members(
     offset = 0
     while (header := file.at(offset, LOCAL.size)).startswith(b"PK\x03\x04") and len(header) == LOCAL.size:
         budget.count_member()
-        _, _, flags, method, _, _, crc, packed, size, name_length, extra_length = LOCAL.unpack(header)
+        _, needed, flags, method, _, _, crc, packed, size, name_length, extra_length = LOCAL.unpack(header)
         raw_name = file.at(offset + LOCAL.size, name_length)
         extra = file.at(offset + LOCAL.size + name_length, extra_length)
         start = offset + LOCAL.size + name_length + extra_length
         name, kind, reason = member_filter.classify(name_of(raw_name))
-        why = refusal_of(0, flags, method)
+        why = refusal_of(0, needed, flags, method)
         sizes_follow = bool(flags & SIZES_FOLLOW) and not packed
         if len(raw_name) < name_length or len(extra) < extra_length or (sizes_follow and (why or method == STORED)):
             return

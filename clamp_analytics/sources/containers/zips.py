@@ -26,6 +26,9 @@ _UNIX = 3
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 SIZES_FOLLOW = 0x8
 STORED, DEFLATED = 0, 8
+_NEWEST_VERSION = 63
+"""Version 6.3 of the format, the newest one that a member may need."""
+
 _METHODS = {9: "deflate64", 12: "bzip2", 14: "LZMA", 93: "zstd", 95: "xz", 98: "PPMd", 99: "AES"}
 _WINDOW = 1 << 20
 _TAIL = _END.size + 0xFFFF
@@ -187,7 +190,7 @@ class _Cursor:
 def _next_entry(cursor: _Cursor, member_filter: MemberFilter) -> tuple[ZipEntry, int]:
     """The next member of a directory, and the lowest offset at which it can end."""
     # The fields are those of the specification, in its order.
-    (signature, made_by, _, flags, method, _, _, crc, packed, size, name_length, extra_length, comment_length,
+    (signature, made_by, needed, flags, method, _, _, crc, packed, size, name_length, extra_length, comment_length,
      disk, _, attributes, offset) = _ENTRY.unpack(cursor.take(_ENTRY.size))  # fmt: skip
     if signature != b"PK\x01\x02":
         raise DamagedError("its directory is damaged")
@@ -202,7 +205,7 @@ def _next_entry(cursor: _Cursor, member_filter: MemberFilter) -> tuple[ZipEntry,
     mode = attributes >> 16 if made_by >> 8 == _UNIX else 0
     if raw_name.endswith(b"/"):
         kind = MemberKind.NOT_ASKED
-    why = refusal_of(mode, flags, method)
+    why = refusal_of(mode, needed, flags, method)
     if kind is MemberKind.OTHER and _is_special(mode):
         reason = "not a regular file"
     refused = bool(why) and kind not in (MemberKind.OTHER, MemberKind.NOT_ASKED)
@@ -214,14 +217,24 @@ def _is_special(mode: int) -> bool:
     return stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR)
 
 
-def refusal_of(mode: int, flags: int, method: int) -> str:
-    """Why a member that is asked for cannot be read; empty where it can."""
+def refusal_of(mode: int, needed: int, flags: int, method: int) -> str:
+    """Why a member that is asked for cannot be read; empty where it can.
+
+    Args:
+        mode: the kind of file and its permissions, as in Unix.
+        needed: the version of the format that a program needs to read it; the high byte is not used.
+        flags: its general purpose flags.
+        method: how it is compressed.
+    """
     if _is_special(mode):
         return "it is a link" if stat.S_ISLNK(mode) else "it is not a regular file"
     if flags & _ENCRYPTED or method == 99:
         return "it is encrypted"
     if method not in (STORED, DEFLATED):
         return f"it is compressed by {_METHODS.get(method, f'method {method}')}, which is not read"
+    version = needed & 0xFF
+    if version > _NEWEST_VERSION:
+        return f"it needs version {version // 10}.{version % 10} of the format, which is not read"
     return ""
 
 
@@ -318,7 +331,7 @@ def read_member(file: RandomAccess, member: ZipEntry) -> bytes:
         raise DamagedError("its header is missing")
     _, _, flags, method, _, _, crc, _, _, name_length, extra_length = LOCAL.unpack(header)
     start = member.offset + LOCAL.size + name_length + extra_length
-    is_same = method == member.method and (crc == member.crc or flags & SIZES_FOLLOW)
+    is_same = method == member.method and not flags & _ENCRYPTED and (crc == member.crc or flags & SIZES_FOLLOW)
     if not is_same or file.at(member.offset + LOCAL.size, name_length) != member.raw_name:
         raise DamagedError("its header contradicts the directory")
     if start + member.packed > member.end:
