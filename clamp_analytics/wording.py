@@ -1,4 +1,4 @@
-"""Text that messages, tables and reports share: counts with a noun, p-values, reasons of the system, SQL literals."""
+"""Text that messages, tables and reports share: counts with a noun, percentages, p-values, reasons, SQL literals."""
 
 from __future__ import annotations
 
@@ -17,6 +17,20 @@ def plural(count: int, noun: str, nouns: str = "") -> str:
         nouns: the noun of several, where it is not ``noun`` with an s.
     """
     return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+
+
+def percent(share: float, *, signed: bool = False) -> str:
+    """A share in percent with one decimal, from 100 % on without: ``49.2 %``, ``47.0 %``, ``1,250 %``.
+
+    Args:
+        share: the share; 1 is 100 %.
+        signed: whether a positive share gets a plus sign, as a difference needs.
+    """
+    value = 100 * share
+    text = f"{value:,.1f}" if abs(value) < 99.95 else f"{value:,.0f}"
+    if not text.strip("-0."):
+        return "0.0 %"
+    return f"{'+' if signed and value > 0 else ''}{text} %"
 
 
 def p_value(p: float | None, *, missing: str = "-") -> str:

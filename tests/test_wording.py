@@ -24,6 +24,21 @@ def test_an_irregular_plural_is_given_by_the_caller() -> None:
 
 
 @pytest.mark.parametrize(
+    ("share", "expected"),
+    [(0.47, "47.0 %"), (0.4918, "49.2 %"), (1.0, "100 %"), (12.5, "1,250 %"), (0, "0.0 %"), (-0.0001, "0.0 %")],
+)
+def test_a_percentage_has_one_decimal_below_a_hundred(share: float, expected: str) -> None:
+    assert wording.percent(share) == expected
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"), [(0.47, "+47.0 %"), (-0.125, "-12.5 %"), (2.0, "+200 %"), (0.0, "0.0 %"), (1e-9, "0.0 %")]
+)
+def test_a_difference_in_percent_has_a_sign(share: float, expected: str) -> None:
+    assert wording.percent(share, signed=True) == expected
+
+
+@pytest.mark.parametrize(
     ("p", "expected"),
     [(0.25, "0.25"), (0.0312, "0.031"), (0.0001, "0.0001"), (0.00009, "< 0.0001"), (None, "-"), (float("nan"), "-")],
 )

@@ -18,7 +18,7 @@ from clamp_analytics.analysis.groupings import BY, checked_by, choices
 from clamp_analytics.analysis.metrics import METRICS, checked_metrics
 from clamp_analytics.analysis.options import CompareOptions, DriftOptions
 from clamp_analytics.cli.command import JUDGING_PANEL
-from clamp_analytics.cli.completion import complete_groups, complete_metrics
+from clamp_analytics.cli.completion import complete_floors, complete_groups, complete_metrics
 from clamp_analytics.cli.options import AnalysisSourceOptions
 from clamp_analytics.cli.reading import Inputs, open_sources
 from clamp_analytics.cli.settings import layer_options
@@ -111,6 +111,7 @@ class JudgingOptions(AnalysisSourceOptions):
             metavar="METRIC=SIZE",
             help="Smallest change that matters: 10% or 0.1 for durations, else in the unit of the metric. "
             "Can be repeated.",
+            autocompletion=complete_floors,
             rich_help_panel=JUDGING_PANEL,
         ),
     ] = None

@@ -19,7 +19,7 @@ from clamp_analytics.cli.options import Format, format_option
 from clamp_analytics.cli.output import print_data
 from clamp_analytics.cli.progress import step
 from clamp_analytics.cli.terminal import as_table
-from clamp_analytics.wording import plural
+from clamp_analytics.wording import percent, plural
 
 if TYPE_CHECKING:
     from clamp_analytics.archive.info import Info
@@ -74,7 +74,7 @@ class InfoCommand(Command):
 
 
 def _info_table(found: Info) -> str:
-    share = f" ({found.archive_bytes / found.json_bytes:.1%} of the JSON)" if found.json_bytes else ""
+    share = f" ({percent(found.archive_bytes / found.json_bytes)} of the JSON)" if found.json_bytes else ""
     span = "-"
     if found.first_acquired_at is not None and found.last_acquired_at is not None:
         span = f"{found.first_acquired_at:%Y-%m-%d %H:%M:%S} to {found.last_acquired_at:%Y-%m-%d %H:%M:%S} UTC"

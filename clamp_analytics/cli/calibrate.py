@@ -20,7 +20,7 @@ from clamp_analytics.cli.progress import step
 from clamp_analytics.cli.reading import Inputs
 from clamp_analytics.cli.terminal import as_table
 from clamp_analytics.cli.verdict_output import document
-from clamp_analytics.wording import plural
+from clamp_analytics.wording import percent, plural
 
 if TYPE_CHECKING:
     import polars as pl
@@ -90,6 +90,7 @@ class CalibrateCommand(HistoryOptions, OutputOptions):
 
 def _render(found: Calibration, by: Sequence[str], output_format: Format, limit: int) -> tuple[str, OutputKind]:
     from clamp_analytics import render
+    from clamp_analytics.render.natural_order import in_natural_order
 
     if output_format is Format.JSON:
         figures = {name: getattr(found, name) for name in FIGURES}
@@ -98,7 +99,7 @@ def _render(found: Calibration, by: Sequence[str], output_format: Format, limit:
         frame = found.figures
         text = render.as_csv(frame)
     else:
-        frame = _text_frame(found.figures, by)
+        frame = _text_frame(in_natural_order(found.figures, by), by)
         text = render.as_markdown(frame) if output_format is Format.MARKDOWN else as_table(frame, limit, optional={})
     return text, kind_of_rows(KIND, frame, output_format.value, text)
 
@@ -113,30 +114,31 @@ def _text_frame(figures: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     def amount(metric: str, value: float | None) -> str | None:
         if value is None:
             return None
-        return f"{figure(100 * value)} %" if METRICS[metric].is_relative else figure(value)
+        return percent(value) if METRICS[metric].is_relative else figure(value)
 
     rows = [
         {
             **{column: row[column] for column in by},
             "metric": row["metric"],
-            "sessions": str(row["sessions"]),
-            "false_alarms": None if row["false_alarms"] is None else f"{row['false_alarms']:.1%}",
+            "sessions": row["sessions"],
+            "false_alarms": None if row["false_alarms"] is None else percent(row["false_alarms"]),
             "alarms": f"{row['alarms']} of {row['gates']}",
-            "unfounded": str(row["unfounded"]),
+            "unfounded": row["unfounded"],
             "detectable": amount(row["metric"], row["detectable"]),
         }
         for row in figures.iter_rows(named=True)
     ]
     names = (*by, "metric", "sessions", "false_alarms", "alarms", "unfounded", "detectable")
-    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String))
+    kinds = dict.fromkeys(names, pl.String()) | {"sessions": pl.Int64(), "unfounded": pl.Int64()}
+    return pl.DataFrame(rows, schema=kinds)
 
 
 def _sentences(found: Calibration) -> list[str]:
     sentences = []
     if found.untested < found.figures.height:
         sentences = [
-            f"{found.false_alarms:.1%} of {found.replays:,} histories without a change had a false regression, "
-            f"{found.false_changes:.1%} any false verdict",
+            f"{percent(found.false_alarms)} of {found.replays:,} histories without a change had a false regression, "
+            f"{percent(found.false_changes)} any false verdict",
             f"while the history grew, it was judged {plural(found.gates, 'time')}: "
             f"{found.alarms:,} found a regression, {found.unfounded:,} where the whole history shows none",
         ]

@@ -18,6 +18,7 @@ from clamp_analytics.cli.analysis_options import (
     require_drift_extra,
 )
 from clamp_analytics.cli.command import JUDGING_PANEL, add_command
+from clamp_analytics.cli.completion import complete_split_columns
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import MOST_LISTED, tell
 from clamp_analytics.cli.options import OutputOptions, format_option
@@ -75,6 +76,7 @@ class CompareCommand(JudgingOptions, OutputOptions):
             "--across",
             metavar="COLUMN",
             help=f"Compare two values of this column: {choices(BY)}.",
+            autocompletion=complete_split_columns,
         ),
     ] = None
     baseline: Annotated[

@@ -12,6 +12,7 @@ import typer
 from clamp_analytics.analysis.groupings import GROUPINGS, checked_groupings, choices
 from clamp_analytics.cli import options
 from clamp_analytics.cli.command import add_command
+from clamp_analytics.cli.completion import complete_groupings
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import severity_counts, tell_each
 from clamp_analytics.cli.options import STDOUT, AnalysisSourceOptions, FailOn, Format, format_option, output_option
@@ -64,6 +65,7 @@ class SummarizeCommand(AnalysisSourceOptions):
             metavar="COLUMN",
             help=f"Statistics and duration percentiles for each value of this column: {choices(GROUPINGS)}. "
             "Can be repeated.",
+            autocompletion=complete_groupings,
             show_default=False,
         ),
     ] = None

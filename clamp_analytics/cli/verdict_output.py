@@ -19,7 +19,7 @@ from clamp_analytics.cli.output import (
     kind_of_text,
     write_result,
 )
-from clamp_analytics.cli.terminal import as_table, can_show, terminal_width
+from clamp_analytics.cli.terminal import as_table, can_show, terminal_width, wants_color
 from clamp_analytics.errors import OutputError
 
 if TYPE_CHECKING:
@@ -178,7 +178,8 @@ class VerdictReport:
         if rest := self._rest(shown):
             text += f"{rest}\n"
         if self.incidents is not None and self.incidents.terminal:
-            text = f"{self.incidents.terminal}\n{text}"
+            blocks = self.incidents.colored if to_screen and wants_color() else self.incidents.terminal
+            text = f"{blocks}\n{text}"
         return (text if unicode else text.translate(_TO_ASCII)), frame.columns
 
     def _rest(self, shown: pl.DataFrame) -> str:

@@ -17,6 +17,7 @@ from clamp_analytics.analysis.metrics import METRICS
 from clamp_analytics.analysis.verdicts import Direction, Verdict
 from clamp_analytics.html_report.markup import format_change
 from clamp_analytics.html_report.session_names import session_name
+from clamp_analytics.render.natural_order import natural_key
 from clamp_analytics.wording import plural
 
 MOST_METRICS = 3
@@ -114,7 +115,7 @@ def _is_certain(one: IncidentReport) -> bool:
 def _incident_text(one: IncidentReport, drift: Drift) -> str:
     """What changed in an incident, and since when."""
     incident, timeline = one.incident, drift.timeline
-    first, *others = incident.groups
+    first, *others = sorted(incident.groups, key=lambda group: [natural_key(value) for value in group])
     same = (change for change in incident.changes if change.direction == incident.direction)
     effects = [
         f"{plots.metric_label(change.metric)} {format_change(METRICS[change.metric], change.before, change.after)}"

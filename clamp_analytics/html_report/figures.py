@@ -18,6 +18,7 @@ from clamp_analytics.html_report.markup import (
     cell,
     details,
     format_change,
+    format_levels,
     format_number,
     format_time,
     format_value,
@@ -196,7 +197,7 @@ def _changes(panel: Panel) -> str:
     items = []
     for at, source, before, after in panel.changes.select("change_at", "change_source", "before", "after").iter_rows():
         name = panel.metric.name
-        levels = f"{format_value(name, before)} to {format_value(name, after)}"
+        levels = " to ".join(format_levels(name, before, after))
         size = html.escape(f"{format_change(panel.metric, before, after)} ({levels}) since ")
         items.append(f"<li>{size}{_session(panel, source)}, {format_time(at)} UTC</li>")
     return f"<ol class=changes>{''.join(items)}</ol>" if items else ""

@@ -20,10 +20,10 @@ from clamp_analytics.html_report.markup import (
     cell,
     details,
     format_change,
-    format_number,
+    format_levels,
     format_points,
+    format_shares,
     format_time,
-    format_value,
     group_attribute,
     paragraph,
     verdict_badge,
@@ -154,10 +154,10 @@ def _effect(change: SeriesChange, drift: Drift, links: SeriesLinks) -> str:
     metric = METRICS.get(change.metric)
     if metric is None:
         size = format_points(change.after - change.before)
-        levels = [f"{format_number(level * 100, 3)} %" for level in (change.before, change.after)]
+        levels = format_shares(change.before, change.after)
     else:
         size = format_change(metric, change.before, change.after)
-        levels = [format_value(change.metric, level) for level in (change.before, change.after)]
+        levels = format_levels(change.metric, change.before, change.after)
     verdict = cell(verdict_badge(change.verdict)) if change.verdict in set(Verdict) else ""
     return (
         f"<tr{group_attribute(group)}><th scope=row>{linked}</th><td class=n>{size}</td>"

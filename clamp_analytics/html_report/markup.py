@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from clamp_analytics.analysis.metrics import METRICS, Metric, Scale
 from clamp_analytics.plots import label
 from clamp_analytics.render.escape import for_terminal
+from clamp_analytics.render.text import levels, signed_figure
+from clamp_analytics.wording import percent
 
 LONGEST = 200
 """Maximal length of a text in a cell, in characters."""
@@ -74,7 +76,7 @@ def format_value(metric: str, value: float | None) -> str:
         return NOTHING
     unit = METRICS[metric].unit
     if unit == "share":
-        return f"{format_number(value * 100)} %"
+        return percent(value)
     return f"{format_number(value)} ms" if unit == "ms" else format_number(value)
 
 
@@ -85,15 +87,29 @@ def format_change(metric: Metric, before: float | None, after: float | None) -> 
     if metric.scale is Scale.LOG and before > 0:
         if after >= 100 * before:
             return f"{format_number(after / before, 3)} times"
-        return _signed(f"{(after / before - 1) * 100:+,.3g} %")
+        return _signed(percent(after / before - 1, signed=True))
     if metric.unit == "share":
         return format_points(after - before)
-    return _signed(f"{after - before:+.3g}")
+    return _signed(signed_figure(after - before))
+
+
+def format_levels(metric: str, before: float | None, after: float | None) -> list[str]:
+    """Two values of a metric with their unit and the same number of decimals; a missing one is left out."""
+    unit = METRICS[metric].unit
+    if unit == "share":
+        return format_shares(before, after)
+    suffix = " ms" if unit == "ms" else ""
+    return [_signed(text) + suffix for text in levels(before, after) if text != NOTHING]
+
+
+def format_shares(*shares: float | None) -> list[str]:
+    """Shares in percent; a missing one is left out."""
+    return [percent(share) for share in shares if share is not None and math.isfinite(share)]
 
 
 def format_points(difference: float) -> str:
     """A difference of two shares in percentage points."""
-    return _signed(f"{difference * 100:+.3g} points")
+    return _signed(percent(difference, signed=True)).replace(" %", " points")
 
 
 def _signed(number: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Sequence
 
 import polars as pl
@@ -13,6 +12,7 @@ from clamp_analytics.analysis.metrics import METRICS
 from clamp_analytics.analysis.verdicts import Verdict
 from clamp_analytics.html_report.links import SeriesLinks
 from clamp_analytics.html_report.markup import MARKS, details, format_change, group_attribute
+from clamp_analytics.render.natural_order import natural_key
 from clamp_analytics.wording import plural
 
 MOST_ROWS = 20
@@ -48,7 +48,7 @@ def matrix(verdicts: pl.DataFrame, by: Sequence[str], links: SeriesLinks) -> str
         groups.setdefault(tuple(row[name] for name in by), {})[row["metric"]] = row
     keys = list(groups)[:LARGEST]
     changed = [key for key in keys if any(row["verdict"] in plots.CHANGED for row in groups[key].values())]
-    others = sorted((key for key in keys if key not in set(changed)), key=_natural)
+    others = sorted(set(keys) - set(changed), key=lambda key: [natural_key(value) for value in key])
     shown, folded = (changed + others, []) if len(others) <= MOST_ROWS else (changed, others)
     heading = ", ".join(by) or "group"
 
@@ -64,14 +64,6 @@ def matrix(verdicts: pl.DataFrame, by: Sequence[str], links: SeriesLinks) -> str
     if len(groups) > LARGEST:
         parts.append(f'<p class="more">… and {len(groups) - LARGEST:,} more groups</p>')
     return "".join(parts)
-
-
-def _natural(key: Sequence[str | None]) -> list[list[tuple[int, str]]]:
-    """A key that sorts numbers within names by their value: stage-2 before stage-10."""
-    return [
-        [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d{1,18})", value or "")]
-        for value in key
-    ]
 
 
 def _table(caption: str, heading: str, metrics: Sequence[str], body: str) -> str:

@@ -18,8 +18,8 @@ from clamp_analytics.html_report.markup import (
     cell,
     details,
     format_change,
+    format_levels,
     format_time,
-    format_value,
     link,
     paragraph,
     table,
@@ -80,8 +80,7 @@ def _rows(verdicts: pl.DataFrame, by: Sequence[str], links: SeriesLinks) -> list
 
 def _levels(metric: str, before: float | None, after: float | None) -> str:
     """The levels before and after a change; only the latest one where there is no change."""
-    known = [level for level in (before, after) if level is not None]
-    return " → ".join(format_value(metric, level) for level in known) or NOTHING
+    return " → ".join(format_levels(metric, before, after)) or NOTHING
 
 
 def comparison(result: Comparison) -> str:
@@ -139,8 +138,7 @@ def _comparison_rows(verdicts: pl.DataFrame, by: Sequence[str]) -> list[list[obj
     rows: list[list[object]] = []
     for row in verdicts.iter_rows(named=True):
         name = row["metric"]
-        ends = [row["difference_low"], row["difference_high"]]
-        interval = None if None in ends else " to ".join(format_value(name, end) for end in ends)
+        ends = format_levels(name, row["difference_low"], row["difference_high"])
         rows.append(
             [
                 verdict_badge(row["verdict"]),
@@ -148,7 +146,7 @@ def _comparison_rows(verdicts: pl.DataFrame, by: Sequence[str]) -> list[list[obj
                 name,
                 format_change(METRICS[name], row["baseline"], row["candidate"]),
                 _levels(name, row["baseline"], row["candidate"]),
-                interval,
+                " to ".join(ends) or None,
                 p_value(row["adjusted_p"], missing=NOTHING),
                 f"{row['baseline_sessions']:,} and {row['candidate_sessions']:,}",
                 row["reason"],

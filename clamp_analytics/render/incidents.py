@@ -15,10 +15,12 @@ from clamp_analytics.analysis.incidents.mix import SHAPE as MIX
 from clamp_analytics.analysis.incidents.suspects import Suspect
 from clamp_analytics.analysis.metrics import METRICS
 from clamp_analytics.analysis.verdicts import Verdict
+from clamp_analytics.render import colors
 from clamp_analytics.render.escape import for_markdown, for_terminal
+from clamp_analytics.render.natural_order import Key, natural_key
 from clamp_analytics.render.session_links import SessionLinks
-from clamp_analytics.render.text import MISSING, figure, group_name, signed_figure
-from clamp_analytics.wording import plural
+from clamp_analytics.render.text import MISSING, group_name, levels, signed_figure
+from clamp_analytics.wording import percent, plural
 
 MOST_SUSPECTS = 3
 """Suspects that a block names."""
@@ -35,6 +37,9 @@ OPEN_IN_MARKDOWN = 3
 CHANGES_IN_MARKDOWN = 6
 """Changes per incident that a comment lists; its tables have the others."""
 
+_STYLES = {"worse": colors.RED, "better": colors.GREEN, "neither": colors.YELLOW}
+"""The colour of a title, by the direction that it names."""
+
 Escape = Callable[[str], str]
 NameSession = Callable[[int], str]
 
@@ -45,12 +50,14 @@ class IncidentTexts:
 
     Attributes:
         terminal: the blocks for a terminal.
+        colored: the same with the titles coloured by direction.
         markdown: the blocks in Markdown.
         headline: how many incidents there are.
         annotations: level, title and message of an annotation per incident.
     """
 
     terminal: str
+    colored: str
     markdown: str
     headline: str
     annotations: Sequence[tuple[str, str, str]]
@@ -64,12 +71,18 @@ class IncidentTexts:
             links: the addresses of sessions, for Markdown.
         """
         annotations = [_annotation(report, found) for report in found.incidents]
-        return cls(terminal_blocks(found), markdown_blocks(found, links), count_incidents(found), annotations)
+        return cls(
+            terminal_blocks(found),
+            terminal_blocks(found, color=True),
+            markdown_blocks(found, links),
+            count_incidents(found),
+            annotations,
+        )
 
 
 def _annotation(report: IncidentReport, found: Drift) -> tuple[str, str, str]:
     """An error for an open regression, a warning for an open suspect, a notice for everything else."""
-    title, *details = _lines(report, found, found.timeline.name, str, "→")
+    title, *details = _lines(report, found, found.timeline.name, str)
     worst = {change.verdict for change in report.incident.changes if change.direction == "worse"}
     level = "notice"
     if worst and not report.is_acknowledged and not report.incident.ended:
@@ -105,18 +118,19 @@ def _counted(count: int, text: str) -> str:
     return plural(count, text, plurals.get(text, ""))
 
 
-def terminal_blocks(found: Drift, *, arrow: str = "→") -> str:
+def terminal_blocks(found: Drift, *, color: bool = False) -> str:
     """Every incident as a block of lines; empty without incidents.
 
     Args:
         found: the result of drift.
-        arrow: the sign between two levels.
+        color: whether titles are coloured by direction; those of known and past incidents are dim.
     """
     blocks = []
     for report in found.incidents[:MOST_INCIDENTS]:
-        title, *details = _lines(
-            report, found, lambda index: for_terminal(found.timeline.name(index)), for_terminal, arrow
-        )
+        title, *details = _lines(report, found, lambda index: for_terminal(found.timeline.name(index)), for_terminal)
+        if color:
+            is_past = report.is_acknowledged or report.incident.ended
+            title = colors.paint(title, colors.DIM if is_past else _STYLES[report.incident.direction])
         blocks.append("\n".join([title, *(f"  {line}" for line in details)]) + "\n")
     if len(found.incidents) > MOST_INCIDENTS:
         blocks.append(f"… and {len(found.incidents) - MOST_INCIDENTS:,} more incidents\n")
@@ -140,7 +154,7 @@ def markdown_blocks(found: Drift, links: SessionLinks | None = None) -> str:
 
     blocks = []
     for report in found.incidents[:MOST_INCIDENTS]:
-        title, *details = _lines(report, found, name, for_markdown, "→", most=CHANGES_IN_MARKDOWN)
+        title, *details = _lines(report, found, name, for_markdown, most=CHANGES_IN_MARKDOWN)
         blocks.append("\n".join([f"**{title}**", "", *(f"- {line}" for line in details)]))
     if len(found.incidents) > MOST_INCIDENTS:
         blocks.append(f"… and {len(found.incidents) - MOST_INCIDENTS:,} more incidents")
@@ -152,7 +166,7 @@ def markdown_blocks(found: Drift, links: SessionLinks | None = None) -> str:
 
 
 def _lines(
-    report: IncidentReport, found: Drift, name: NameSession, escape: Escape, arrow: str, *, most: int = MOST_CHANGES
+    report: IncidentReport, found: Drift, name: NameSession, escape: Escape, *, most: int = MOST_CHANGES
 ) -> list[str]:
     incident = report.incident
     state = "over" if incident.ended else ("known" if report.is_acknowledged else "")
@@ -165,34 +179,41 @@ def _lines(
         lines = [f"{title} since {since}"]
     else:
         lines = [f"{title} since {since}, last good {name(incident.last_good)}"]
-    lines += [_change(change, found.by, escape, arrow) for change in incident.changes[:most]]
+    changes = sorted(incident.changes, key=_natural_order)
+    lines += [_change(change, found.by, escape) for change in changes[:most]]
     if len(incident.changes) > most:
         lines.append(f"… and {plural(len(incident.changes) - most, 'more change')}")
     if report.suspects:
-        suspects = ", ".join(_suspect(one, escape, arrow) for one in report.suspects[:MOST_SUSPECTS])
+        suspects = ", ".join(_suspect(one, escape) for one in report.suspects[:MOST_SUSPECTS])
         lines.append(f"also changed: {suspects}")
     reasons = dict.fromkeys(entry.reason for entry in report.acknowledged if entry is not None)
     lines += [f"accepted: {escape(reason)}" for reason in reasons]
     return lines
 
 
-def _change(change: SeriesChange, by: Sequence[str], escape: Escape, arrow: str) -> str:
+def _natural_order(change: SeriesChange) -> tuple[list[Key], int]:
+    """A key that sorts groups as a person counts, and the metrics of each in the order of their declaration."""
+    metrics = [*METRICS, change.metric]
+    return [natural_key(value) for value in change.group], metrics.index(change.metric)
+
+
+def _change(change: SeriesChange, by: Sequence[str], escape: Escape) -> str:
     group = dict(zip(by, change.group, strict=True))
     # A change of mix is one over all backends and devices.
     columns = [column for column in by if change.shape != MIX or group[column] is not None]
     name = escape(group_name(group, columns))
     unit = METRICS[change.metric].unit if change.metric in METRICS else ""
     size = (
-        signed_figure(100 * change.relative, "%")
+        percent(change.relative, signed=True)
         if change.relative is not None
         else signed_figure(change.after - change.before)
     )
     shown_unit = f" {unit}" if unit == "ms" else ""
-    levels = f"{figure(change.before)} {arrow} {figure(change.after)}{shown_unit}"
+    before, after = levels(change.before, change.after)
     verdict = ", suspect" if change.verdict == Verdict.SUSPECT else ""
-    return f"{name} {escape(change.metric)}: {levels} ({size}{verdict})"
+    return f"{name} {escape(change.metric)}: {before} → {after}{shown_unit} ({size}{verdict})"
 
 
-def _suspect(suspect: Suspect, escape: Escape, arrow: str) -> str:
+def _suspect(suspect: Suspect, escape: Escape) -> str:
     before, after = (MISSING if value is None else escape(value) for value in (suspect.before, suspect.after))
-    return f"{escape(suspect.attribute)} {before} {arrow} {after}"
+    return f"{escape(suspect.attribute)} {before} → {after}"

@@ -12,7 +12,8 @@ import polars as pl
 
 from clamp_analytics.analysis.verdicts import Verdict
 from clamp_analytics.render.escape import for_markdown
-from clamp_analytics.render.text import MISSING, Row, day, figure
+from clamp_analytics.render.natural_order import in_natural_order
+from clamp_analytics.render.text import MISSING, Row, day, levels
 from clamp_analytics.render.verdicts import (
     CHANGES,
     VerdictColumns,
@@ -68,7 +69,7 @@ def markdown(
         headline: the text of the heading; by default the number of changed series.
     """
     counts = count_verdicts(verdicts)
-    ranked = changes_first(verdicts)
+    ranked = changes_first(in_natural_order(verdicts, by))
     changed = pl.col("verdict").is_in([verdict.value for verdict in CHANGES])
     changed_series = list_counts(counts, CHANGES)
     parts = [f"### {columns.title}: {headline or changed_series or 'no change'}", summary, incidents]
@@ -139,7 +140,7 @@ def _line(cells: Sequence[str] | map[str]) -> str:
 def _cells(row: Row, by: Sequence[str], columns: VerdictColumns) -> list[str]:
     verdict = f"**{row['verdict']}**" if row["verdict"] == Verdict.REGRESSED else row["verdict"]
     groups = [_escape_name(row[column]) for column in by]
-    figures = [figure(row[columns.before]), figure(row[columns.after]), change(row, columns)]
+    figures = [*levels(row[columns.before], row[columns.after]), change(row, columns)]
     figures += [interval(row, columns)] if columns.interval else []
     when = [day(row[columns.changed_at])] if columns.changed_at else []
     p = certainty(row).replace("<", "&lt;")

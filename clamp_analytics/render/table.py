@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from clamp_analytics.render import colors
 from clamp_analytics.render.cells import texts
 from clamp_analytics.render.escape import for_terminal
 
@@ -30,11 +31,15 @@ _LONGEST_WORD = 20
 _NARROWEST_VALUE = 20
 """The same for a value in a block of its own."""
 
-_BOLD, _DIM, _RESET = "\x1b[1m", "\x1b[2m", "\x1b[0m"
-_RED, _GREEN, _YELLOW = "\x1b[31m", "\x1b[32m", "\x1b[33m"
 _STYLES = {
-    "severity": {"error": _RED, "warning": _YELLOW, "info": _DIM},
-    "verdict": {"regressed": _RED, "suspect": _YELLOW, "improved": _GREEN, "recovered": _GREEN, "unchanged": _DIM},
+    "severity": {"error": colors.RED, "warning": colors.YELLOW, "info": colors.DIM},
+    "verdict": {
+        "regressed": colors.RED,
+        "suspect": colors.YELLOW,
+        "improved": colors.GREEN,
+        "recovered": colors.GREEN,
+        "unchanged": colors.DIM,
+    },
 }
 """The styles of values, by column."""
 _FOLDS_AFTER = frozenset(" /_-=;&?")
@@ -69,7 +74,7 @@ class _Column:
     def style(self, cell: str | None) -> str:
         """The escape sequence that colours a cell; empty for none."""
         if cell is None:
-            return _DIM
+            return colors.DIM
         return _STYLES.get(self.head, {}).get(cell, "")
 
 
@@ -105,7 +110,7 @@ def table(
         OutputError: a column has a type that has no text form.
     """
     shown = frame if limit is None else frame.head(limit)
-    paint = _paint if color else _plain
+    paint = colors.paint if color else _plain
     dispensable = {name: least for name, least in (optional or {}).items() if name in frame.columns}
     columns = _columns(shown, dispensable, decimals or {})
     left_out: list[str] = []
@@ -118,26 +123,22 @@ def table(
         left_out.append(shown.drop(left_out).columns[-1])
         columns = columns[:-1]
         widths = _fit(columns, width)
-    lines = [paint(for_terminal(title), _BOLD)] if title else []
+    lines = [paint(for_terminal(title), colors.BOLD)] if title else []
     if widths is None:
         lines += _blocks(columns, shown.height, width or 0, paint)
     else:
         lines += _grid(columns, shown.height, widths, paint)
     if frame.is_empty():
-        lines.append(paint("no rows", _DIM))
+        lines.append(paint("no rows", colors.DIM))
     if frame.height > shown.height:
         lines.append(f"… and {frame.height - shown.height} more")
     if left_out:
-        lines.append(paint(f"left out for this width: {', '.join(map(for_terminal, left_out))}", _DIM))
+        lines.append(paint(f"left out for this width: {', '.join(map(for_terminal, left_out))}", colors.DIM))
     return "".join(line + "\n" for line in lines)
 
 
 def _plain(text: str, style: str) -> str:
     return text
-
-
-def _paint(text: str, style: str) -> str:
-    return f"{style}{text}{_RESET}" if style and text else text
 
 
 def _columns(frame: pl.DataFrame, optional: Mapping[str, int], decimals: Mapping[str, int]) -> list[_Column]:
@@ -218,8 +219,8 @@ def _grid(columns: Sequence[_Column], height: int, widths: Sequence[int], paint:
     # The lines of a wrapped name are aligned at the bottom.
     tall = max(map(len, heads), default=0)
     heads = [[""] * (tall - len(head)) + head for head in heads]
-    lines = _side_by_side(heads, columns, widths, [_BOLD] * len(columns), paint)
-    lines.append(paint(_GAP.join("─" * width for width in widths), _DIM))
+    lines = _side_by_side(heads, columns, widths, [colors.BOLD] * len(columns), paint)
+    lines.append(paint(_GAP.join("─" * width for width in widths), colors.DIM))
     rows = []
     for at in range(height):
         cells = [column.cells[at] for column in columns]
@@ -260,11 +261,11 @@ def _blocks(columns: Sequence[_Column], height: int, width: int, paint: _Painter
     lines = []
     for at in range(height):
         mark = f"─ row {at + 1} "
-        lines.append(paint(mark + "─" * max(label + len(_GAP) - len(mark), 3), _DIM))
+        lines.append(paint(mark + "─" * max(label + len(_GAP) - len(mark), 3), colors.DIM))
         for column in columns:
             cell = column.cells[at]
             text = NULL if cell is None else cell.strip() if column.right else cell
-            head = paint(column.head, _BOLD) + " " * (label - _width(column.head))
+            head = paint(column.head, colors.BOLD) + " " * (label - _width(column.head))
             for line in _fold(text, room) if column.folds else [text]:
                 lines.append(f"{head}{_GAP}{paint(line, column.style(cell))}".rstrip())
                 head = " " * label

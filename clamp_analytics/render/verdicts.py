@@ -19,8 +19,8 @@ from clamp_analytics.analysis.metrics import METRICS
 from clamp_analytics.analysis.verdicts import RANK, Verdict
 from clamp_analytics.render.natural_order import in_natural_order
 from clamp_analytics.render.sparkline import BLOCKS, sparkline
-from clamp_analytics.render.text import MISSING, Row, day, figure, group_name, signed_figure
-from clamp_analytics.wording import p_value
+from clamp_analytics.render.text import MISSING, Row, day, group_name, levels, signed_figure
+from clamp_analytics.wording import p_value, percent
 
 CHANGES = (Verdict.REGRESSED, Verdict.SUSPECT, Verdict.IMPROVED, Verdict.RECOVERED)
 """The verdicts that need attention."""
@@ -78,7 +78,7 @@ def change(row: Row, columns: VerdictColumns) -> str:
     """How much a metric changed: durations in percent, all others in their unit; ``-`` where it is not known."""
     relative = row[columns.relative]
     if METRICS[row["metric"]].is_relative and relative is not None:
-        return signed_figure(100 * relative, "%")
+        return percent(relative, signed=True)
     return signed_figure(row[columns.difference])
 
 
@@ -87,14 +87,14 @@ def interval(row: Row, columns: VerdictColumns) -> str:
     ends = [row[name] for name in columns.interval]
     if any(end is None for end in ends):
         return MISSING
-    before = row[columns.before]
-    unit = ""
-    if METRICS[row["metric"]].is_relative and before:
-        ends, unit = [100 * end / before for end in ends], "%"
     if not all(map(math.isfinite, ends)):
         return MISSING
+    before = row[columns.before]
+    if METRICS[row["metric"]].is_relative and before:
+        low, high = (percent(end / before, signed=True) for end in ends)
+        return f"{low.removesuffix(' %')} to {high}"
     low, high = map(signed_figure, ends)
-    return f"{low} to {high}{unit}"
+    return f"{low} to {high}"
 
 
 def certainty(row: Row) -> str:
@@ -150,8 +150,7 @@ def screen_frame(
         cells = {"verdict": row["verdict"], **{column: row[column] for column in by}, "metric": row["metric"]}
         if series is not None:
             cells["trend"] = trends.get(_key(row, by))
-        before, after = figure(row[columns.before]), figure(row[columns.after])
-        known = [level for level in (before, after) if level != MISSING]
+        known = [level for level in levels(row[columns.before], row[columns.after]) if level != MISSING]
         cells[f"{columns.before} {arrow} {columns.after}"] = f" {arrow} ".join(known) or None
         cells["change"] = _none_if_missing(change(row, columns))
         if columns.interval:

@@ -9,6 +9,11 @@ import pytest
         ("validate --ignore seed-", {"seed-range", "seed-zero", "seed-reused"}),
         ("drift --metric duration_p9", {"duration_p95_ms", "duration_p99_ms"}),
         ("drift --by con", {"context"}),
+        ("drift --by w", set()),
+        ("drift --floor mean", {"mean_stability="}),
+        ("compare --across back", {"backend"}),
+        ("summarize --by we", {"week"}),
+        ("summarize --by d", {"day", "device_name"}),
         ("sql runs --name longest", {"longest_locks"}),
     ],
 )

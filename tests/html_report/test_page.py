@@ -365,11 +365,11 @@ def test_a_measured_value_has_its_unit():
 @pytest.mark.parametrize(
     "metric, before, after, shown",
     [
-        ("duration_p95_ms", 2.0, 3.0, "+50 %"),
+        ("duration_p95_ms", 2.0, 3.0, "+50.0 %"),
         ("duration_p95_ms", 0.0, 3.0, "+3"),
         ("duration_p95_ms", 1.0, 250.0, "250 times"),
-        ("unstable_share", 0.1, 0.3, "+20 points"),
-        ("mean_stability", 1.0, 0.8, f"{MINUS}0.2"),
+        ("unstable_share", 0.1, 0.3, "+20.0 points"),
+        ("mean_stability", 1.0, 0.8, f"{MINUS}0.200"),
         ("in_flight", None, 1.0, "-"),
     ],
 )

@@ -39,5 +39,20 @@ def test_the_first_incidents_are_shown_and_the_others_folded():
     assert (shown.count("worse: step"), folded.count("worse: step")) == (OPEN_IN_MARKDOWN, 2)
 
 
+def test_the_changes_of_an_incident_are_in_natural_order():
+    text = IncidentTexts.of(history(**{"stage-10": 60, "stage-2": 60})).terminal
+
+    assert [line.split()[0] for line in text.splitlines()[1:3]] == ["stage-2", "stage-10"]
+
+
+@pytest.mark.parametrize("factor, sequence", [(2.0, "\x1b[31m"), (0.5, "\x1b[32m")])
+def test_the_title_of_an_incident_is_coloured_by_its_direction(factor, sequence):
+    values = session_frame({"gemm": NOISE * np.where(np.arange(120) < 60, 1.0, factor)})
+    texts = IncidentTexts.of(drift(values))
+
+    title = texts.terminal.splitlines()[0]
+    assert texts.colored.splitlines()[0] == f"{sequence}{title}\x1b[0m"
+
+
 def test_the_heading_counts_incidents():
     assert IncidentTexts.of(history(a=20, b=60)).headline == "2 incidents"

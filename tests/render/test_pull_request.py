@@ -25,6 +25,14 @@ def test_the_comment_shows_changes_and_folds_the_rest():
     assert text == golden("drift_comment.md")
 
 
+def test_contexts_in_a_comment_are_in_natural_order():
+    rows = [("unchanged", f"thread-{number}", *ROWS[0][2:]) for number in (10, 9, 2)]
+
+    text = markdown(verdicts(rows), ["context"], DRIFT)
+
+    assert re.findall("thread-[0-9]+", text) == ["thread-2", "thread-9", "thread-10"]
+
+
 def test_a_comment_without_a_change_says_so():
     text = markdown(verdicts(ROWS[:1]), ["context"], DRIFT)
 

@@ -10,7 +10,7 @@ from clamp_analytics.analysis.compare.new_run import RunCheck
 from clamp_analytics.analysis.metrics import Metric
 from clamp_analytics.analysis.options import CompareOptions
 from clamp_analytics.analysis.verdicts import Direction, Verdict, floor_text, size_text
-from clamp_analytics.wording import p_value, plural
+from clamp_analytics.wording import p_value, percent, plural
 
 DIGITS = 4
 """Significant digits of a level in a reason."""
@@ -148,7 +148,7 @@ def shift_text(metric: Metric, before: float, after: float) -> str:
     unit = f" {metric.unit}" if metric.unit == "ms" else ""
     text = f"{before:.{DIGITS}g} to {after:.{DIGITS}g}{unit}"
     if metric.is_relative and before > 0:
-        text += f", {after / before - 1:+.1%}"
+        text += f", {percent(after / before - 1, signed=True)}"
     return text
 
 

@@ -17,7 +17,7 @@ from clamp_analytics.analysis.stats.mean_error import model_probabilities
 from clamp_analytics.analysis.stats.noise_model import CELLS
 from clamp_analytics.analysis.stats.robust_scores import robust_scores
 from clamp_analytics.analysis.verdicts import Direction, Verdict
-from clamp_analytics.wording import plural
+from clamp_analytics.wording import percent, plural
 
 GATES = 30
 """How many times, at most, the growing history is judged."""
@@ -77,8 +77,8 @@ class Calibration(Result):
     def describe(self) -> list[str]:
         """The false alarm rates, and what the gate said while the history grew."""
         return [
-            f"{self.false_alarms:.1%} of {plural(self.replays, 'history', 'histories')} without a change raised a "
-            f"false alarm, {self.false_changes:.1%} gave any change",
+            f"{percent(self.false_alarms)} of {plural(self.replays, 'history', 'histories')} without a change raised a "
+            f"false alarm, {percent(self.false_changes)} gave any change",
             f"the growing history was judged {self.gates:,} times: {plural(self.alarms, 'alarm')}, "
             f"{self.unfounded:,} of them unfounded",
             f"{plural(self.untested, 'series', 'series')} with too few sessions",

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from clamp_analytics.analysis.judgement.result import Change
 from clamp_analytics.analysis.judgement.scales import ScaledSeries
 from clamp_analytics.analysis.verdicts import size_text
-from clamp_analytics.wording import p_value
+from clamp_analytics.wording import p_value, percent
 
 Names: TypeAlias = Sequence[str] | None
 """The names of the sessions of a series; None where they have none."""
@@ -26,7 +26,7 @@ def effect(series: ScaledSeries, size: float) -> str:
     """Return the size of a shift: in percent on the scale ``log``, else as a difference."""
     if series.scale != "log":
         return f"{size:+.3g}"
-    return f"{100 * size:+.3g} %" if abs(size) < 10 else f"{size + 1:.3g} times as much"
+    return percent(size, signed=True) if abs(size) < 10 else f"{size + 1:.3g} times as much"
 
 
 def amount(series: ScaledSeries, size: float) -> str:

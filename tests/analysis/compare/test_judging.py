@@ -44,7 +44,7 @@ def test_a_longer_duration_is_a_regression():
     assert (found.verdict, found.direction, found.reason) == (
         "regressed",
         "worse",
-        "10 to 12 ms, +20.0% (corrected p 0.001)",
+        "10 to 12 ms, +20.0 % (corrected p 0.001)",
     )
 
 
@@ -78,7 +78,7 @@ def test_only_independent_noise_that_is_ruled_out_makes_a_suspect():
     # (2.02 + 0.85) standard errors of 0.06 take (0.172 / 0.1)^2 = 2.97 times the sessions of the smaller side, 20.
     assert (found.verdict, found.direction, found.sessions_to_confirm) == ("suspect", "worse", 40)
     assert found.reason == (
-        "10 to 12 ms, +20.0%; independent noise does not explain it, but correlated noise may (corrected p 0.2); "
+        "10 to 12 ms, +20.0 %; independent noise does not explain it, but correlated noise may (corrected p 0.2); "
         "about 40 more sessions of each side would confirm it"
     )
 

