@@ -12,6 +12,7 @@ from clamp_analytics.cli.command import add_command
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import tell, tell_each
 from clamp_analytics.cli.options import ListingOptions, output_option
+from clamp_analytics.cli.progress import step
 from clamp_analytics.errors import UsageError
 from clamp_analytics.wording import plural
 
@@ -54,13 +55,14 @@ class AlignCommand(ListingOptions):
             start = parse_timestamp(self.to)
         except UsageError as error:
             raise UsageError(error.what, where="--to", hint=error.hint) from error
-        aligned = align_files(
-            self.sources,
-            start,
-            self.output,
-            recursive=not self.no_recursive,
-            **self.container_settings(),
-        )
+        with step("aligning"):
+            aligned = align_files(
+                self.sources,
+                start,
+                self.output,
+                recursive=not self.no_recursive,
+                **self.container_settings(),
+            )
         _tell_exceptions(aligned)
         tell(f"wrote {plural(len(aligned.written), 'file')} to {self.output}; files: {aligned.counts}")
         return ExitCode.CHECK_FAILED if aligned.rejected else ExitCode.FINE

@@ -136,7 +136,8 @@ class ForgetCommand(Command):
         from clamp_analytics.archive.forget import Forget, forget
 
         chosen = Forget(self.source, self.older_than, self.allow_return)
-        found = forget(self.archive, chosen, dry_run=self.dry_run, wait_seconds=self.wait_seconds)
+        with step("removing sessions"):
+            found = forget(self.archive, chosen, dry_run=self.dry_run, wait_seconds=self.wait_seconds)
         if self.dry_run:
             print_data(as_table(found.drop("session_id"), self.limit, optional={}))
         records = plural(int(found["record_count"].sum()), "record")
@@ -182,8 +183,8 @@ class CheckCommand(Command):
         from clamp_analytics import render
         from clamp_analytics.archive.check import check
 
-        with step("checking the archive"):
-            found = check(self.archive, rehash=self.rehash)
+        with step("checking the archive") as progress:
+            found = check(self.archive, rehash=self.rehash, progress=progress)
         if self.output_format is not Format.TABLE:
             print_data(render.FORMATS[render.Format(self.output_format.value)](found))
         elif not found.is_empty():
@@ -204,6 +205,7 @@ class UpgradeCommand(Command):
         from clamp_analytics.api import library_views
         from clamp_analytics.archive.upgrade import upgrade
 
-        done = upgrade(self.archive, library_views(), wait_seconds=self.wait_seconds)
+        with step("upgrading the archive"):
+            done = upgrade(self.archive, library_views(), wait_seconds=self.wait_seconds)
         tell(f"{self.archive}: version {done.before} before, version {done.after} now")
         return ExitCode.FINE

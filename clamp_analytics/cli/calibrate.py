@@ -78,8 +78,8 @@ class CalibrateCommand(HistoryOptions, OutputOptions):
 
             chosen = self.drift_options(replays=self.replays)
             values = self.read_values(self.sources, self.groups(), inputs, strata=chosen.strata)
-            with step("replaying the history"):
-                found = calibrate(values, options=chosen)
+            with step("replaying the history") as progress:
+                found = calibrate(values, options=chosen, progress=progress)
         by = found.figures.columns[: found.figures.columns.index("metric")]
         text, kind = _render(found, by, output_format, self.limit)
         write_result(text, self.output, kind, force=self.force, inputs=inputs)

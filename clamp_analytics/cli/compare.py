@@ -23,6 +23,7 @@ from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import MOST_LISTED, tell
 from clamp_analytics.cli.options import OutputOptions, format_option
 from clamp_analytics.cli.output_format import choose_format
+from clamp_analytics.cli.progress import step
 from clamp_analytics.cli.reading import Inputs
 from clamp_analytics.cli.verdict_output import VerdictReport
 from clamp_analytics.errors import SourceError, UsageError
@@ -144,7 +145,8 @@ class CompareCommand(JudgingOptions, OutputOptions):
         sides = [self.read_values([source], self.groups(), inputs) for source in self.sources]
         for source, side in zip(self.sources, sides, strict=True):
             _check_timed(source, side)
-        return compare(sides[0], sides[1], by=sides[0].by, options=chosen)
+        with step("judging the series") as progress:
+            return compare(sides[0], sides[1], by=sides[0].by, options=chosen, progress=progress)
 
     def _compare_values(self, across: str, inputs: Inputs) -> tuple[Comparison, tuple[str, str]]:
         from clamp_analytics.analysis.compare import compare_groups
@@ -153,9 +155,16 @@ class CompareCommand(JudgingOptions, OutputOptions):
         groups = (across, *(name for name in self.groups() if name != across))
         values = self.read_values(self.sources, groups, inputs)
         names = _choose_values(values, across, self.baseline, self.candidate)
-        found = compare_groups(
-            values, split=across, baseline=names[0], candidate=names[1], by=groups[1:], options=chosen
-        )
+        with step("judging the series") as progress:
+            found = compare_groups(
+                values,
+                split=across,
+                baseline=names[0],
+                candidate=names[1],
+                by=groups[1:],
+                options=chosen,
+                progress=progress,
+            )
         return found, names
 
     def _write(self, found: Comparison, names: tuple[str, str] | None, failing: pl.DataFrame, inputs: Inputs) -> None:

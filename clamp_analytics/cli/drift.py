@@ -124,8 +124,8 @@ class DriftCommand(HistoryOptions, OutputOptions):
                 else read_entries(file, must_exist=self.known_changes is not None and self.acknowledge is None)
             )
             values = self.read_values(self.sources, self.groups(), inputs, strata=chosen.strata)
-            with step("judging the series"):
-                found = drift(values, known_changes=entries, options=chosen)
+            with step("judging the series") as progress:
+                found = drift(values, known_changes=entries, options=chosen, progress=progress)
         if self.acknowledge is not None:
             add_entries(found, self.acknowledge, file, self.reason, self.decided_by)
             return ExitCode.FINE

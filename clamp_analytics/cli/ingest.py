@@ -16,7 +16,7 @@ from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import tell
 from clamp_analytics.cli.options import ReadingOptions
 from clamp_analytics.cli.output import print_data
-from clamp_analytics.cli.progress import progress_bar
+from clamp_analytics.cli.progress import step
 from clamp_analytics.cli.provenance import snapshot_beside
 from clamp_analytics.errors import SourceError
 
@@ -60,10 +60,11 @@ class IngestCommand(ReadingOptions):
         from clamp_analytics.reading.executors import early_workers
         from clamp_analytics.sources import list_sources
 
-        listing = list_sources(self.sources, recursive=not self.no_recursive)
+        with step("listing the sources"):
+            listing = list_sources(self.sources, recursive=not self.no_recursive)
         # An existing archive may know all files; workers would start for nothing.
         workers = nullcontext() if os.path.exists(self.archive) else early_workers(listing, self.jobs)
-        with workers as executor, progress_bar("ingesting") as progress:
+        with workers as executor, step("ingesting") as progress:
             from clamp_analytics.api import library_views
             from clamp_analytics.archive.ingest.options import IngestOptions
             from clamp_analytics.archive.ingest.run import ingest

@@ -13,6 +13,7 @@ from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import tell
 from clamp_analytics.cli.options import STDOUT, ListingOptions, output_option
 from clamp_analytics.cli.output import print_data
+from clamp_analytics.cli.progress import step
 from clamp_analytics.wording import plural
 
 EXAMPLES = """
@@ -56,7 +57,8 @@ class MergeCommand(ListingOptions):
         listing = list_sources(self.sources, recursive=not self.no_recursive)
         if not to_stdout:
             check_session_target(self.output, self.sources, listing.files, overwrite=self.overwrite)
-        merged = rewrite.merge(listing, skip_rejected=self.skip_rejected, **self.container_settings())
+        with step("merging"):
+            merged = rewrite.merge(listing, skip_rejected=self.skip_rejected, **self.container_settings())
         if to_stdout:
             print_data(merged.data)
         else:

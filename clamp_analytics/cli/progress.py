@@ -1,4 +1,4 @@
-"""Progress on the terminal's standard error: a bar where the amount of work is known, else the elapsed time.
+"""Progress on the terminal's standard error: what is being done and for how long, and an estimate of the time left.
 
 Nothing is shown in the first second, and nothing where standard error is not a terminal.
 """
@@ -7,74 +7,89 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, Task
 
 SHOWN_AFTER_SECONDS = 1.0
 """A shorter step ends before its progress could be read."""
 
+BAR_WIDTH = 20
+
+Update = Callable[[int, int], None]
+"""A function of how much is done and of all there is to do."""
+
 
 @contextmanager
-def progress_bar(
-    what: str, *, after_seconds: float = SHOWN_AFTER_SECONDS
-) -> Iterator[Callable[[int, int], None] | None]:
-    """Show how many of all files are done, and an estimate of the time that is left.
+def step(what: str, *, after_seconds: float = SHOWN_AFTER_SECONDS) -> Iterator[Update | None]:
+    """Show what is being done; once the amount of work is known, also how much is done and an estimate.
+
+    When all is done, nothing is shown any more, so that the next step can begin within this one.
 
     Args:
         what: what is being done, such as ``reading``.
         after_seconds: nothing is shown before.
 
     Yields:
-        A function of the number of files done and of all files; None where nothing is shown.
+        A function of how much is done and of all there is to do; None where nothing is shown.
     """
     if not sys.stderr.isatty():
         yield None
         return
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress
+    display = _display()
+    task = display.add_task(what, total=None)
+    is_over = threading.Event()
 
-    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    task = bar.add_task(what, total=None)
-    begin = time.monotonic()
+    def show() -> None:
+        if not is_over.wait(after_seconds):
+            display.start()
 
-    def update(done: int, files: int) -> None:
-        if time.monotonic() - begin >= after_seconds:
-            bar.start()
-        bar.update(task, completed=done, total=files)
+    def update(done: int, total: int) -> None:
+        display.update(task, completed=done, total=total or None)
+        if total and done >= total:
+            end()
 
+    def end() -> None:
+        is_over.set()
+        waiting.join()
+        if display.live.is_started:
+            display.stop()
+
+    waiting = threading.Thread(target=show, daemon=True)
+    waiting.start()
     try:
         yield update
     finally:
-        if bar.live.is_started:
-            bar.stop()
+        end()
 
 
-@contextmanager
-def step(what: str, *, after_seconds: float = SHOWN_AFTER_SECONDS) -> Iterator[None]:
-    """Show what is being done and for how long, where the amount of work is not known.
-
-    Args:
-        what: what is being done, such as ``judging the series``.
-        after_seconds: nothing is shown before.
-    """
-    if not sys.stderr.isatty():
-        yield
-        return
+def _display() -> Progress:
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn
+    from rich.text import Text
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    spinner = Progress(*columns, console=Console(stderr=True), transient=True)
-    spinner.add_task(what, total=None)
-    timer = threading.Timer(after_seconds, spinner.start)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        timer.join()
-        if spinner.live.is_started:
-            spinner.stop()
+    class Figures(ProgressColumn):
+        """How much is done and the time: elapsed, and left where it can be estimated."""
+
+        def render(self, task: Task) -> Text:
+            return Text(_figures(task.completed, task.total, task.elapsed, task.time_remaining))
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(BAR_WIDTH), Figures())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def _figures(done: float, total: float | None, elapsed: float | None, left: float | None) -> str:
+    """The text behind a bar: ``1,200 of 5,000, 0:00:04, about 0:00:12 left``."""
+    parts = [] if total is None else [f"{done:,.0f} of {total:,.0f}"]
+    parts.append(_duration(elapsed or 0))
+    if left is not None:
+        parts.append(f"about {_duration(left)} left")
+    return ", ".join(parts)
+
+
+def _duration(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict
 
 from clamp_analytics.cli.options import STDOUT, AnalysisSourceOptions
-from clamp_analytics.cli.progress import progress_bar
+from clamp_analytics.cli.progress import step
 from clamp_analytics.reading.options import ReadingOptions
 
 if TYPE_CHECKING:
@@ -65,9 +65,10 @@ def open_sources(sources: Sequence[str], options: AnalysisSourceOptions, inputs:
     from clamp_analytics.sources import list_sources
 
     labels = options.label_rules()
-    listing = list_sources(sources, recursive=not options.no_recursive)
+    with step("listing the sources"):
+        listing = list_sources(sources, recursive=not options.no_recursive)
     inputs.listed.append(([source for source in sources if source != STDOUT], listing.files))
-    with early_workers(listing, options.jobs) as executor, progress_bar("reading") as progress:
+    with early_workers(listing, options.jobs) as executor, step("reading") as progress:
         yield {
             "sources": listing,
             "jobs": options.jobs,

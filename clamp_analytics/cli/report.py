@@ -15,6 +15,7 @@ from clamp_analytics.cli.known_changes import known_changes_file, read_entries
 from clamp_analytics.cli.messages import tell
 from clamp_analytics.cli.options import output_option
 from clamp_analytics.cli.output import check_output, kind_of_text, write_result
+from clamp_analytics.cli.progress import step
 from clamp_analytics.cli.provenance import provenance
 from clamp_analytics.cli.reading import Inputs, open_sources
 from clamp_analytics.extras import require_extras
@@ -84,7 +85,7 @@ class ReportCommand(HistoryOptions):
             reader = Reader(**arguments, columns=html_report.columns(chosen))
             build_info = provenance(self.snapshot, reader)
             check_output(self.output, kind, force=self.force, inputs=inputs)
-            report = html_report.report(reader, options=chosen, baseline=baseline, build_info=build_info)
+            report = html_report.report(reader, options=chosen, baseline=baseline, build_info=build_info, step=step)
         write_result(report.html, self.output, kind, force=self.force, inputs=inputs)
         tell(f"files: {reader.counts}")
         return ExitCode.FINE

@@ -21,6 +21,7 @@ from clamp_analytics.cli.messages import tell
 from clamp_analytics.cli.options import STDOUT, AnalysisSourceOptions, OutputOptions, format_option
 from clamp_analytics.cli.output import kind_of_rows, write_result
 from clamp_analytics.cli.output_format import choose_format
+from clamp_analytics.cli.progress import step
 from clamp_analytics.cli.reading import Inputs, open_sources
 from clamp_analytics.cli.sql_library import library_frame
 from clamp_analytics.cli.terminal import as_table
@@ -157,7 +158,8 @@ class SqlCommand(AnalysisSourceOptions, OutputOptions):
                 write=lambda rows: self._write(rows, inputs),
             ).run()
             return ExitCode.FINE
-        rows = run_query(database.connection, text, params, timeout_seconds=self.timeout)
+        with step("running the query"):
+            rows = run_query(database.connection, text, params, timeout_seconds=self.timeout)
         self._write(rows, inputs)
         tell(f"files: {database.counts}")
         return ExitCode.FINE

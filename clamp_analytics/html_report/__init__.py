@@ -7,7 +7,8 @@ the same bytes.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
@@ -36,9 +37,19 @@ from clamp_analytics.html_report.report_data import COLUMNS, ReportReader
 from clamp_analytics.html_report.session_details import session_details
 from clamp_analytics.reading import Counts
 from clamp_analytics.reading.open_source import Source, open_source
+from clamp_analytics.reading.reader import Progress
 from clamp_analytics.wording import plural
 
 __all__ = ["Report", "ReportOptions", "columns", "report"]
+
+Step = Callable[[str], AbstractContextManager[Progress | None]]
+"""Begins a part of the work by its name; gives a function for its progress, or None."""
+
+
+def silent_step(name: str) -> AbstractContextManager[None]:
+    """A part of the work whose progress is not shown."""
+    del name
+    return nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +130,7 @@ def report(
     jobs: int | None = None,
     recursive: bool = True,
     storage_options: Mapping[str, str] | None = None,
+    step: Step = silent_step,
 ) -> Report:
     r"""Build an HTML report on the whole history of a source.
 
@@ -132,6 +144,7 @@ def report(
         jobs: number of batches of files that are read at once; by default the usable cores.
         recursive: whether to search subfolders.
         storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
+        step: called with the name of each part of the work behind the reading; its context lasts as long as that part.
 
     Raises:
         SourceError: there is no usable session.
@@ -151,11 +164,11 @@ def report(
     )
     by, strata = chosen.by, chosen.drift.strata
     values = session_values(reader, by=by, strata=strata, metrics=chosen.metrics)
-    changes = (
-        drift(values, known_changes=chosen.known_changes, options=chosen.drift)
-        if values.sessions
-        else Drift.without_sessions(values, chosen.drift)
-    )
+    if values.sessions:
+        with step("judging the series") as progress:
+            changes = drift(values, known_changes=chosen.known_changes, options=chosen.drift, progress=progress)
+    else:
+        changes = Drift.without_sessions(values, chosen.drift)
     compared = None
     if baseline is not None:
         if not isinstance(baseline, SessionValues):
@@ -169,22 +182,26 @@ def report(
                 recursive=recursive,
                 storage_options=storage_options,
             )
-        compared = _compare(baseline, values, chosen)
+        with step("comparing with the baseline") as progress:
+            compared = _compare(baseline, values, chosen, progress)
     figures, data = Figures(), reader.report_data
-    panels = plots.select_panels(changes, changes.by, chosen.metrics)
-    details = session_details(changes, data.sessions, panels)
-    parts = list(_sections(changes, reader, chosen, compared, build_info, figures, panels, details["traces"]))
-    opening = sections.conclusion(conclude(changes, compared)) + sections.facts(changes, data, reader.counts)
-    html = page(opening, parts, figures.specifications, details)
+    with step("drawing the charts"):
+        panels = plots.select_panels(changes, changes.by, chosen.metrics)
+        details = session_details(changes, data.sessions, panels)
+        parts = list(_sections(changes, reader, chosen, compared, build_info, figures, panels, details["traces"]))
+        opening = sections.conclusion(conclude(changes, compared)) + sections.facts(changes, data, reader.counts)
+        html = page(opening, parts, figures.specifications, details)
     return Report(html, changes, compared, reader.counts)
 
 
-def _compare(baseline: SessionValues, values: SessionValues, options: ReportOptions) -> Comparison:
+def _compare(
+    baseline: SessionValues, values: SessionValues, options: ReportOptions, progress: Progress | None
+) -> Comparison:
     """Compare by the columns of the options, and by backend and device where there are several."""
     both = pl.concat([side.values.select(values.by) for side in (baseline, values)])
     by = tuple(name for name in values.by if name in options.by or both[name].n_unique() > 1)
     one, other = (replace(side, by=by) for side in (baseline, values))
-    return compare(one, other, by=by, metrics=options.metrics, options=options.compare)
+    return compare(one, other, by=by, metrics=options.metrics, options=options.compare, progress=progress)
 
 
 def _sections(

@@ -6,44 +6,81 @@ import select
 import subprocess
 import sys
 
-from clamp_analytics.cli.progress import progress_bar, step
+from clamp_analytics.cli.progress import step
 
 
-def shown_by(script):
-    """What a Python script shows on a terminal that is its standard error."""
+def shown_by(script, until=b""):
+    """What a Python script shows on a terminal that is its standard error.
+
+    The script may read a line from its standard input, which it gets once a text was shown.
+    """
     ours, theirs = pty.openpty()
-    process = subprocess.Popen([sys.executable, "-c", script], stderr=theirs, env={**os.environ, "TERM": "xterm"})
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stderr=theirs, env={**os.environ, "TERM": "xterm"}
+    )
     os.close(theirs)
     shown = b""
     try:
         # The end of the process closes the terminal, which ends the reading.
         while select.select([ours], [], [], 120)[0] and (part := os.read(ours, 65536)):
             shown += part
+            if until in shown and not process.stdin.closed:
+                process.stdin.write(b"\n")
+                process.stdin.close()
     except OSError:
         pass
     finally:
+        process.stdin.close()
         process.wait(120)
         os.close(ours)
     assert process.returncode == 0
     return shown.decode()
 
 
-def test_a_bar_shows_what_is_done_and_how_many_files():
+def test_a_step_shows_what_is_done_how_much_and_an_estimate():
     shown = shown_by(
-        "from clamp_analytics.cli.progress import progress_bar\n"
-        "with progress_bar('reading', after_seconds=0) as update:\n"
-        "    update(3, 10)\n"
+        "from clamp_analytics.cli.progress import step\n"
+        "with step('reading', after_seconds=0) as update:\n"
+        "    update(2000, 10000)\n"
+        "    update(3000, 10000)\n"
+        "    input()\n",
+        until=b" left",
     )
 
     assert "reading" in shown
-    assert "3/10" in shown
+    assert "3,000 of 10,000, 0:00:" in shown
+
+
+def test_a_step_whose_amount_of_work_is_unknown_shows_the_elapsed_time():
+    shown = shown_by(
+        "from clamp_analytics.cli.progress import step\nwith step('merging', after_seconds=0):\n    input()\n",
+        until=b"0:00:",
+    )
+
+    assert "merging" in shown
+    assert " of " not in shown
+
+
+def test_nothing_is_shown_of_a_step_after_all_is_done():
+    shown = shown_by(
+        "import sys\n"
+        "from clamp_analytics.cli.progress import step\n"
+        "with step('reading', after_seconds=0) as update:\n"
+        "    update(1, 10)\n"
+        "    input()\n"
+        "    update(10, 10)\n"
+        "    sys.stderr.write('the next step')\n",
+        until=b"1 of 10",
+    )
+
+    assert shown.endswith("the next step")
 
 
 def test_a_short_step_shows_nothing():
     assert (
         shown_by(
-            "from clamp_analytics.cli.progress import progress_bar, step\n"
-            "with progress_bar('reading', after_seconds=3600) as update:\n"
+            "from clamp_analytics.cli.progress import step\n"
+            "with step('reading', after_seconds=3600) as update:\n"
             "    update(3, 10)\n"
             "with step('judging', after_seconds=3600):\n"
             "    pass\n"
@@ -53,7 +90,7 @@ def test_a_short_step_shows_nothing():
 
 
 def test_nothing_is_shown_where_standard_error_is_not_a_terminal(capsys):
-    with progress_bar("reading", after_seconds=0) as update, step("judging", after_seconds=0):
+    with step("reading", after_seconds=0) as update:
         assert update is None
 
     assert capsys.readouterr().err == ""

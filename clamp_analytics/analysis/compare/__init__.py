@@ -23,6 +23,7 @@ from clamp_analytics.analysis.options import CompareOptions
 from clamp_analytics.analysis.series import SessionValues, checked_by, checked_metrics, session_values
 from clamp_analytics.errors import SourceError, UsageError, did_you_mean
 from clamp_analytics.reading.open_source import Source
+from clamp_analytics.reading.reader import Progress
 
 __all__ = ["VERDICT_COLUMNS", "CompareOptions", "Comparison", "compare", "compare_groups"]
 
@@ -41,6 +42,7 @@ def compare(
     jobs: int | None = None,
     recursive: bool = True,
     storage_options: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
 ) -> Comparison:
     """Compare a candidate with a baseline.
 
@@ -55,6 +57,7 @@ def compare(
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
         storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
+        progress: called with how much is done and how much there is to do.
 
     Raises:
         SourceError: a side has no usable session, or the sides have no group in common.
@@ -83,6 +86,7 @@ def compare(
         common,
         untimed=one.untimed + other.untimed,
         in_both=len(set(one.values["source"]) & set(other.values["source"])),
+        progress=progress,
     )
 
 
@@ -99,6 +103,7 @@ def compare_groups(
     jobs: int | None = None,
     recursive: bool = True,
     storage_options: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
 ) -> Comparison:
     """Compare two backends, devices, threads or contexts within the same sessions, or sessions of two labels.
 
@@ -118,6 +123,7 @@ def compare_groups(
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
         storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
+        progress: called with how much is done and how much there is to do.
 
     Raises:
         SourceError: there is no usable session, or the two values have no group in common.
@@ -147,7 +153,9 @@ def compare_groups(
         replace(found, values=found.values.filter(pl.col(column) == value)) for value in (baseline, candidate)
     )
     common = tuple(name for name in wanted if name in found.metrics)
-    return _compare((one, other), options or CompareOptions(), keys, common, untimed=found.untimed, paired=True)
+    return _compare(
+        (one, other), options or CompareOptions(), keys, common, untimed=found.untimed, paired=True, progress=progress
+    )
 
 
 def _values(
@@ -185,12 +193,13 @@ def _compare(
     untimed: int,
     in_both: int = 0,
     paired: bool = False,
+    progress: Progress | None = None,
 ) -> Comparison:
     before, after = (side.values for side in sides)
     groups = group_rows(before, by), group_rows(after, by)
     if not groups[0].keys() & groups[1].keys():
         raise _nothing_in_common(groups, by)
-    verdicts, replay = compare_series(groups, by, metrics, options, paired=paired)
+    verdicts, replay = compare_series(groups, by, metrics, options, paired=paired, progress=progress)
     return Comparison(
         verdicts=verdicts,
         appeared=_only(after, before, by),

@@ -14,6 +14,7 @@ from clamp_analytics.analysis.metrics import METRICS
 from clamp_analytics.analysis.options import CompareOptions
 from clamp_analytics.analysis.stats.arrays import Floats
 from clamp_analytics.analysis.verdicts import Verdict
+from clamp_analytics.reading.reader import Progress
 
 CHANGED = (Verdict.REGRESSED, Verdict.IMPROVED, Verdict.RECOVERED)
 """Verdicts on a baseline after which only its latest level is used. A suspect is too uncertain for that."""
@@ -37,7 +38,10 @@ class BaselinePart:
 
 
 def latest_parts(
-    groups: Mapping[Key, pl.DataFrame], metrics: Sequence[str], options: CompareOptions
+    groups: Mapping[Key, pl.DataFrame],
+    metrics: Sequence[str],
+    options: CompareOptions,
+    progress: Progress | None = None,
 ) -> dict[tuple[Key, str], BaselinePart]:
     """Judge the series of a baseline, and take from each the sessions since its latest change.
 
@@ -45,6 +49,7 @@ def latest_parts(
         groups: the rows of each group, by time.
         metrics: the columns with the values of metrics.
         options: the false discovery rate and the floors.
+        progress: called with the number of series that were searched and of all series.
     """
     names = [(key, name) for key in groups for name in metrics]
     series = [groups[key].select("source", name).drop_nulls() for key, name in names]
@@ -55,6 +60,7 @@ def latest_parts(
         scale=[SCALES[METRICS[name].scale] for _, name in names],
         smallest_effects=[options.floor(METRICS[name]) for _, name in names],
         options=JudgeOptions(alpha=options.alpha, suspect_alpha=options.suspect_alpha),
+        progress=progress,
     )
     parts = {}
     for one, (key, name), judgement in zip(series, names, judgements, strict=True):

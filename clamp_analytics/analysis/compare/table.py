@@ -26,6 +26,7 @@ from clamp_analytics.analysis.options import CompareOptions
 from clamp_analytics.analysis.stats.arrays import Floats, np
 from clamp_analytics.analysis.stats.multiplicity import adjust_in_groups
 from clamp_analytics.analysis.verdicts import RANK, Verdict
+from clamp_analytics.reading.reader import Progress
 
 Groups = Mapping[Key, pl.DataFrame]
 """The rows of each group, by time."""
@@ -60,7 +61,13 @@ def group_rows(values: pl.DataFrame, by: Sequence[str]) -> dict[Key, pl.DataFram
 
 
 def compare_series(
-    sides: tuple[Groups, Groups], by: Sequence[str], metrics: Sequence[str], options: CompareOptions, *, paired: bool
+    sides: tuple[Groups, Groups],
+    by: Sequence[str],
+    metrics: Sequence[str],
+    options: CompareOptions,
+    *,
+    paired: bool,
+    progress: Progress | None = None,
 ) -> tuple[pl.DataFrame, Replay | None]:
     """Compute the table ``Comparison.verdicts``, and the replay of the baseline where the candidate is a new run.
 
@@ -70,16 +77,22 @@ def compare_series(
         metrics: the columns with the values of metrics.
         options: how they are compared.
         paired: whether both sides are of the same sessions.
+        progress: called with how much is done and how much there is to do.
     """
     before, after = sides
     common = sorted(before.keys() & after.keys(), key=_sort_key)
-    parts = {} if paired else latest_parts({key: before[key] for key in common}, metrics, options)
-    compared = [
-        found
-        for key in common
-        for name in metrics
-        if (found := _compare_one(name, key, sides, parts.get((key, name)), options, paired=paired)) is not None
-    ]
+    names = [(key, name) for key in common for name in metrics]
+    # The baseline itself is judged first, which takes about as long.
+    steps, total = (0, len(names)) if paired else (len(names), 2 * len(names))
+    judged_baseline = None if progress is None else lambda done, _: progress(done, total)
+    parts = {} if paired else latest_parts({key: before[key] for key in common}, metrics, options, judged_baseline)
+    compared = []
+    for number, (key, name) in enumerate(names, steps + 1):
+        found = _compare_one(name, key, sides, parts.get((key, name)), options, paired=paired)
+        if found is not None:
+            compared.append(found)
+        if progress is not None:
+            progress(number, total)
     judged = _judge_all(compared, options)
     rows = [_row(one, *result, options) for one, result in zip(compared, judged, strict=True)]
     schema: dict[str, type[pl.DataType]] = dict.fromkeys(by, pl.String)

@@ -29,6 +29,7 @@ from clamp_analytics.analysis.options import STRATA, DriftOptions, JudgeOptions
 from clamp_analytics.analysis.series import SessionValues, session_values
 from clamp_analytics.errors import UsageError
 from clamp_analytics.reading.open_source import Source
+from clamp_analytics.reading.reader import Progress
 
 __all__ = ["Calibration", "Drift", "DriftOptions", "calibrate", "drift"]
 
@@ -44,6 +45,7 @@ def drift(
     jobs: int | None = None,
     recursive: bool = True,
     storage_options: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
 ) -> Drift:
     """Find out for every metric of every group whether it changed over the sessions, when, and by how much.
 
@@ -60,6 +62,7 @@ def drift(
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
         storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
+        progress: called with the number of series that were searched and of all series.
 
     Raises:
         UsageError: there is no such column or metric, or scipy is not installed.
@@ -68,10 +71,15 @@ def drift(
     require_scipy()
     chosen = options or DriftOptions()
     values = _values(source, by, metrics, labels, chosen, jobs, recursive=recursive, storage_options=storage_options)
-    return judge_values(values, known_changes, chosen)
+    return judge_values(values, known_changes, chosen, progress)
 
 
-def judge_values(values: SessionValues, known_changes: Sequence[KnownChange], options: DriftOptions) -> Drift:
+def judge_values(
+    values: SessionValues,
+    known_changes: Sequence[KnownChange],
+    options: DriftOptions,
+    progress: Progress | None = None,
+) -> Drift:
     """Judge values of sessions; see ``drift``."""
     table = select_rows(values, options)
     by = series_columns(values, table)
@@ -83,6 +91,7 @@ def judge_values(values: SessionValues, known_changes: Sequence[KnownChange], op
         table["source"].to_list(),
         options,
         [timeline.name(index) for index in range(len(timeline.sources))],
+        progress,
     )
     changes = [change for one in judged for change in one.changes()]
     strata = [name for name in by if name in STRATA]
@@ -149,6 +158,7 @@ def calibrate(
     jobs: int | None = None,
     recursive: bool = True,
     storage_options: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
 ) -> Calibration:
     """Estimate on this very history how often ``drift`` raises a false alarm, and which shifts it detects.
 
@@ -162,6 +172,7 @@ def calibrate(
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
         storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
+        progress: called with the number of histories that were judged and of all that will be.
 
     Raises:
         UsageError: there is no such column or metric, or scipy is not installed.
@@ -180,6 +191,7 @@ def calibrate(
         columns,
         {name: table.schema[name] for name in columns},
         chosen,
+        progress,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import count, pairwise
 
 import polars as pl
 
@@ -17,6 +17,7 @@ from clamp_analytics.analysis.stats.mean_error import model_probabilities
 from clamp_analytics.analysis.stats.noise_model import CELLS
 from clamp_analytics.analysis.stats.robust_scores import robust_scores
 from clamp_analytics.analysis.verdicts import Direction, Verdict
+from clamp_analytics.reading.reader import Progress
 from clamp_analytics.wording import percent, plural
 
 GATES = 30
@@ -90,7 +91,12 @@ class Calibration(Result):
 
 
 def replay_history(
-    series: Sequence[Series], judge: Judge, by: Sequence[str], kinds: dict[str, pl.DataType], options: DriftOptions
+    series: Sequence[Series],
+    judge: Judge,
+    by: Sequence[str],
+    kinds: dict[str, pl.DataType],
+    options: DriftOptions,
+    progress: Progress | None = None,
 ) -> Calibration:
     """Judge simulated histories without a change, and the history itself while it grows.
 
@@ -105,7 +111,10 @@ def replay_history(
         by: the columns that tell series apart.
         kinds: the types of these columns.
         options: the number of simulated histories, the sessions that are used, and the seed.
+        progress: called with the number of histories that were judged and of all that will be.
     """
+    if progress is not None:
+        judge = _counted(judge, 1 + options.replays + GATES, progress)
     recent = [_part(one, slice(max(one.values.size - options.replayed_sessions, 0), None)) for one in series]
     judged = judge(recent)
     tested = [index for index, one in enumerate(judged) if one.judgement.verdict is not Verdict.NOT_ENOUGH_DATA]
@@ -139,6 +148,18 @@ def replay_history(
         unfounded=grown.unfounded,
         untested=len(judged) - len(tested),
     )
+
+
+def _counted(judge: Judge, total: int, progress: Progress) -> Judge:
+    """Judge as before, and say after each history how many were judged."""
+    numbers = count(1)
+
+    def judge_and_count(series: Sequence[Series]) -> list[JudgedSeries]:
+        judged = judge(series)
+        progress(next(numbers), total)
+        return judged
+
+    return judge_and_count
 
 
 def _part(series: Series, part: slice) -> Series:

@@ -9,6 +9,7 @@ from clamp_analytics.analysis.incidents.changes import JudgedSeries
 from clamp_analytics.analysis.judgement import judge_many
 from clamp_analytics.analysis.judgement.metric_scales import SCALES, better_side
 from clamp_analytics.analysis.options import DriftOptions, JudgeOptions
+from clamp_analytics.reading.reader import Progress
 
 
 def judge_all(
@@ -17,6 +18,7 @@ def judge_all(
     sources: Sequence[str],
     options: DriftOptions,
     names: Sequence[str] | None = None,
+    progress: Progress | None = None,
 ) -> list[JudgedSeries]:
     """Judge series together, groups first and then the metrics of each group.
 
@@ -26,6 +28,7 @@ def judge_all(
         sources: the source of each row that ``Series.rows`` refers to.
         options: thresholds.
         names: the name of each session on the time line, for the reasons; indices by default.
+        progress: see ``judge_many``.
 
     Returns:
         The judged series, in the order of ``series``.
@@ -39,6 +42,7 @@ def judge_all(
         smallest_effects=[options.floor(one.metric) for one in series],
         names=None if names is None else [[names[index] for index in own] for own in sessions],
         options=JudgeOptions(alpha=options.alpha, suspect_alpha=options.suspect_alpha),
+        progress=progress,
     )
     return [
         JudgedSeries(

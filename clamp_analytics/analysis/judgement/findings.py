@@ -24,6 +24,7 @@ from clamp_analytics.analysis.stats.prediction_band import newest_outside
 from clamp_analytics.analysis.stats.ranks import mann_whitney
 from clamp_analytics.analysis.stats.step_scan import MIN_AFTER
 from clamp_analytics.analysis.stats.trend_fit import remove_trend, slope_of
+from clamp_analytics.reading.reader import Progress
 
 FURTHER_ALPHA = 0.01
 """The p-value, given the other changes, that each of several changes must reach."""
@@ -95,14 +96,18 @@ class Finding:
 
 
 def find_all(
-    series: Sequence[ScaledSeries], groups: Sequence[Hashable], families: Sequence[Hashable], options: JudgeOptions
+    series: Sequence[ScaledSeries],
+    groups: Sequence[Hashable],
+    families: Sequence[Hashable],
+    options: JudgeOptions,
+    progress: Progress | None = None,
 ) -> list[Finding | None]:
     """Find what is significant in series; p-values are corrected within each family.
 
     Returns:
         The findings in the order of the series; None for a series that is too short.
     """
-    searched = search_all([one.values for one in series])
+    searched = search_all([one.values for one in series], progress)
     adjusted, independent, alphas = correct_p_values(searched, groups, families, options)
     models = [
         None if found is None else _model(found, significant=bool(p <= options.alpha))

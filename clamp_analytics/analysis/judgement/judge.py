@@ -13,6 +13,7 @@ from clamp_analytics.analysis.judgement.scales import Scale, ScaledSeries
 from clamp_analytics.analysis.options import JudgeOptions
 from clamp_analytics.analysis.stats.arrays import ArrayLike
 from clamp_analytics.errors import UsageError
+from clamp_analytics.reading.reader import Progress
 
 Better = Literal["lower", "higher", "neither"]
 
@@ -46,6 +47,7 @@ def judge_many(
     smallest_effects: Sequence[float] | None = None,
     names: Sequence[Sequence[str]] | None = None,
     options: JudgeOptions | None = None,
+    progress: Progress | None = None,
 ) -> list[SeriesJudgement]:
     """Judge series together: p-values are corrected for the number of groups, and of series within a group.
 
@@ -60,6 +62,7 @@ def judge_many(
         smallest_effects: ``JudgeOptions.smallest_effect`` of each series; that of ``options`` by default.
         names: the names of the sessions of each series, for the reasons; their indices by default.
         options: thresholds.
+        progress: called with the number of series that were searched, which takes most of the time, and of all.
 
     Returns:
         The judgements in the order of the series.
@@ -78,7 +81,7 @@ def judge_many(
         if side not in _WORSE_SIGN:
             raise UsageError(f"better must be lower, higher or neither, and it is {side!r}")
     scaled = [ScaledSeries.of(values, one) for values, one in zip(series, scales, strict=True)]
-    findings = find_all(scaled, keys, together, options)
+    findings = find_all(scaled, keys, together, options, progress)
     limits = [options.smallest_effect] * len(series) if smallest_effects is None else smallest_effects
     if names is not None:
         findings = [found and replace(found, names=own) for found, own in zip(findings, names, strict=True)]

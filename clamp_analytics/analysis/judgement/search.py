@@ -11,12 +11,13 @@ from clamp_analytics.analysis.stats.evidence import weigh
 from clamp_analytics.analysis.stats.multiplicity import adjust_in_groups
 from clamp_analytics.analysis.stats.robust_scores import robust_scores
 from clamp_analytics.analysis.stats.step_scan import MIN_AFTER, MIN_BEFORE
+from clamp_analytics.reading.reader import Progress
 
 SHORTEST = MIN_BEFORE + MIN_AFTER
 """Values that a series must have to be judged."""
 
-VALUES_AT_ONCE = 1_000_000
-"""Values of series of one length that are searched together; it bounds the memory."""
+VALUES_AT_ONCE = 50_000
+"""Values of series of one length that are searched together; it bounds the memory, and the time without progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +45,25 @@ class Searched:
     independent_step: int
 
 
-def search_all(series: Sequence[Floats]) -> list[Searched | None]:
-    """Search each series; the result is None for one that is too short."""
+def search_all(series: Sequence[Floats], progress: Progress | None = None) -> list[Searched | None]:
+    """Search each series; the result is None for one that is too short.
+
+    Args:
+        series: the values of each series.
+        progress: called with the number of series that were searched and of all that are long enough.
+    """
     result: list[Searched | None] = [None] * len(series)
-    for n, indices in indices_by_length(series).items():
+    by_length = indices_by_length(series)
+    done, total = 0, sum(map(len, by_length.values()))
+    for n, indices in by_length.items():
         at_once = max(1, VALUES_AT_ONCE // n)
         for start in range(0, len(indices), at_once):
             part = indices[start : start + at_once]
             for index, found in zip(part, _search(np.stack([series[i] for i in part])), strict=True):
                 result[index] = found
+            done += len(part)
+            if progress is not None:
+                progress(done, total)
     return result
 
 
