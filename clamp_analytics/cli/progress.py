@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SHOWN_AFTER_SECONDS = 1.0
 """A shorter step ends before its progress could be read."""
 
-BAR_WIDTH = 20
+BAR_WIDTH = 12
 
 Update = Callable[[int, int], None]
 """A function of how much is done and of all there is to do."""
@@ -70,24 +70,23 @@ def step(what: str, *, after_seconds: float = SHOWN_AFTER_SECONDS) -> Iterator[U
 def _display() -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn
+    from rich.table import Column
     from rich.text import Text
 
     class Figures(ProgressColumn):
-        """How much is done and the time: elapsed, and left where it can be estimated."""
+        """How much is done, and an estimate of the time left, or else the elapsed time."""
 
         def render(self, task: Task) -> Text:
             return Text(_figures(task.completed, task.total, task.elapsed, task.time_remaining))
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(BAR_WIDTH), Figures())
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(BAR_WIDTH), Figures(Column(no_wrap=True)))
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
 def _figures(done: float, total: float | None, elapsed: float | None, left: float | None) -> str:
-    """The text behind a bar: ``1,200 of 5,000, 0:00:04, about 0:00:12 left``."""
+    """The text behind a bar: ``1,200 of 5,000, about 0:00:12 left``, or how long it takes so far."""
     parts = [] if total is None else [f"{done:,.0f} of {total:,.0f}"]
-    parts.append(_duration(elapsed or 0))
-    if left is not None:
-        parts.append(f"about {_duration(left)} left")
+    parts.append(_duration(elapsed or 0) if left is None else f"about {_duration(left)} left")
     return ", ".join(parts)
 
 

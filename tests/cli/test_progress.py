@@ -48,7 +48,7 @@ def test_a_step_shows_what_is_done_how_much_and_an_estimate():
     )
 
     assert "reading" in shown
-    assert "3,000 of 10,000, 0:00:" in shown
+    assert "3,000 of 10,000, about 0:00:" in shown
 
 
 def test_a_step_whose_amount_of_work_is_unknown_shows_the_elapsed_time():
