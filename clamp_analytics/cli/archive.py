@@ -34,6 +34,8 @@ class InfoFormat(StrEnum):
 
 Archive = Annotated[str, typer.Argument(metavar="ARCHIVE", help="The archive.", show_default=False)]
 MEGABYTE = 1_000_000
+OPTIONAL = {"finished_at": 0, "tool_version": 0, "skipped": 0, "known": 0, "directory": 20, "number": 0}
+"""Columns of the ingests that a narrow terminal leaves out, the first one first, and how far each may wrap before."""
 
 
 def register(app: typer.Typer) -> None:
@@ -74,6 +76,8 @@ class InfoCommand(Command):
 
 
 def _info_table(found: Info) -> str:
+    import polars as pl
+
     share = f" ({percent(found.archive_bytes / found.json_bytes)} of the JSON)" if found.json_bytes else ""
     span = "-"
     if found.first_acquired_at is not None and found.last_acquired_at is not None:
@@ -90,7 +94,8 @@ def _info_table(found: Info) -> str:
         "version": f"{found.version}, created by {found.created_by} on {found.created_at}",
     }
     text = "".join(f"{name:<12}{line}\n" for name, line in lines.items())
-    return f"{text}\n{as_table(found.ingests)}"
+    ingests = found.ingests.with_columns(pl.col("started_at", "finished_at").dt.truncate("1s"))
+    return f"{text}\n{as_table(ingests, optional=OPTIONAL)}"
 
 
 def _info_json(found: Info) -> str:

@@ -16,6 +16,7 @@ from clamp_analytics.cli.output import kind_of_document, kind_of_rows, write_res
 from clamp_analytics.cli.output_format import choose_format
 from clamp_analytics.cli.reading import Inputs, open_sources
 from clamp_analytics.cli.terminal import as_table
+from clamp_analytics.wording import plural
 
 if TYPE_CHECKING:
     from clamp_analytics.analysis.scoring import Scores
@@ -84,10 +85,11 @@ def _render(scores: Scores, output_format: Format, limit: int) -> tuple[str | by
         return text, kind_of_document(KIND, ["sessions", "aggregated"])
     rows = pl.concat([scores.sessions, total])
     if output_format is Format.TABLE:
-        data: str | bytes = "\n".join(
-            as_table(frame, rows_shown, optional=OPTIONAL, decimals=SCORE_DECIMALS)
-            for frame, rows_shown in ((scores.sessions, limit), (total, 0))
-        )
+        shown = scores.sessions.head(limit) if limit else scores.sessions
+        table = as_table(pl.concat([shown, total]), optional=OPTIONAL, decimals=SCORE_DECIMALS)
+        left_out = plural(scores.sessions.height - shown.height, "more session")
+        more = "" if shown.height == scores.sessions.height else f"… and {left_out}, which {ALL_SESSIONS} includes\n"
+        data: str | bytes = table + more
     else:
         data = render.FORMATS[render.Format(output_format.value)](rows)
     return data, kind_of_rows(KIND, rows, output_format.value, data)

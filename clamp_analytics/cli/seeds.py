@@ -98,6 +98,7 @@ class SeedsCommand(AnalysisSourceOptions, OutputOptions):
 
     def _render(self, found: Reproducibility, output_format: Format) -> tuple[str | bytes, OutputKind]:
         from clamp_analytics import render
+        from clamp_analytics.render.natural_order import in_natural_order
 
         if output_format is Format.JSON:
             counts = {
@@ -111,6 +112,8 @@ class SeedsCommand(AnalysisSourceOptions, OutputOptions):
             tables = {"contexts": found.contexts, "seeds": found.seeds}
             return document(counts, tables), kind_of_document(KIND, [*counts, *tables])
         rows = found.seeds if self.details else found.contexts
+        if not self.details and output_format in (Format.TABLE, Format.MARKDOWN):
+            rows = in_natural_order(rows, ["context"])
         is_table = output_format is Format.TABLE
         format_ = render.Format(output_format.value)
         data = as_table(rows, self.limit, optional={}) if is_table else render.FORMATS[format_](rows)

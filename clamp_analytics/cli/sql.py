@@ -23,7 +23,7 @@ from clamp_analytics.cli.output import kind_of_rows, write_result
 from clamp_analytics.cli.output_format import choose_format
 from clamp_analytics.cli.progress import step
 from clamp_analytics.cli.reading import Inputs, open_sources
-from clamp_analytics.cli.sql_library import library_frame
+from clamp_analytics.cli.sql_library import library_frame, with_meanings
 from clamp_analytics.cli.terminal import as_table
 from clamp_analytics.errors import UsageError
 from clamp_analytics.extras import require_extras
@@ -122,7 +122,8 @@ class SqlCommand(AnalysisSourceOptions, OutputOptions):
     def run(self) -> ExitCode:
         """Run the query and write its result."""
         if self.listing:
-            self._write(library_frame(), Inputs(), optional={"sentence": 30, "parameters": 30})
+            is_table = choose_format(SqlFormat, self.output_format, self.output) is SqlFormat.TABLE
+            self._write(with_meanings(library_frame()) if is_table else library_frame(), Inputs(), optional={})
             return ExitCode.FINE
         # Ends the command as an exception does, so that temporary files are removed.
         signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))

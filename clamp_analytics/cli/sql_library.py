@@ -27,3 +27,12 @@ def library_frame() -> pl.DataFrame:
         for query in library().values()
     ]
     return pl.DataFrame(rows, schema_overrides={"parameters": pl.String})
+
+
+def with_meanings(library: pl.DataFrame) -> pl.DataFrame:
+    """The list with the sentence and the parameters in one column, which leaves room for them on a terminal."""
+    import polars as pl
+
+    parameters = pl.format("Parameters: {}.", "parameters")
+    meaning = pl.concat_str("sentence", parameters, separator=" ", ignore_nulls=True)
+    return library.select("name", "kind", meaning=meaning)

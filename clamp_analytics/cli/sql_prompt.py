@@ -17,7 +17,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth
 
 from clamp_analytics.cli.messages import tell
-from clamp_analytics.cli.sql_library import library_frame
+from clamp_analytics.cli.sql_library import library_frame, with_meanings
 from clamp_analytics.cli.terminal import wants_color
 from clamp_analytics.database import library, named, run_query
 from clamp_analytics.errors import ClampError, UsageError
@@ -141,7 +141,7 @@ class SqlPrompt:
         elif name == ".tables":
             self._query(_TABLES)
         elif name == ".queries":
-            self.write(library_frame())
+            self.write(with_meanings(library_frame()))
         elif name == ".columns" and len(arguments) == 1:
             table = arguments[0].replace('"', '""')
             self._query(f'SELECT column_name, column_type FROM (DESCRIBE "{table}")')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ def as_table(
     *,
     title: str | None = None,
     optional: Mapping[str, int] | None = None,
+    kept: Collection[str] = (),
     decimals: Mapping[str, int] | None = None,
 ) -> str:
     """Write a frame as a table for a person, wrapped to the width of the terminal.
@@ -34,6 +35,7 @@ def as_table(
         title: a line above the table.
         optional: columns that are left out on a narrow terminal, the first one first, and the width down to which
             each may wrap before that.
+        kept: columns that are never left out.
         decimals: how many decimals the values of a column have.
     """
     import polars as pl
@@ -48,6 +50,7 @@ def as_table(
         limit=limit or None,
         color=wants_color(),
         optional=optional,
+        kept=kept,
         decimals=decimals,
     )
 

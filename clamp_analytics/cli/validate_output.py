@@ -17,7 +17,7 @@ from clamp_analytics.cli.output import kind_of_annotations, kind_of_rows, kind_o
 from clamp_analytics.cli.terminal import as_table
 from clamp_analytics.errors import UsageError
 from clamp_analytics.path_names import path_of
-from clamp_analytics.wording import plural
+from clamp_analytics.wording import percent, plural
 
 if TYPE_CHECKING:
     import polars as pl
@@ -123,6 +123,8 @@ class ViolationReport:
         Raises:
             UsageError: the format has no rows, and statistics are asked for.
         """
+        import polars as pl
+
         from clamp_analytics.render.ci import github, junit, sarif
         from clamp_analytics.render.text import TOOL
         from clamp_analytics.render.violations import count_by_rule
@@ -131,7 +133,11 @@ class ViolationReport:
         if self.statistics:
             if output_format in FOR_CI:
                 raise UsageError(f"there are no statistics in the format {output_format}", hint="leave one of them out")
-            return _write_rows(count_by_rule(self.violations, self.files), output_format, limit)
+            counted = count_by_rule(self.violations, self.files)
+            if output_format is ValidateFormat.TABLE:
+                shares = [percent(share) for share in counted["file_share"]]
+                counted = counted.with_columns(pl.Series("file_share", shares, pl.String))
+            return _write_rows(counted, output_format, limit)
         if output_format is ValidateFormat.GITHUB:
             return github.annotate_violations(self.violations), kind_of_annotations(KIND)
         if output_format is ValidateFormat.SARIF:

@@ -37,8 +37,8 @@ STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 TREND_WIDTHS = (30, 24, 16, 12, 8)
 """Characters of a sparkline; the widest with which no line of the table wraps is used."""
 
-DISPENSABLE = ("p", "trend", "interval")
-"""Columns that a table on a narrow terminal leaves out, the first one first, and then the levels; never `since`."""
+KEPT = ("verdict", "metric", "since")
+"""Columns that a table never leaves out."""
 
 KIND = "a file of verdicts"
 
@@ -171,8 +171,9 @@ class VerdictReport:
             )
             for width in (TREND_WIDTHS if self.series is not None else TREND_WIDTHS[-1:])
         )
-        frame = _widest_that_fits(frames, terminal_width() if to_screen else None, limit)
-        text = as_table(frame, limit, optional={}) if to_screen else table(frame, limit=limit or None)
+        width = terminal_width() if to_screen else None
+        frame = _widest_that_fits(frames, width, limit, has_blocks=bool(self.incidents and self.incidents.terminal))
+        text = as_table(frame, limit, optional={}, kept=KEPT) if to_screen else table(frame, limit=limit or None)
         if shown.is_empty():
             text = f"{NOTHING_CHANGED}.\n"
         if rest := self._rest(shown):
@@ -191,13 +192,16 @@ class VerdictReport:
         return f"{list_counts(counts)} (--all shows them)" if counts.total() else ""
 
 
-def _widest_that_fits(frames: Iterable[pl.DataFrame], width: int | None, limit: int) -> pl.DataFrame:
-    """Choose the first frame whose table has no line that wraps, without dispensable columns if need be.
+def _widest_that_fits(
+    frames: Iterable[pl.DataFrame], width: int | None, limit: int, *, has_blocks: bool
+) -> pl.DataFrame:
+    """Choose the first frame whose table has no line that wraps, without less important columns if need be.
 
     Args:
         frames: the same table with ever narrower sparklines.
         width: the width of the terminal; None for no limit.
         limit: the most rows that are shown; 0 for all.
+        has_blocks: whether blocks of incidents above the table give the levels, which makes its trends more important.
     """
     from rich.cells import cell_len
 
@@ -207,15 +211,15 @@ def _widest_that_fits(frames: Iterable[pl.DataFrame], width: int | None, limit: 
         lines = table(frame, limit=limit or None).splitlines()
         return width is None or max(map(cell_len, lines)) <= width
 
-    narrowest = None
-    for narrowest in frames:
-        if fits(narrowest):
-            return narrowest
-    assert narrowest is not None
-    levels = [name for name in narrowest.columns if " " in name]
-    dispensable = [name for name in (*DISPENSABLE, *levels) if name in narrowest.columns]
-    shorter = (narrowest.drop(dispensable[: count + 1]) for count in range(len(dispensable)))
-    return next(filter(fits, shorter), narrowest)
+    widest_first = list(frames)
+    levels = [name for name in widest_first[0].columns if "→" in name or "->" in name]
+    dispensable = ["p", *levels, "trend"] if has_blocks else ["p", "trend", "interval", *levels]
+    for count in range(len(dispensable) + 1):
+        for frame in widest_first:
+            shorter = frame.drop(dispensable[:count], strict=False)
+            if fits(shorter):
+                return shorter
+    return widest_first[-1].drop(dispensable, strict=False)
 
 
 def document(counts: Mapping[str, object], tables: Mapping[str, pl.DataFrame]) -> str:

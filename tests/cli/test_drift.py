@@ -46,7 +46,7 @@ def test_incidents_come_first_and_unchanged_series_are_left_out(clamp):
     incident, table = clamp("drift", DRIFTING, "--metric", "duration_p50_ms").out.split("\n\n")
 
     assert " worse: step since 2026-10-08 18:00, last good 2026-10-08 06:00\n" in incident
-    assert incident.endswith("  upload-queue duration_p50_ms: 1.465 → 2.301 ms (+57.1 %)")
+    assert incident.endswith("  upload-queue duration_p50_ms: 1.467 → 2.304 ms (+57.1 %)")
     assert [line.split()[1] for line in table.splitlines()[2:-1]] == ["upload-queue"]
     assert table.splitlines()[-1] == "2 unchanged (--all shows them)"
 
@@ -110,7 +110,7 @@ def test_github_gets_annotations_and_the_summary_of_the_job(clamp, tmp_path):
     done = clamp("drift", DRIFTING, "-f", "github", "-m", "duration_p50_ms", env={"GITHUB_STEP_SUMMARY": str(summary)})
 
     assert done.out.startswith("::error title=Drift%3A ")
-    assert "::upload-queue duration_p50_ms: 1.465 → 2.301 ms (+57.1 %25)" in done.out
+    assert "::upload-queue duration_p50_ms: 1.467 → 2.304 ms (+57.1 %25)" in done.out
     assert len(done.out.splitlines()) == 1
     assert summary.read_text().startswith("before\n### Drift: 1 incident\n")
 

@@ -164,6 +164,39 @@ def test_columns_on_the_right_go_where_nothing_else_fits():
     assert table(frame, width=14, optional={}).splitlines()[-1] == "left out for this width: cccccccccc"
 
 
+def test_a_column_that_is_kept_outlasts_those_on_its_left():
+    frame = pl.DataFrame({"a": [1], "bbbbbbbbbb": [2], "since": ["2026-10-08"]})
+
+    assert table(frame, width=13, optional={}, kept=["since"]).splitlines() == [
+        "a  since",
+        "─  ──────────",
+        "1  2026-10-08",
+        "left out for this width: bbbbbbbbbb",
+    ]
+
+
+def test_a_narrow_column_stays_where_a_more_important_one_does_not_fit():
+    frame = pl.DataFrame({"name": ["some rule"], "count": [7], "example": ["folder/of/a/session.json"]})
+
+    assert table(frame, width=20, optional={"count": 0, "example": 20}).splitlines() == [
+        "name       count",
+        "─────────  ─────",
+        "some rule      7",
+        "left out for this width: example",
+    ]
+
+
+def test_text_wraps_at_its_separators_before_a_column_is_left_out():
+    frame = pl.DataFrame({"metric": ["duration_p50_ms"], "since": ["2026-10-08"]})
+
+    assert table(frame, width=21, optional={}).splitlines() == [
+        "metric     since",
+        "─────────  ──────────",
+        "duration_  2026-10-08",
+        "p50_ms",
+    ]
+
+
 def test_a_table_that_needs_all_its_columns_becomes_blocks():
     frame = pl.DataFrame({"a": [1], "bbbbbbbbbb": [2], "cccccccccc": [3]})
 
