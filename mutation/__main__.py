@@ -1,7 +1,8 @@
 """Run the tests of one target against a sample of its mutants: ``python -m mutation TARGET``.
 
 Every mutant is tested in a fork of this process, which has imported the libraries already. The sample depends on its
-size and the seed alone. A mutant on which the tests take far more time than on the original counts as killed.
+size and the seed alone. A mutant on which the tests take far more time than on the original counts as killed. Mutants
+that behave as the original does are left out: ``mutation.equivalent`` lists them with the reason.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+from mutation.equivalent import is_equivalent
 from mutation.mutants import Mutant, mutants
 from mutation.targets import TARGETS
 
@@ -103,10 +105,21 @@ def interval(killed: int, total: int) -> tuple[float, float]:
 
 
 def sample(target: str, size: int, seed: int) -> tuple[list[tuple[str, Mutant]], int]:
-    """A sample of the mutants of a target with their modules, and the number of all."""
-    every = [(path, mutant) for path in TARGETS[target].modules for mutant in mutants(Path(path).read_text("utf-8"))]
+    """A sample of the mutants of a target with their modules, and the number of all; without equivalent ones."""
+    every = [
+        (path, mutant)
+        for path in TARGETS[target].modules
+        for mutant in mutants(Path(path).read_text("utf-8"))
+        if not is_equivalent(path, mutant)
+    ]
     chosen = random.Random(seed).sample(every, min(size, len(every)))
     return chosen, len(every)
+
+
+def _own_tests_first(tests: Sequence[str], module: str) -> list[str]:
+    """The test files, beginning with the one that is named after a module."""
+    files = [str(file) for test in tests for file in (sorted(Path(test).glob("test_*.py")) or [Path(test)])]
+    return sorted(files, key=lambda file: Path(file).name != f"test_{Path(module).name}")
 
 
 def _prepare() -> None:
@@ -142,7 +155,9 @@ def main() -> int:
     sys.stdout.write(f"{given.target}: {len(chosen)} of {of} mutants; the tests take {cpu:.0f} s\n")
     killed = 0
     for path, mutant in chosen:
-        code = _run_tests(tests, _MutantFinder(path, mutant.source), cpu * CPU_FACTOR + CPU_SECONDS)
+        code = _run_tests(
+            _own_tests_first(tests, path), _MutantFinder(path, mutant.source), cpu * CPU_FACTOR + CPU_SECONDS
+        )
         killed += code != 0
         if code == 0:
             sys.stdout.write(f"survived: {path}:{mutant.line}: {mutant.change}\n")

@@ -47,26 +47,30 @@ class Mutant:
     """One change.
 
     Attributes:
-        line: the line of the original that is changed.
+        line: the number of the line that is changed.
+        original: that line, without its indentation.
         change: the original code and the new code.
         source: the source of the changed module.
     """
 
     line: int
+    original: str
     change: str
     source: str
 
 
 def mutants(source: str) -> list[Mutant]:
     """Every mutant of a module, in the order of its lines."""
-    tree = ast.parse(source)
+    tree, lines = ast.parse(source), source.splitlines()
     found = []
     for path, node in _nodes(tree, ()):
         for new in _changes(node):
             changed = copy.deepcopy(tree)
             _replace(changed, path, ast.copy_location(new, node))
             change = f"{_one_line(node)} -> {_one_line(new)}"
-            found.append(Mutant(getattr(node, "lineno", 0), change, ast.unparse(ast.fix_missing_locations(changed))))
+            line = getattr(node, "lineno", 1)
+            mutated = ast.unparse(ast.fix_missing_locations(changed))
+            found.append(Mutant(line, lines[line - 1].strip(), change, mutated))
     return sorted(found, key=lambda mutant: mutant.line)
 
 

@@ -178,11 +178,19 @@ class Snapshot:
         tokens: the open cycles.
         seed_key: key of the session's seeds.
         shift: nanoseconds to add to each timestamp.
+        step: called after each piece that is sorted.
     """
 
     __slots__ = ("_order", "_values", "count", "seed_key", "shift")
 
-    def __init__(self, rows: list[Any], tokens: Iterable[Token], seed_key: bytes, shift: int) -> None:
+    def __init__(
+        self,
+        rows: list[Any],
+        tokens: Iterable[Token],
+        seed_key: bytes,
+        shift: int,
+        step: Callable[[], None] = lambda: None,
+    ) -> None:
         for token in tokens:
             rows += (*token, None, 0.0)
         self._values = rows
@@ -192,7 +200,7 @@ class Snapshot:
         acquired: list[int] = []
         for piece in _column_pieces(rows, _ACQUIRED):
             acquired += piece
-        self._order = None if _is_sorted(acquired) else _sorted_indexes(acquired)
+        self._order = None if _is_sorted(acquired) else _sorted_indexes(acquired, step)
 
     def rows(self) -> Iterator[Row]:
         """Return an iterator over the rows in order of acquisition."""
@@ -232,7 +240,7 @@ def _is_sorted(numbers: list[int]) -> bool:
     return all(all(map(operator.le, piece, piece[1:])) for piece in pieces)
 
 
-def _sorted_indexes(numbers: list[int]) -> list[list[int]]:
+def _sorted_indexes(numbers: list[int], step: Callable[[], None]) -> list[list[int]]:
     """Return the indexes in ascending order of their numbers, in pieces that follow one another.
 
     Rows are added in order of release, which is close to the order of acquisition. So every ``_PIECE``-th number
@@ -250,6 +258,8 @@ def _sorted_indexes(numbers: list[int]) -> list[list[int]]:
                 last = bisect_left(indexes, boundaries[target], first, key=numbers.__getitem__)
             pieces[target] += indexes[first:last]
             first = last
+        step()
     for piece in pieces:
         piece.sort(key=numbers.__getitem__)
+        step()
     return pieces

@@ -102,7 +102,7 @@ class Session:
             end = max(offset, self._buffer_offset) + len(rows)
             if batch:
                 rows = self._batch_rows() + rows
-        self.progress += 1
+        self._count_step()
         tokens = buffer.without_finished(tokens, rows)
         new_tokens = [token for token in tokens if token not in known]
         return self._snapshot(rows, new_tokens), Extent(end, frozenset(tokens))
@@ -115,13 +115,16 @@ class Session:
         return rows[max(self._written_offset - offset, 0) :]
 
     def _snapshot(self, rows: list[Any], tokens: list[Token]) -> Snapshot:
-        return Snapshot(rows, tokens, self.buffer.seed_key, self.shift)
+        return Snapshot(rows, tokens, self.buffer.seed_key, self.shift, self._count_step)
+
+    def _count_step(self) -> None:
+        self.progress += 1
 
     def encode(self, snapshot: Snapshot) -> Iterator[bytes]:
         """Yield the text of a session file in chunks."""
         for chunk in encode_session(snapshot, self._labels):
             yield chunk
-            self.progress += 1
+            self._count_step()
 
     # -- files --------------------------------------------------------------------------------------------
 

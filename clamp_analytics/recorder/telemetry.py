@@ -41,8 +41,9 @@ class EntropyTelemetry:
     Args:
         directory: folder of the session files, created with the first file.
         hint: beginning of the file names; characters that are not portable become ``_``.
-        checkpoint: seconds that the file on disk may be behind the records in memory; None for no file before
-            the end.
+        checkpoint: seconds that the file on disk may be behind the records in memory; None for no file before the
+            end. Where writing takes longer than half of this, because of many records or busy threads, the file may be
+            behind by three times as long as it takes.
         write_on_exit: write the remaining records when the process ends normally.
         on_sigterm: write the remaining records on SIGTERM, then do what the process would have done otherwise.
         max_records: number of finished records to keep in memory; None for no limit.

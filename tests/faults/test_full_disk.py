@@ -33,7 +33,7 @@ def test_nothing_is_left_on_a_disk_without_space(name, sources, work):
     assert_whole(work)
 
 
-@pytest.mark.parametrize("name", SOME_WRITING)
+@pytest.mark.parametrize("name", [name for name in SOME_WRITING if CALLS[name].ends])
 @pytest.mark.parametrize("round_number", range(ROUNDS))
 def test_nothing_or_all_is_left_on_a_disk_with_little_space(name, round_number, sources, work, draw):
     done = run_on_full_disk(name, sources, work, PAGE * draw.randrange(1, 200))

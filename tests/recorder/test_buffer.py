@@ -31,6 +31,15 @@ def test_rows_of_any_order_are_sorted_by_acquisition_and_then_by_release():
     assert [row[2] for row in rows] == sorted(range(35_000), key=acquired.__getitem__)
 
 
+def test_sorting_many_rows_reports_progress():
+    values = [value for number in range(35_000) for value in _row(number, -number)]
+    steps = []
+
+    Snapshot(values, [], b"", 0, lambda: steps.append(1))
+
+    assert len(steps) >= 4
+
+
 def test_long_cycles_among_many_short_ones_come_first():
     acquired = [time if time % 1000 else -time for time in range(35_000)]
     rows = list(_snapshot(acquired).rows())

@@ -1,0 +1,71 @@
+"""Mutants that behave as the original does, so that no test can notice them.
+
+Each entry gives the module, the line of its source without the indentation, and the changes. An entry is void once
+that line is written in another way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mutation.mutants import Mutant
+
+
+@dataclass(frozen=True, slots=True)
+class Equivalent:
+    """Mutants of one line for one reason.
+
+    Attributes:
+        module: path of the module.
+        line: the line of the source.
+        changes: the changes.
+        reason: why the behaviour is the same.
+    """
+
+    module: str
+    line: str
+    changes: tuple[str, ...]
+    reason: str
+
+
+_RULES = "clamp_analytics/rules.py"
+_PRECONDITION = "A precondition saves time; the expression decides."
+_NULLS = "precondition=lambda field: pl.col(field).null_count() > 0,"
+
+EQUIVALENT = (
+    Equivalent(
+        _RULES,
+        "precondition=lambda field: pl.col(field).drop_nulls().n_unique() < pl.col(field).count(),",
+        (
+            "pl.col(field).drop_nulls().n_unique() < pl.col(field).count()"
+            " -> pl.col(field).drop_nulls().n_unique() <= pl.col(field).count()",
+        ),
+        _PRECONDITION,
+    ),
+    Equivalent(
+        _RULES,
+        _NULLS,
+        ("pl.col(field).null_count() > 0 -> pl.col(field).null_count() >= 0",),
+        _PRECONDITION,
+    ),
+    Equivalent(_RULES, "null_value=True,", ("True -> False",), "It saves reading a text that is null."),
+    Equivalent(
+        _RULES,
+        "field for rule in RULES if rule.expression and not rule.over_sessions for field in rule.fields",
+        ("rule.expression and (not rule.over_sessions) -> rule.expression or not rule.over_sessions",),
+        "Faults of more fields are remembered than needed.",
+    ),
+    Equivalent(
+        "clamp_analytics/moments.py",
+        "parts = [part.cast(pl.Int64).alias(name) for part, name in zip((first, second, third), names, strict=True)]",
+        ("True -> False",),
+        "Three parts always meet three names.",
+    ),
+)
+
+
+def is_equivalent(module: str, mutant: Mutant) -> bool:
+    """Whether a mutant of a module is listed here."""
+    return any(
+        one.module == module and one.line == mutant.original and mutant.change in one.changes for one in EQUIVALENT
+    )
