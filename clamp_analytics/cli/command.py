@@ -11,7 +11,7 @@ import re
 import signal
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -112,30 +112,36 @@ def execute(command: Command, **_: object) -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C raise KeyboardInterrupt, so that files, workers and locks are cleaned up.
-
-    DuckDB turns the exception into a RuntimeError where Ctrl-C is pressed during one of its calls.
-    """
-    is_interrupted = False
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        nonlocal is_interrupted
-        is_interrupted = True
-        signal.default_int_handler(number, frame)
-
-    outside = signal.getsignal(signal.SIGINT)
-    if outside == signal.SIG_IGN:
+    """Let Ctrl-C raise KeyboardInterrupt, unless it is ignored."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         yield
         return
-    signal.signal(signal.SIGINT, interrupt)
+    with signal_as_exception(signal.SIGINT, KeyboardInterrupt):
+        yield
+
+
+@contextmanager
+def signal_as_exception(number: int, exception: Callable[[], BaseException]) -> Iterator[None]:
+    """Let a signal raise an exception, so that files, workers and locks are cleaned up.
+
+    DuckDB turns the exception into one of its own where the signal comes during one of its calls.
+    """
+    is_received = False
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal is_received
+        is_received = True
+        raise exception()
+
+    before = signal.signal(number, handle)
     try:
         yield
-    except RuntimeError as error:
-        if is_interrupted:
-            raise KeyboardInterrupt from error
+    except Exception as error:
+        if is_received:
+            raise exception() from error
         raise
     finally:
-        signal.signal(signal.SIGINT, outside)
+        signal.signal(number, before)
 
 
 def flags(command: type[Command]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from clamp_analytics.cli import options
-from clamp_analytics.cli.command import add_command
+from clamp_analytics.cli.command import add_command, signal_as_exception
 from clamp_analytics.cli.completion import complete_queries
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import tell
@@ -125,8 +125,11 @@ class SqlCommand(AnalysisSourceOptions, OutputOptions):
             is_table = choose_format(SqlFormat, self.output_format, self.output) is SqlFormat.TABLE
             self._write(with_meanings(library_frame()) if is_table else library_frame(), Inputs(), optional={})
             return ExitCode.FINE
-        # Ends the command as an exception does, so that temporary files are removed.
-        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+        with signal_as_exception(signal.SIGTERM, lambda: SystemExit(128 + signal.SIGTERM)):
+            return self._run_queries()
+
+    def _run_queries(self) -> ExitCode:
+        """Read the sources, and run the query or those of the prompt."""
         from clamp_analytics.database import open_database, run_query
         from clamp_analytics.reading import Reader
 

@@ -4,13 +4,15 @@ import signal
 import subprocess
 import sys
 
+import duckdb
 import pytest
 import typer
 
 from clamp_analytics.cli import COMMANDS
-from clamp_analytics.cli.command import Command, execute, flags
+from clamp_analytics.cli.command import Command, execute, flags, signal_as_exception
 from clamp_analytics.cli.export import ExportCommand
 from clamp_analytics.cli.ingest import IngestCommand
+from clamp_analytics.errors import SourceError
 
 
 def help_page(clamp, *names):
@@ -23,18 +25,33 @@ def test_the_flag_of_an_option_is_the_declared_one_or_derived_from_its_name():
     assert (found["dry_run"], found["wait_seconds"], found["max_members"]) == ("--dry-run", "--wait", "--max-members")
 
 
-def test_ctrl_c_that_a_library_turns_into_another_error_ends_with_130(capsys):
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("Query interrupted"), duckdb.InvalidInputException("KeyboardInterrupt"), SourceError("damaged")],
+)
+def test_ctrl_c_that_becomes_another_error_ends_with_130(capsys, error):
     class Interrupted(Command):
         def run(self):
             try:
                 signal.raise_signal(signal.SIGINT)
             except KeyboardInterrupt:
-                raise RuntimeError("Query interrupted") from None
+                raise error from None
 
     with pytest.raises(typer.Exit) as ended:
         execute(Interrupted())
 
     assert (ended.value.exit_code, capsys.readouterr().err) == (130, "interrupted\n")
+
+
+def test_a_signal_whose_exception_becomes_another_error_raises_the_exception():
+    def run():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except SystemExit:
+            raise duckdb.InvalidInputException("SystemExit: 143") from None
+
+    with pytest.raises(SystemExit), signal_as_exception(signal.SIGTERM, SystemExit):
+        run()
 
 
 def test_an_error_of_the_library_names_the_flag_of_its_parameter(clamp, clean):
