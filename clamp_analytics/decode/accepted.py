@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import polars as pl
 
 from clamp_analytics.decode.decoded_files import DecodedFiles
-from clamp_analytics.decode.kernel import Kernel, PartSummary
+from clamp_analytics.decode.kernel import Kernel
 from clamp_analytics.decode.labels import format_labels
 from clamp_analytics.decode.options import DEFAULT_OPTIONS
 from clamp_analytics.decode.rows import summary_fault
@@ -21,19 +21,9 @@ _SHARED = (("deprecated-field", "deprecated"), ("unknown-field", "unknown"))
 """Rules of which a file has one violation for all fields, with the prefix of the kernel's columns."""
 
 _FROM_FILE = ("source", "session_id")
-_KERNEL_UNIT_BITS = 90
-"""The kernel sums scores in units of 2^-90."""
 
-_PART_SCHEMA = {
-    "file": pl.UInt32,
-    "source": pl.String,
-    "in_flight_count": pl.UInt32,
-    "deprecated_fields": pl.String,
-    "deprecated_count": pl.UInt32,
-    "unknown_fields": pl.String,
-    "unknown_count": pl.UInt32,
-}
 _VIOLATION_SCHEMA = {"file": pl.UInt32(), **polars_schema(VIOLATIONS)}
+_SESSION_SCHEMA = {"file": pl.UInt32(), **polars_schema(SESSIONS), "seed_sum": pl.UInt64()}
 
 
 def decode_accepted(
@@ -72,6 +62,57 @@ def decode_accepted(
     return DecodedFiles(_sessions(found), records.select("file", *wanted), violations), doubtful
 
 
+class DoubtfulError(Exception):
+    """The native decoder does not accept a file."""
+
+
+def decode_large(
+    kernel: Kernel,
+    path: str,
+    source: str,
+    columns: Collection[str],
+    *,
+    session_id: str | None = None,
+    window_bytes: int,
+    rows_per_rule: int = DEFAULT_OPTIONS.rows_per_rule,
+) -> Iterator[DecodedFiles]:
+    """Decode a large file window by window, in memory that does not grow with its size.
+
+    Args:
+        kernel: the native decoder.
+        path: the file.
+        source: its name.
+        columns: the requested columns of ``records``.
+        session_id: its hash, if it is requested.
+        window_bytes: about how many bytes are decoded at once.
+        rows_per_rule: see ``decode_accepted``.
+
+    Yields:
+        The records of each window; then the session and its violations.
+
+    Raises:
+        DoubtfulError: the file is not accepted; it is not known before the last window.
+    """
+    wanted = [name for name in RECORDS.names if name in columns]
+    file = kernel.open_large_file(path, wanted, rows_per_rule, window_bytes)
+    if file is None:
+        raise DoubtfulError
+    of_file = [
+        pl.lit(value, pl.String).alias(name) for name, value in zip(_FROM_FILE, (source, session_id), strict=True)
+    ]
+    no_sessions, no_violations = pl.DataFrame(schema=_SESSION_SCHEMA), pl.DataFrame(schema=_VIOLATION_SCHEMA)
+    records = pl.DataFrame()
+    while (table := file.records()) is not None:
+        records = pl.DataFrame(table).with_columns(of_file).select("file", *wanted)
+        yield DecodedFiles(no_sessions, records, no_violations)
+    tables = file.session()
+    if tables is None:
+        raise DoubtfulError
+    found = pl.DataFrame(tables[0]).with_columns(of_file)
+    violations = violations_of(found, pl.DataFrame(tables[1]), rows_per_rule)
+    yield DecodedFiles(_sessions(found), records.clear(), violations)
+
+
 def _sessions(found: pl.DataFrame) -> pl.DataFrame:
     # The decoder accepts only labels that are texts, so each value of the column is an object of texts.
     labels = [None if text is None else format_labels(json.loads(text)) for text in found["labels"]]
@@ -97,34 +138,6 @@ def violations_of(found: pl.DataFrame, in_flight: pl.DataFrame, rows_per_rule: i
     violations = pl.concat(frames)
     rank = rank_of(pl.col("rule"))
     return violations.sort("file", "record_index", rank, nulls_last=False, maintain_order=True)
-
-
-def violations_of_part(source: str, summary: PartSummary, in_flight: pl.DataFrame) -> pl.DataFrame:
-    """The violations of a part of a large file, with indexes from the start of the part."""
-    fields = {"deprecated": summary.deprecated_fields, "unknown": summary.unknown_fields}
-    row: dict[str, object] = {"file": 0, "source": source, "in_flight_count": summary.in_flight_count}
-    for prefix, noted in fields.items():
-        row[f"{prefix}_fields"], row[f"{prefix}_count"] = noted or (None, 0)
-    found = pl.DataFrame([row], schema=_PART_SCHEMA)
-    return violations_of(found, in_flight, DEFAULT_OPTIONS.rows_per_rule).drop("file")
-
-
-def counts_of_part(summary: PartSummary) -> list[pl.Expr]:
-    """The columns of ``sessions`` that a part of a large file gives."""
-    values = {
-        "record_count": summary.record_count,
-        "scored_count": summary.record_count,
-        "in_flight_count": summary.in_flight_count,
-        "first_acquired_at": summary.first_acquired_us,
-        "last_acquired_at": summary.last_acquired_us,
-    }
-    schema = polars_schema(SESSIONS)
-    return [pl.lit(value, pl.Int64).cast(schema[name]).alias(name) for name, value in values.items()]
-
-
-def score_total(summary: PartSummary) -> int:
-    """The exact sum of the scores, in units of 2^-1074."""
-    return summary.score_total << (1074 - _KERNEL_UNIT_BITS)
 
 
 def _shared_violations(found: pl.DataFrame, rule: str, prefix: str) -> pl.DataFrame:

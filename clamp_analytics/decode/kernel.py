@@ -14,24 +14,18 @@ from typing import Any, Protocol, cast
 KERNEL_VARIABLE = "CLAMP_ANALYTICS_KERNEL"
 """The environment variable that turns the native decoder off where its value is ``off``."""
 
-INTERFACE = 1
+INTERFACE = 2
 """The version of the functions below; the module says which one it has."""
 
 
-class PartSummary(Protocol):
-    """What the records of a part of a large file have in common."""
+class LargeFile(Protocol):
+    """A file that is decoded window by window; its tables are taken through the Arrow C data interface."""
 
-    record_count: int
-    in_flight_count: int
-    first_acquired_us: int | None
-    last_acquired_us: int | None
-    score_total: int
-    """The exact sum of the scores, in units of 2^-90."""
-    printed_short: bool
-    """Whether all scores have at most three significant digits."""
-    deprecated_fields: tuple[str, int] | None
-    """The names, and how often they occur."""
-    unknown_fields: tuple[str, int] | None
+    def records(self) -> Any | None:
+        """The records of the next window; None after the last one, and where the file is doubtful."""
+
+    def session(self) -> tuple[Any, Any] | None:
+        """The session and its records in flight, after the last window; None where the file is doubtful."""
 
 
 class Kernel(Protocol):
@@ -45,10 +39,10 @@ class Kernel(Protocol):
     ) -> tuple[list[int], Any, Any, Any]:
         """Decode files: the indexes of doubtful ones; then sessions, records and records in flight of the others."""
 
-    def decode_span(
-        self, path: str, start: int, end: int, columns: Sequence[str], in_flight_listed: int
-    ) -> tuple[PartSummary, Any, Any] | None:
-        """Decode the records between two offsets: their summary, records and records in flight; None if doubtful."""
+    def open_large_file(
+        self, path: str, columns: Sequence[str], in_flight_listed: int, window_bytes: int
+    ) -> LargeFile | None:
+        """Begin to decode a file in windows of about so many bytes; None where it is doubtful."""
 
 
 def load_kernel() -> Kernel | None:

@@ -172,12 +172,8 @@ class ReportReader:
         """Raise a ``SourceError`` if no usable session was read."""
         self._reader.require_sessions()
 
-    def fold(self, reduce: Callable[[Batch], Result], *, needs_record_index: bool = True) -> Iterator[Result]:
-        """Apply a function to every batch, and yield its results in a fixed order.
-
-        The report names records by their index, so the index is always read.
-        """
-        del needs_record_index
+    def fold(self, reduce: Callable[[Batch], Result]) -> Iterator[Result]:
+        """Apply a function to every batch, and yield its results in a fixed order."""
         collect = ReportDataFold()
         parts = [collect(Batch.empty(COLUMNS))]
         for result, part in self._reader.fold(FoldPair(reduce, collect)):

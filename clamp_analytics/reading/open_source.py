@@ -50,7 +50,7 @@ class BatchReader(Protocol):
     def counts(self) -> Counts:
         """The files read so far."""
 
-    def fold(self, reduce: Callable[[Batch], Result], *, needs_record_index: bool = True) -> Iterator[Result]:
+    def fold(self, reduce: Callable[[Batch], Result]) -> Iterator[Result]:
         """Apply a function to every batch and yield its results in a fixed order; see ``Reader.fold``."""
 
     def require_sessions(self) -> None:
@@ -96,10 +96,8 @@ class TableReader:
         """The files read so far."""
         return Counts(self._loaded, self._rejected, self.skipped.total())
 
-    def fold(self, reduce: Callable[[Batch], Result], *, needs_record_index: bool = True) -> Iterator[Result]:
+    def fold(self, reduce: Callable[[Batch], Result]) -> Iterator[Result]:
         """Apply a function to every batch and yield its results in order."""
-        # The rows have their index already.
-        del needs_record_index
         for batch in self._batches:
             loaded = int((batch.sessions["status"] == Status.LOADED.value).sum())
             self._loaded += loaded

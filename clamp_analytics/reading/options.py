@@ -13,9 +13,8 @@ class ReadingOptions:
         batch_bytes: Files are read together up to this size. The default is about 40,000 records: enough that the
             fixed costs of a batch do not matter, and few enough to distribute evenly over workers.
         batch_files: The most files of a batch; limits batches of very small files.
-        large_bytes: A file of this size or more is read in parts.
-        part_bytes: Size of one part of a large file; about one batch.
-        cut_window_bytes: How far from its nominal position the end of a part is searched for.
+        large_bytes: A file of this size or more is read window by window, where the native decoder is installed.
+        window_bytes: How much of a large file is decoded at once; about one batch.
         workers_from_bytes: Sources smaller than this are read in this process, because decoding them takes less time
             than starting a worker.
         archive_batch_rows: Records of a batch from an archive; about one of DuckDB's row groups.
@@ -27,8 +26,7 @@ class ReadingOptions:
     batch_bytes: int = 10_000_000
     batch_files: int = 4_000
     large_bytes: int = 16_000_000
-    part_bytes: int = 10_000_000
-    cut_window_bytes: int = 1 << 16
+    window_bytes: int = 10_000_000
     workers_from_bytes: int = 12_000_000
     archive_batch_rows: int = 120_000
     archive_wait_seconds: float = 30.0

@@ -147,21 +147,19 @@ class Reader:
         """
         require_sessions(self.counts, self.directory)
 
-    def fold(self, reduce: Callable[[Batch], Result], *, needs_record_index: bool = True) -> Iterator[Result]:
+    def fold(self, reduce: Callable[[Batch], Result]) -> Iterator[Result]:
         """Reduce every batch where it is read, and yield the results in a fixed order.
 
-        The last batch holds no session, only the violations that show after all sessions are read.
+        The session of a large file comes in a batch before those of its records. The last batch holds no session, only
+        the violations that show after all sessions are read.
 
         Args:
             reduce: a function that can be pickled, because it may run in another process.
-            needs_record_index: whether ``reduce`` uses a record's index in its file, in records or violations. Where
-                it does not, the parts of a large file are reduced by the workers, and the index counts from the
-                start of the part.
 
         Raises:
             WorkerError: a worker process died.
         """
-        return self._fold(replace(self._request, needs_record_index=needs_record_index), reduce)
+        return self._fold(self._request, reduce)
 
     def collect(self) -> Telemetry:
         """Read everything into one set of tables.

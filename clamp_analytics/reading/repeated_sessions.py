@@ -19,7 +19,7 @@ from clamp_analytics.reading.task import EMPTY_LEDGER
 from clamp_analytics.rules import BY_ID
 from clamp_analytics.schema import VIOLATIONS, Status, empty_frame, polars_schema
 from clamp_analytics.sources import UnreadableError
-from clamp_analytics.sources.files import open_regular
+from clamp_analytics.sources.files import file_digest
 
 REPEATED = "repeated session"
 """Why a session is skipped where each is to be read once."""
@@ -76,7 +76,7 @@ class RepeatedSessions:
         repeated: list[tuple[_Session, _Session]] = []
         for session in self._candidates():
             try:
-                digest = session.digest or _file_digest(session.path)
+                digest = session.digest or file_digest(session.path)
             except UnreadableError:
                 # It was read a moment ago and counted; only this comparison is not possible any more.
                 continue
@@ -125,16 +125,6 @@ class RepeatedSessions:
         return stored.unique(["store", "session_id"], keep="first", maintain_order=True)
 
 
-def _file_digest(path: str) -> bytes:
-    """The SHA-256 of a file.
-
-    Raises:
-        UnreadableError: it cannot be read.
-    """
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").digest()
-
-
 class SeenContents:
     """The contents that were read already, so that each is read once.
 
@@ -155,7 +145,7 @@ class SeenContents:
         """
         if self._sizes is not None and self._sizes[size] < 2:
             return True
-        return self.add_digest(_file_digest(path))
+        return self.add_digest(file_digest(path))
 
     def add(self, data: bytes) -> bool:
         """Whether a content is new."""

@@ -17,9 +17,9 @@ from clamp_analytics.decode.accepted import decode_accepted
 from clamp_analytics.decode.batch_builder import BatchBuilder, mark_unreadable
 from clamp_analytics.decode.decoded_files import DecodedFiles, batch_of
 from clamp_analytics.decode.kernel import load_kernel
+from clamp_analytics.decode.typed import KeyLayouts
 from clamp_analytics.path_names import source_name
 from clamp_analytics.reading.labels import LabelRule, with_labels
-from clamp_analytics.reading.per_thread import thread_buffers, thread_layouts
 from clamp_analytics.schema import Status
 from clamp_analytics.sources import (
     LazyMember,
@@ -27,7 +27,7 @@ from clamp_analytics.sources import (
     Rejected,
     UnreadableError,
     format_of,
-    read_into,
+    read_bytes,
 )
 
 Result = TypeVar("Result")
@@ -43,20 +43,17 @@ class ReadRequest:
     Attributes:
         columns: the columns of ``records``.
         session_ids: whether each file is hashed.
-        needs_record_index: whether the reduction uses a record's index in its file. Where it does not, each part of
-            a large file is reduced by the worker that reads it, before the indexes are known.
         labels: how labels are found beside those that the files bring.
     """
 
     columns: frozenset[str]
     session_ids: bool = False
-    needs_record_index: bool = True
     labels: tuple[LabelRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TaskResult(Generic[Result]):
-    """The result of a task.
+    """A batch that a task has read.
 
     Attributes:
         result: the reduced batch.
@@ -77,7 +74,7 @@ class Task(Generic[Result]):
     contents: Mapping[int, Content] = field(default_factory=dict)
     """Files that are not read by their path, by index in ``paths``: standard input and members of containers."""
 
-    def __call__(self) -> TaskResult[Result]:
+    def __call__(self) -> list[TaskResult[Result]]:
         """Read, decode and reduce the files."""
         sources = [source_name(path) for path in self.paths]
         contents = {index: _unpacked(content) for index, content in self.contents.items()}
@@ -92,7 +89,7 @@ class Task(Generic[Result]):
         if doubtful or not parts:
             parts.append(self._decode_in_python(doubtful, sources, contents).with_files(doubtful))
         batch = with_labels(batch_of(parts, self.request.columns), self.request.labels)
-        return TaskResult(self.reduce(batch), ledger_of(batch, self._digests(batch, contents)))
+        return [TaskResult(self.reduce(batch), ledger_of(batch, self._digests(batch, contents)))]
 
     def _digests(self, batch: Batch, contents: Mapping[int, bytes | Rejected]) -> list[bytes | None]:
         """The SHA-256 of each file that cannot be read again by its path; a session id is the same in hexadecimal."""
@@ -108,14 +105,14 @@ class Task(Generic[Result]):
         self, files: Sequence[int], sources: Sequence[str], contents: Mapping[int, bytes | Rejected]
     ) -> DecodedFiles:
         """Decode the files of these indexes."""
-        builder = BatchBuilder(self.request.columns, thread_layouts())
-        for index, buffer in zip(files, thread_buffers().for_files(len(files)), strict=True):
+        builder = BatchBuilder(self.request.columns, KeyLayouts())
+        for index in files:
             content = contents.get(index)
             if isinstance(content, Rejected):
                 builder.add_unreadable(sources[index], content.why, content.rule)
                 continue
             try:
-                data = read_into(buffer, self.paths[index]) if content is None else content
+                data = read_bytes(self.paths[index]) if content is None else content
             except UnreadableError as error:
                 builder.add_unreadable(sources[index], str(error), error.rule)
                 continue

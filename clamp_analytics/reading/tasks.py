@@ -16,8 +16,7 @@ from typing import Generic, NamedTuple, TypeVar
 from clamp_analytics.batch import Batch
 from clamp_analytics.reading.executors import TaskLike, run_all
 from clamp_analytics.reading.fetching import RemoteFiles
-from clamp_analytics.reading.joined_parts import can_be_joined, join_parts
-from clamp_analytics.reading.large_file import Part, PartTask, plan_parts
+from clamp_analytics.reading.large_file import LargeFileTask
 from clamp_analytics.reading.options import DEFAULT_OPTIONS, ReadingOptions
 from clamp_analytics.reading.repeated_sessions import REPEATED, SeenContents
 from clamp_analytics.reading.task import Content, ReadRequest, Task, TaskResult, content_bytes
@@ -68,11 +67,11 @@ class _FinishedTask(Generic[Result]):
     """A task that has run already; it keeps its position among the others."""
 
     paths: tuple[str, ...]
-    result: TaskResult[Result]
+    results: list[TaskResult[Result]]
 
-    def __call__(self) -> TaskResult[Result]:
-        """The result."""
-        return self.result
+    def __call__(self) -> list[TaskResult[Result]]:
+        """The results."""
+        return self.results
 
 
 class _File(NamedTuple):
@@ -120,43 +119,26 @@ class FileReader:
         Raises:
             WorkerError: a worker process died.
         """
-        parts: list[Part[Result]] = []
         tasks = self._tasks(paths, request, reduce)
-        for task, result in run_all(tasks, self.jobs, self.executor, self.options.workers_from_bytes):
-            if isinstance(result, TaskResult):
-                yield task.paths, result
-                continue
-            assert isinstance(task, PartTask)
-            parts.append(result)
-            if len(parts) < len(task.file.spans):
-                continue
-            if can_be_joined(task.file, parts):
-                for joined in join_parts(task.file, parts, request, reduce):
-                    yield task.paths[: joined.ledger.height], joined
-            else:
-                yield task.paths, Task(task.paths, request, reduce)()
-            parts = []
+        for task, results in run_all(tasks, self.jobs, self.executor, self.options.workers_from_bytes):
+            for result in results:
+                yield task.paths[: result.ledger.height], result
 
     def _tasks(
         self, paths: Iterable[str], request: ReadRequest, reduce: Callable[[Batch], Result]
-    ) -> Iterator[tuple[TaskLike[TaskResult[Result] | Part[Result]], int]]:
+    ) -> Iterator[tuple[TaskLike[list[TaskResult[Result]]], int]]:
         """The tasks for files, each with the number of bytes that it reads."""
         for group, contents, size in self._groups(self._files(paths)):
             task = Task(group, request, reduce, contents)
             if size < self.options.large_bytes:
                 yield task, size
-                continue
-            if any(isinstance(content, bytes) for content in contents.values()):
+            elif len(group) == 1 and not contents:
+                yield LargeFileTask(group[0], request, reduce, self.options.window_bytes), size
+            elif any(isinstance(content, bytes) for content in contents.values()):
                 # Large members waiting for a worker would all be in memory at once, so each is decoded immediately.
                 yield _FinishedTask(group, task()), size
-                continue
-            plain = len(group) == 1 and not contents
-            large_file = plan_parts(group[0], size, request, self.options) if plain else None
-            if large_file is None:
-                yield task, size
             else:
-                for number, (start, end) in enumerate(large_file.spans):
-                    yield PartTask(large_file, number, request, reduce), end - start
+                yield task, size
 
     def _files(self, paths: Iterable[str]) -> Iterator[_File]:
         """The files to read: each container is replaced by its members."""

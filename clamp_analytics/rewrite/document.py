@@ -17,9 +17,9 @@ import polars as pl
 
 from clamp_analytics.decode.batch_builder import BatchBuilder
 from clamp_analytics.decode.json_scanner import MalformedError, Scanner
+from clamp_analytics.decode.typed import KeyLayouts
 from clamp_analytics.errors import SourceError, UsageError
 from clamp_analytics.path_names import display_name, source_name
-from clamp_analytics.reading.per_thread import thread_layouts
 from clamp_analytics.reading.reader import Sources
 from clamp_analytics.rules import BY_ID
 from clamp_analytics.schema import Status
@@ -177,7 +177,7 @@ def read_document(file: SessionFile, columns: Collection[str]) -> Document | Rej
     if isinstance(file.content, RejectedFile):
         return file.content
     source, data = source_name(file.path), b""
-    builder = BatchBuilder({*columns, "record_index"}, thread_layouts())
+    builder = BatchBuilder({*columns, "record_index"}, KeyLayouts())
     try:
         data = read_bytes(file.path) if file.content is None else file.content
         builder.add(source, data)

@@ -10,7 +10,7 @@ from clamp_analytics.path_names import INSIDE
 from clamp_analytics.sources.containers.contents import identity, open_container, read_container, read_packed
 from clamp_analytics.sources.containers.limits import DEFAULT_LIMITS, ContainerLimits, MismatchError
 from clamp_analytics.sources.containers.members import LazyMember, Member, Rejected, Skipped
-from clamp_analytics.sources.files import STDIN, UnreadableError, read_bytes, read_into, size_of
+from clamp_analytics.sources.files import STDIN, UnreadableError, read_bytes, size_of
 from clamp_analytics.sources.listing import (
     Listing,
     check_no_source,
@@ -57,7 +57,6 @@ __all__ = [
     "open_container",
     "read_bytes",
     "read_container",
-    "read_into",
     "read_packed",
     "require_local",
     "size_of",

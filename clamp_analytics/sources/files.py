@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import os
 import select
@@ -10,9 +11,6 @@ import stat
 import sys
 
 from clamp_analytics.wording import os_error_reason
-
-REUSED_BYTES = 16_000_000
-"""A larger file is read into memory of its own, which is freed after use."""
 
 STDIN = "-"
 """The name of standard input as a source."""
@@ -35,34 +33,6 @@ def size_of(path: str) -> int:
         return os.stat(path).st_size
     except OSError:
         return 0
-
-
-def read_into(buffer: bytearray, path: str, *, reused_bytes: int = REUSED_BYTES) -> bytes | bytearray:
-    """The bytes of a session file, in the buffer unless it is very large or changes its size meanwhile.
-
-    Raises:
-        UnreadableError: it is not a regular file, or the system refuses.
-    """
-    descriptor = _opened(path)
-    try:
-        size = _regular_size(descriptor)
-        if size > reused_bytes:
-            return _read_all(descriptor, size)
-        # One byte more than there should be shows whether there is more.
-        missing = size + 1 - len(buffer)
-        if missing > 0:
-            buffer += bytes(missing)
-        else:
-            del buffer[size + 1 :]
-        found = os.readv(descriptor, [buffer])
-        if found == size:
-            del buffer[size:]
-            return buffer
-        return _read_rest(descriptor, bytes(buffer[:found]))
-    except OSError as error:
-        raise UnreadableError(reason_of(error)) from error
-    finally:
-        os.close(descriptor)
 
 
 def read_bytes(path: str) -> bytes:
@@ -115,6 +85,16 @@ def open_regular(path: str) -> io.FileIO:
         os.close(descriptor)
         raise
     return io.FileIO(descriptor)
+
+
+def file_digest(path: str) -> bytes:
+    """The SHA-256 of a file.
+
+    Raises:
+        UnreadableError: it cannot be read.
+    """
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _opened(path: str) -> int:

@@ -11,35 +11,37 @@ use crate::scan::{Doubtful, Sure};
 /// Read a whole regular file; one that cannot be read, or that changes its size meanwhile, is doubtful.
 pub fn read_file(path: &OsString, buffer: &mut Vec<u8>) -> Sure<()> {
     let (mut file, size) = open(path)?;
+    // Counts of records have 32 bits.
+    let size = u32::try_from(size).map_err(|_| Doubtful)? as usize;
+    buffer.clear();
     // One byte more than there should be shows whether there is more.
-    let found = read_up_to(&mut file, size + 1, buffer)?;
+    let found = append_up_to(&mut file, size + 1, buffer)?;
     if found == size { Ok(()) } else { Err(Doubtful) }
 }
 
-/// Read the bytes of a regular file between two offsets.
-pub fn read_span(path: &OsString, start: u64, end: u64, buffer: &mut Vec<u8>) -> Sure<()> {
-    let (mut file, _) = open(path)?;
+/// Append the bytes between two offsets of a file to a buffer.
+pub fn read_span(file: &mut File, start: u64, end: u64, buffer: &mut Vec<u8>) -> Sure<()> {
     let wanted = usize::try_from(end.checked_sub(start).ok_or(Doubtful)?).map_err(|_| Doubtful)?;
     file.seek(SeekFrom::Start(start)).map_err(|_| Doubtful)?;
-    let found = read_up_to(&mut file, wanted, buffer)?;
-    if found == wanted { Ok(()) } else { Err(Doubtful) }
+    if append_up_to(file, wanted, buffer)? == wanted { Ok(()) } else { Err(Doubtful) }
 }
 
-fn read_up_to(file: &mut File, wanted: usize, buffer: &mut Vec<u8>) -> Sure<usize> {
-    buffer.resize(wanted, 0);
+fn append_up_to(file: &mut File, wanted: usize, buffer: &mut Vec<u8>) -> Sure<usize> {
+    let start = buffer.len();
+    buffer.resize(start + wanted, 0);
     let mut found = 0;
     while found < wanted {
-        match file.read(&mut buffer[found..]).map_err(|_| Doubtful)? {
+        match file.read(&mut buffer[start + found..]).map_err(|_| Doubtful)? {
             0 => break,
             count => found += count,
         }
     }
-    buffer.truncate(found);
+    buffer.truncate(start + found);
     Ok(found)
 }
 
 /// Open a regular file, with its size.
-fn open(path: &OsString) -> Sure<(File, usize)> {
+pub fn open(path: &OsString) -> Sure<(File, u64)> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
@@ -50,7 +52,5 @@ fn open(path: &OsString) -> Sure<(File, usize)> {
     }
     let file = options.open(path).map_err(|_| Doubtful)?;
     let metadata = file.metadata().map_err(|_| Doubtful)?;
-    let size = usize::try_from(metadata.len()).map_err(|_| Doubtful)?;
-    // Counts of records have 32 bits.
-    if metadata.is_file() && size < u32::MAX as usize { Ok((file, size)) } else { Err(Doubtful) }
+    if metadata.is_file() { Ok((file, metadata.len())) } else { Err(Doubtful) }
 }

@@ -11,6 +11,7 @@ mod columns;
 mod distinct;
 mod exact_mean;
 mod files;
+mod large;
 mod records;
 mod scan;
 mod session;
@@ -25,12 +26,13 @@ use pyo3::pybacked::PyBackedBytes;
 use sha2::{Digest, Sha256};
 
 use arrow::Table;
+use large::LargeFile;
 use records::Records;
-use session::{Decoder, RecordSummary};
+use session::Decoder;
 use sessions::Sessions;
 
 /// Increases with every change of the functions below; the package refuses another version than its own.
-const INTERFACE: u32 = 1;
+const INTERFACE: u32 = 2;
 
 #[derive(FromPyObject)]
 enum Source {
@@ -95,58 +97,19 @@ fn decode_file(
     };
     let session_id = session_ids.then(|| hexadecimal(&Sha256::digest(text)));
     let (deprecated, unknown) = (decoder.deprecated(), decoder.unknown());
-    sessions.push(index, text.len(), session_id.as_deref(), &session, &deprecated, &unknown).is_ok()
+    sessions.push(index, text.len() as u64, session_id.as_deref(), &session, &deprecated, &unknown).is_ok()
 }
 
-/// What the records of a part of a large file have in common.
-#[pyclass(frozen, get_all)]
-struct PartSummary {
-    record_count: u32,
-    in_flight_count: u32,
-    first_acquired_us: Option<i64>,
-    last_acquired_us: Option<i64>,
-    /// The exact sum of the scores, in units of 2^-90.
-    score_total: u128,
-    /// Whether all scores have at most three significant digits.
-    printed_short: bool,
-    deprecated_fields: Option<(String, u64)>,
-    unknown_fields: Option<(String, u64)>,
-}
-
-/// Decode the records between two offsets of a file: `(summary, records, in_flight)`; None where they are doubtful.
+/// Begin to decode a large file window by window; None where it is doubtful.
 #[pyfunction]
-fn decode_span(
+fn open_large_file(
     py: Python<'_>,
     path: OsString,
-    start: u64,
-    end: u64,
     columns: Vec<String>,
     in_flight_listed: u32,
-) -> Option<(PartSummary, Table, Table)> {
-    py.detach(|| {
-        let mut decoder = Decoder::default();
-        let mut records = Records::new(&columns, in_flight_listed);
-        let mut buffer = Vec::new();
-        files::read_span(&path, start, end, &mut buffer).ok()?;
-        let summary = decoder.span(&buffer, &mut records).ok()?;
-        records.accept(0);
-        let summary = part_summary(summary, &decoder);
-        let (records, in_flight) = records.finish(&columns);
-        Some((summary, records, in_flight))
-    })
-}
-
-fn part_summary(summary: RecordSummary, decoder: &Decoder) -> PartSummary {
-    PartSummary {
-        record_count: summary.records,
-        in_flight_count: summary.in_flight,
-        first_acquired_us: summary.first_acquired,
-        last_acquired_us: summary.last_acquired,
-        score_total: summary.scores.total,
-        printed_short: summary.has_short_scores,
-        deprecated_fields: decoder.deprecated(),
-        unknown_fields: decoder.unknown(),
-    }
+    window_bytes: u64,
+) -> Option<LargeFile> {
+    py.detach(|| LargeFile::open(&path, columns, in_flight_listed, window_bytes).ok())
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
@@ -161,5 +124,5 @@ fn clamp_analytics_kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("INTERFACE", INTERFACE)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(decode_files, module)?)?;
-    module.add_function(wrap_pyfunction!(decode_span, module)?)
+    module.add_function(wrap_pyfunction!(open_large_file, module)?)
 }

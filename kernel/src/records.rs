@@ -31,7 +31,7 @@ pub struct Records {
     texts: [Option<Texts>; 5],
     file: Numbers<u32>,
     in_flight_file: Numbers<u32>,
-    in_flight_index: Numbers<u32>,
+    pub in_flight_index: Numbers<u32>,
     in_flight_listed: u32,
     scratch: Vec<u8>,
 }

@@ -1,4 +1,4 @@
-//! Decode a session document, or an array of records, into columns.
+//! Decode a session document into columns.
 //!
 //! A document is accepted only where it certainly breaks no rule but those that are counted here: records in flight,
 //! deprecated fields and unknown fields.
@@ -163,21 +163,6 @@ impl Decoder {
         Ok(session)
     }
 
-    /// Decode the text between the brackets of an array of records, and append them.
-    pub fn span(&mut self, text: &[u8], records: &mut Records) -> Sure<RecordSummary> {
-        self.begin();
-        std::str::from_utf8(text).map_err(|_| Doubtful)?;
-        let mut cursor = Cursor::new(text);
-        let summary = self.elements(&mut cursor, records, |cursor| {
-            cursor.skip_blanks();
-            let continues = cursor.skip_if(b',');
-            cursor.skip_blanks();
-            Ok(continues)
-        })?;
-        cursor.finish()?;
-        Ok(summary)
-    }
-
     /// The deprecated fields of the last document.
     pub fn deprecated(&self) -> Noted {
         let counts = self.deprecated_counts.iter().copied();
@@ -202,26 +187,15 @@ impl Decoder {
 
     /// The rest of an array of records after its opening bracket.
     fn array(&mut self, cursor: &mut Cursor, records: &mut Records) -> Sure<RecordSummary> {
-        cursor.skip_blanks();
-        if cursor.skip_if(b']') {
-            return Ok(RecordSummary { has_short_scores: true, ..RecordSummary::default() });
-        }
-        self.elements(cursor, records, |cursor| cursor.continues(b']'))
-    }
-
-    fn elements(
-        &mut self,
-        cursor: &mut Cursor,
-        records: &mut Records,
-        continues: fn(&mut Cursor) -> Sure<bool>,
-    ) -> Sure<RecordSummary> {
         let begin = records.len();
         let mut summary = RecordSummary { has_short_scores: true, ..RecordSummary::default() };
         cursor.skip_blanks();
+        if cursor.skip_if(b']') {
+            return Ok(summary);
+        }
         loop {
             self.record(cursor, records, &mut summary)?;
-            summary.records += 1;
-            if !continues(cursor)? {
+            if !cursor.continues(b']')? {
                 break;
             }
         }
@@ -231,8 +205,9 @@ impl Decoder {
         Ok(summary)
     }
 
+    /// Decode a record, and append it to the columns and its values to the summary.
     #[inline]
-    fn record(&mut self, cursor: &mut Cursor, records: &mut Records, summary: &mut RecordSummary) -> Sure<()> {
+    pub fn record(&mut self, cursor: &mut Cursor, records: &mut Records, summary: &mut RecordSummary) -> Sure<()> {
         cursor.expect(b'{')?;
         cursor.skip_blanks();
         let mut seen: u16 = 0;
@@ -325,6 +300,7 @@ impl Decoder {
         records.acquired.push(acquired.micros);
         records.released.push_option(released.map(|instant| instant.micros));
         records.index.push(summary.records);
+        summary.records = summary.records.checked_add(1).ok_or(Doubtful)?;
         summary.first_acquired = Some(summary.first_acquired.map_or(acquired.micros, |at| at.min(acquired.micros)));
         summary.last_acquired = Some(summary.last_acquired.map_or(acquired.micros, |at| at.max(acquired.micros)));
         Ok(())
@@ -397,7 +373,7 @@ fn labels<'a>(cursor: &mut Cursor<'a>) -> Sure<&'a [u8]> {
 }
 
 /// Whether a declared mean certainly agrees with the records.
-fn agrees(declared: f64, summary: &RecordSummary) -> bool {
+pub fn agrees(declared: f64, summary: &RecordSummary) -> bool {
     let Some(mean) = summary.scores.mean() else {
         return true;
     };

@@ -34,7 +34,7 @@ impl Sessions {
     pub fn push(
         &mut self,
         file: u32,
-        size: usize,
+        size: u64,
         session_id: Option<&str>,
         session: &Session,
         deprecated: &Noted,
@@ -50,7 +50,7 @@ impl Sessions {
         }
         let summary = &session.summary;
         self.file.push(file);
-        self.size.push(size as u64);
+        self.size.push(size);
         self.declared.push(session.declared_score);
         self.mean.push_option(summary.scores.mean());
         self.records.push(summary.records);

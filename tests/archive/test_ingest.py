@@ -54,7 +54,7 @@ def test_known_files_are_not_opened(heap, archive, monkeypatch):
     def opened(*_):
         raise AssertionError("a known file was opened")
 
-    monkeypatch.setattr("clamp_analytics.reading.task.read_into", opened)
+    monkeypatch.setattr("clamp_analytics.reading.task.read_bytes", opened)
     monkeypatch.setattr("clamp_analytics.archive.ingest.plan.read_bytes", opened)
 
     assert counts(ingest(heap, archive)) == (0, 1, 0, 0)
@@ -248,9 +248,9 @@ def test_small_transactions_give_what_one_gives(heap, archive, tmp_path):
 
 def test_a_file_larger_than_memory_may_hold_is_one_transaction(heap, archive):
     write(heap, {"a.json": session(*(record(seed=seed) for seed in range(1, 3001))), "b.json": numbered(9)})
-    parts = ReadingOptions(large_bytes=10_000, part_bytes=100_000)
+    windows = ReadingOptions(large_bytes=10_000, window_bytes=100_000)
 
-    done = ingest(heap, archive, IngestOptions(commit_records=100, memory_records=100, reading=parts))
+    done = ingest(heap, archive, IngestOptions(commit_records=100, memory_records=100, reading=windows))
 
     assert counts(done) == (2, 0, 0, 0)
     assert rows(

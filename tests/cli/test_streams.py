@@ -151,7 +151,7 @@ def test_an_interrupt_ends_with_130(tmp_path):
     script = (
         "import os, signal, sys\n"
         "import clamp_analytics.reading.task as task\n"
-        "task.read_into = lambda buffer, path: os.kill(os.getpid(), signal.SIGINT)\n"
+        "task.read_bytes = lambda path: os.kill(os.getpid(), signal.SIGINT)\n"
         "sys.argv = ['clamp-analytics', 'summarize', sys.argv[1]]\n"
         "from clamp_analytics.__main__ import main\n"
         "main()\n"

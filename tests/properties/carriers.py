@@ -42,9 +42,9 @@ def contained(kind: str) -> Callable[[Files, Path], Telemetry]:
     return read
 
 
-def in_parts(files: Files, home: Path) -> Telemetry:
-    options = ReadingOptions(large_bytes=1, part_bytes=200)
-    return load(write(home / "parts", files), session_ids=True, jobs=1, options=options)
+def in_windows(files: Files, home: Path) -> Telemetry:
+    options = ReadingOptions(large_bytes=1, window_bytes=200)
+    return load(write(home / "windows", files), session_ids=True, jobs=1, options=options)
 
 
 def in_small_batches(files: Files, home: Path) -> Telemetry:
@@ -68,7 +68,7 @@ CARRIERS: Mapping[str, Callable[[Files, Path], Telemetry]] = {
     "zip": contained("zip"),
     "tar": contained("tar"),
     "tar.xz": contained("tar.xz"),
-    "parts of large files": in_parts,
+    "parts of large files": in_windows,
     "batches of one file": in_small_batches,
     "export": exported,
     "archive": archived,

@@ -69,16 +69,16 @@ def test_a_rejected_file_has_the_labels_of_rules(tmp_path: Path) -> None:
     assert load(tmp_path, labels=[BUILD]).sessions.select("status", "labels").rows() == [("rejected", '{"build": "7"}')]
 
 
-def test_a_large_file_that_is_read_in_parts_has_labels(tmp_path: Path) -> None:
+def test_a_large_file_that_is_read_in_windows_has_labels(tmp_path: Path) -> None:
     data = session(*(record(seed=seed) for seed in range(1, 100)), labels={"a": "1"})
     write(tmp_path, {"build-7/a.json": data})
-    options = ReadingOptions(large_bytes=1, part_bytes=1000, cut_window_bytes=400)
+    options = ReadingOptions(large_bytes=1, window_bytes=1000)
 
-    whole, parts = (load(tmp_path, labels=[BUILD], options=each) for each in (ReadingOptions(), options))
+    whole, windows = (load(tmp_path, labels=[BUILD], options=each) for each in (ReadingOptions(), options))
 
-    assert parts.sessions["labels"].to_list() == ['{"a": "1", "build": "7"}']
-    assert parts.sessions.equals(whole.sessions)
-    assert parts.violations.equals(whole.violations)
+    assert windows.sessions["labels"].to_list() == ['{"a": "1", "build": "7"}']
+    assert windows.sessions.equals(whole.sessions)
+    assert windows.violations.equals(whole.violations)
 
 
 def test_loaded_telemetry_and_connections_get_the_labels_of_rules(builds: Path, tmp_path: Path) -> None:

@@ -202,19 +202,19 @@ def test_bytes_of_any_kind_are_rejected_with_one_reason(data: bytes) -> None:
         min_size=3,
         max_size=12,
     ),
-    part=st.integers(60, 600),
+    window=st.integers(60, 600),
 )
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_large_file_in_parts_gives_what_it_gives_whole(tmp_path: Path, entries: list[str], part: int) -> None:
+def test_a_large_file_in_windows_gives_what_it_gives_whole(tmp_path: Path, entries: list[str], window: int) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(b'{"stability_score":0.5,"records":[' + ",".join(entries).encode() + b'],"node":1}')
     whole = load(path)
 
-    parts = load(path, options=ReadingOptions(large_bytes=1, part_bytes=part))
+    windows = load(path, options=ReadingOptions(large_bytes=1, window_bytes=window))
 
-    assert parts.records.equals(whole.records)
-    assert parts.sessions.equals(whole.sessions)
-    assert parts.violations.rows() == whole.violations.rows()
+    assert windows.records.equals(whole.records)
+    assert windows.sessions.equals(whole.sessions)
+    assert windows.violations.rows() == whole.violations.rows()
 
 
 def test_the_reference_reads_the_sound_record() -> None:

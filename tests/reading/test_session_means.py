@@ -64,7 +64,7 @@ def test_every_way_to_read_a_session_gives_the_same_mean(tmp_path: Path) -> None
 
     means = {source: load(tmp_path / source).sessions["mean_stability"].to_list() for source in
              ("files", "files.zip", "export", "files.duckdb")}  # fmt: skip
-    parts = load(folder, options=ReadingOptions(large_bytes=1, part_bytes=1000))
-    means["parts"] = parts.sessions["mean_stability"].to_list()
+    windows = load(folder, options=ReadingOptions(large_bytes=1, window_bytes=1000))
+    means["windows"] = windows.sessions["mean_stability"].to_list()
 
     assert all(found == expected for found in means.values())

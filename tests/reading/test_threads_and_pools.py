@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from clamp_analytics.reading import load
-from clamp_analytics.reading.per_thread import thread_buffers, thread_layouts
 from tests.conftest import numbered, write
 
 IN_A_POOL = """
@@ -32,14 +31,6 @@ def test_a_worker_of_a_multiprocessing_pool_reads_with_one_job(tmp_path: Path) -
     done = subprocess.run([sys.executable, script, folder], capture_output=True, text=True, timeout=120, check=False)
 
     assert (done.stdout, done.stderr) == ("8 seen = 8 loaded + 0 rejected + 0 skipped\n", "")
-
-
-def test_threads_share_neither_buffers_nor_layouts() -> None:
-    with ThreadPoolExecutor(1) as other:
-        buffers, layouts = other.submit(lambda: (thread_buffers(), thread_layouts())).result()
-
-    assert buffers is not thread_buffers()
-    assert layouts is not thread_layouts()
 
 
 def test_several_threads_may_load_at_the_same_time(tmp_path: Path) -> None:

@@ -122,9 +122,7 @@ def _fold_values(reader: BatchReader, fold: AttributeFold) -> SessionValues:
     known, distinct = [], [distinct_values(Batch.empty().records)]
 
     def values_only() -> Iterator[SessionPart]:
-        for partial, sessions_of_batch, values_of_records in reader.fold(
-            fold, needs_record_index=fold.needs_record_index
-        ):
+        for partial, sessions_of_batch, values_of_records in reader.fold(fold):
             known.append(sessions_of_batch)
             distinct.append(values_of_records)
             yield partial

@@ -30,11 +30,6 @@ class AttributeFold:
         """The columns of ``records`` that it needs."""
         return self.values.columns | set(RECORD_COLUMNS)
 
-    @property
-    def needs_record_index(self) -> bool:
-        """As in ``SessionFold``."""
-        return self.values.needs_record_index
-
     def __call__(self, batch: Batch) -> tuple[SessionPart, pl.DataFrame, pl.DataFrame]:
         """The values of a batch; the labels and unknown fields of its sessions; and what its records say of them."""
         loaded = batch.sessions.filter(pl.col("status") == Status.LOADED.value)

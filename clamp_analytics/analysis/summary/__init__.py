@@ -158,7 +158,7 @@ def summarize(
     reader = open_source(
         source, columns=fold.columns, labels=labels, jobs=jobs, recursive=recursive, storage_options=storage_options
     )
-    merged = merge(reader.fold(fold, needs_record_index=False), fold)
+    merged = merge(reader.fold(fold), fold)
     reader.require_sessions()
     return Summary(
         total=sum(merged.groups.values(), Group()),

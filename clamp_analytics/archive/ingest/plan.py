@@ -112,7 +112,7 @@ def plan(names: Sequence[str], ledger: Ledger, *, rehash: bool, large_bytes: int
         names: paths of files and containers as they were found, in order.
         ledger: the files that the archive knows.
         rehash: whether to read files that have not changed.
-        large_bytes: files from this size on are not hashed here, because reading them in parts is as fast.
+        large_bytes: files from this size on are not hashed here, but by the workers that read them.
     """
     found = stat_files(names)
     plain = found.filter(~pl.col("packed"))

@@ -18,8 +18,6 @@ from clamp_analytics.analysis.series import (
 )
 from clamp_analytics.parquet import ExportOptions, export
 from clamp_analytics.reading import Reader, ReadingOptions, load
-from clamp_analytics.reading.large_file import plan_parts
-from clamp_analytics.reading.task import ReadRequest
 from tests.analysis.series.conftest import timed, values_of
 from tests.conftest import INTEROP, SHARED, record, session, write
 
@@ -136,23 +134,20 @@ def test_an_export_gives_the_same_values_as_its_files(tmp_path_factory, sessions
 
 
 @pytest.mark.parametrize("by", [(), ("context",)])
-def test_a_large_file_in_parts_gives_the_same_values(tmp_path, by):
+@pytest.mark.parametrize("seeds", [50, 100])
+def test_a_large_file_in_windows_gives_the_same_values(tmp_path, by, seeds):
     rows = [
-        timed(number % 7, seed=number % 50, context="alpha" if number % 3 else "beta", stability_score=number % 2)
+        timed(
+            number % 7, seed=1 + number % seeds, context="alpha" if number % 3 else "beta", stability_score=number % 2
+        )
         for number in range(100)
     ]
     folder = write(tmp_path, {"a.json": session(*rows)})
     whole = values_of(folder, by)
-    options = ReadingOptions(large_bytes=1, part_bytes=1000, cut_window_bytes=400)
-    path = folder / "a.json"
-    planned = plan_parts(str(path), path.stat().st_size, ReadRequest(frozenset()), options)
 
-    in_parts = values_of(folder, by, options=options)
+    in_windows = values_of(folder, by, options=ReadingOptions(large_bytes=1, window_bytes=1000))
 
-    assert planned is not None
-    assert len(planned.spans) > 1
-    assert whole.values["violations"].sum() > 0
-    assert_frame_equal(in_parts.values, whole.values, check_exact=True)
+    assert_frame_equal(in_windows.values, whole.values, check_exact=True)
 
 
 @pytest.mark.parametrize("by", [(), ("context",), BY])
