@@ -12,10 +12,10 @@ import polars as pl
 
 from clamp_analytics.batch import Batch
 from clamp_analytics.decode import timestamps, validate
-from clamp_analytics.decode.columns import RecordColumns, has_column_fault
+from clamp_analytics.decode.columns import RecordColumns
 from clamp_analytics.decode.decoded_files import DecodedFiles, batch_of
 from clamp_analytics.decode.fallback import examine
-from clamp_analytics.decode.json_scanner import Document, shorten
+from clamp_analytics.decode.json_scanner import shorten
 from clamp_analytics.decode.options import DEFAULT_OPTIONS, DecodeOptions
 from clamp_analytics.decode.rows import Fault, FaultLog, SessionRow, device_name
 from clamp_analytics.decode.typed import (
@@ -55,15 +55,10 @@ class BatchBuilder:
 
     def _clear(self) -> None:
         self._sessions: list[SessionRow] = []
-        self._data: list[Document] = []
+        self._data: list[bytes] = []
         self._records = RecordColumns(self._wanted)
-        self._frozen = 0, 0
 
-    def __len__(self) -> int:
-        """The number of records so far."""
-        return len(self._records)
-
-    def add(self, source: str, data: Document, session_id: str | None = None) -> SessionRow:
+    def add(self, source: str, data: bytes, session_id: str | None = None) -> SessionRow:
         """Decode the bytes of one file.
 
         Args:
@@ -74,17 +69,15 @@ class BatchBuilder:
         Returns:
             The session of the file, without the values of its records.
         """
-        if len(data) >= self._options.long_bytes:
-            # From here on, only records of this document are pending.
-            self._freeze()
-        session = self._session_row(source, len(data), session_id)
+        session = SessionRow(source, len(data), session_id, faults=FaultLog(self._options.rows_per_rule))
         if not self._add_fast(session, data):
-            examine(data, session, self._records, self._layouts, self._options)
+            records = RecordColumns(self._wanted)
+            examine(data, session, records, self._layouts, self._options)
+            if session.status is Status.LOADED:
+                self._add_records(session, records)
         self._sessions.append(session)
         self._data.append(data)
-        if self._records.pending >= self._options.records_pending:
-            self._freeze()
-        return self._sessions[-1]
+        return session
 
     def add_unreadable(self, source: str, why: str, rule: str = UNREADABLE) -> None:
         """Add a file that could not be read, with the rule that it breaks."""
@@ -99,7 +92,6 @@ class BatchBuilder:
 
     def take(self) -> DecodedFiles:
         """The rows of all files that were added; the builder is empty afterwards."""
-        self._freeze()
         records = self._checked_records()
         aggregates = _aggregates(records)
         sessions = self._session_frame(aggregates)
@@ -110,16 +102,8 @@ class BatchBuilder:
         self._clear()
         return decoded
 
-    def _session_row(self, source: str, size: int, session_id: str | None) -> SessionRow:
-        return SessionRow(source, size, session_id, faults=FaultLog(self._options.rows_per_rule))
-
-    def _add_fast(self, session: SessionRow, data: Document, *, check_columns: bool = False) -> bool:
+    def _add_fast(self, session: SessionRow, data: bytes) -> bool:
         """Add a file through a typed decoder.
-
-        Args:
-            session: the row that is filled.
-            data: the file's bytes.
-            check_columns: whether its records are checked for the faults that only ``freeze`` finds otherwise.
 
         Returns:
             False where the file has a fault; no record of it is kept then.
@@ -128,43 +112,23 @@ class BatchBuilder:
         if found is None or _has_top_conflict(found.document):
             return False
         layout, document, chunks = found
-        begin = len(self._records)
+        records = RecordColumns(self._wanted)
         try:
-            for number, records in enumerate(chunks):
-                if check_columns and has_column_fault(layout, records):
-                    raise RecordFaultError
-                if number:
-                    self._records.freeze()
-                self._records.extend(layout, records, len(self._records) - begin)
+            for chunk in chunks:
+                records.extend(layout, chunk, len(records))
+                if records.pending >= self._options.records_pending:
+                    records.freeze()
         except RecordFaultError:
-            self._records.truncate(begin)
             return False
-        session.record_count = session.entry_count = len(self._records) - begin
+        self._add_records(session, records)
         _fill_top(session, layout, document, data)
         return True
 
-    def _freeze(self) -> None:
-        """Move the records of the files that were added since the last time into columns."""
-        try:
+    def _add_records(self, session: SessionRow, records: RecordColumns) -> None:
+        session.record_count = len(records)
+        self._records.add(records)
+        if self._records.pending >= self._options.records_pending:
             self._records.freeze()
-        except RecordFaultError:
-            # Such faults are rare enough to search for them only when there is one.
-            self._add_again()
-        self._frozen = len(self._sessions), len(self._records)
-
-    def _add_again(self) -> None:
-        """Decode the files since the last time again, and check each for faults that only a column shows."""
-        files, rows = self._frozen
-        self._records.truncate(rows)
-        for index in range(files, len(self._sessions)):
-            session, data = self._sessions[index], self._data[index]
-            if session.status is Status.REJECTED:
-                continue
-            fresh = self._session_row(session.source, len(data), session.session_id)
-            if not self._add_fast(fresh, data, check_columns=True):
-                examine(data, fresh, self._records, self._layouts, self._options)
-            self._sessions[index] = fresh
-        self._records.freeze()
 
     def _checked_records(self) -> pl.DataFrame:
         """The records with all columns that the rules check; ``file`` is the index of the session."""
@@ -207,7 +171,7 @@ def _has_top_conflict(document: Any) -> bool:
     return isinstance(names[0], str) and isinstance(names[1], str) and names[0] != names[1]
 
 
-def _fill_top(session: SessionRow, layout: KeyLayout, document: Any, data: Document) -> None:
+def _fill_top(session: SessionRow, layout: KeyLayout, document: Any, data: bytes) -> None:
     score = document.stability_score
     if score is msgspec.UNSET:
         session.faults.add(Fault("missing-field", "stability_score", byte_offset=data.index(b"{")))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import pairwise
 from operator import attrgetter
 from typing import Any
 
@@ -54,130 +53,76 @@ _DIFFERING_DEVICES = _compile_getter(
 class RecordColumns:
     """The columns of records, with timestamps as text.
 
-    A few thousand records at a time are moved from objects to lists, and from lists to Polars columns, so that the
-    memory of one chunk is still in the processor's cache when the next one reuses it.
+    A few thousand records at a time are moved from lists to Polars columns, so that the memory of one chunk is still in
+    the processor's cache when the next one reuses it.
     """
 
     def __init__(self, wanted: Collection[str]) -> None:
-        self._lists: dict[str, list[Any]] = {
-            name: [] for name in RECORDS.names if name in _FROM_JSON and (name in CHECKED_COLUMNS or name in wanted)
-        }
-        self._layout: KeyLayout | None = None
-        self._waiting: list[Any] = []
-        self._has_conflict = False
-        self._columns: dict[str, list[pl.Series | int]] = {name: [] for name in self._lists}
-        self._frozen = self._length = 0
-        self._runs: list[tuple[int, int]] = []
+        self._names = [name for name in RECORDS.names if name in _FROM_JSON and name in CHECKED_COLUMNS.union(wanted)]
+        self._schema = {"record_index": pl.UInt32(), **{name: _STORED[name] for name in self._names}}
+        self._lists: dict[str, list[Any]] = {name: [] for name in self._schema}
+        self._chunks: list[pl.DataFrame] = []
 
     def __len__(self) -> int:
-        return self._length
+        return sum(chunk.height for chunk in self._chunks) + self.pending
 
     @property
     def pending(self) -> int:
-        """Records that can still be refused by ``freeze``."""
-        return self._length - self._frozen
+        """Records that are still in lists."""
+        return len(self._lists["record_index"])
 
     def extend(self, layout: KeyLayout, records: Sequence[Any], first_index: int = 0) -> None:
-        """Add decoded records of one layout; ``first_index`` is the index of the first one in its file."""
-        if layout is not self._layout:
-            self._flush()
-            self._layout = layout
-        self._waiting += records
-        self._count(first_index, len(records))
-
-    def append(self, values: Mapping[str, Any], index: int) -> None:
-        """Add one record, given by its columns; a missing column is null."""
-        self._flush()
-        for name, column in self._lists.items():
-            column.append(values.get(name))
-        self._count(index, 1)
-
-    def truncate(self, length: int) -> None:
-        """Remove every record after the first ``length``."""
-        flushed = self._length - len(self._waiting)
-        del self._waiting[max(length - flushed, 0) :]
-        for values in self._lists.values():
-            del values[max(length - self._frozen, 0) :]
-        if length < self._frozen:
-            for name, chunks in self._columns.items():
-                self._columns[name] = [_joined(name, chunks).head(length)]
-            self._frozen = length
-        if length == self._frozen:
-            self._has_conflict = False
-        while self._runs and self._runs[-1][0] >= length:
-            self._runs.pop()
-        self._length = length
-
-    def freeze(self) -> None:
-        """Move the pending records into Polars columns.
+        """Add decoded records of one layout; ``first_index`` is the index of the first one in its file.
 
         Raises:
             RecordFaultError: a record has a fault that decoders accept: a seed of more than 64 bits, or two different
-                device names; all records are still pending.
+                device names; no record is added.
         """
-        self._flush()
-        if self._has_conflict:
+        seeds = _GET["seed"](records)
+        if max(seeds, default=0) > SEED_MAX or _has_device_conflict(layout, records):
             raise RecordFaultError
-        try:
-            frozen = [_frozen(name, values) for name, values in self._lists.items()]
-        except (OverflowError, TypeError) as error:
-            raise RecordFaultError from error
-        for chunk, chunks in zip(frozen, self._columns.values(), strict=True):
-            if isinstance(chunk, int) and chunks and isinstance(chunks[-1], int):
-                chunks[-1] += chunk
+        nothing = [None] * len(records)
+        for name in self._names:
+            if name == "seed":
+                values = seeds
+            elif name == "device_name":
+                values = _device_names(layout, records) or nothing
+            elif name == "extra":
+                values = _extras(layout, records) or nothing
             else:
-                chunks.append(chunk)
-        self._frozen = self._length
-        self._lists = {name: [] for name in self._lists}
+                values = _GET[name](records) if name in layout.keys else nothing
+            self._lists[name] += values
+        self._lists["record_index"] += range(first_index, first_index + len(records))
+
+    def append(self, values: Mapping[str, Any], index: int) -> None:
+        """Add one record, given by its columns; a missing column is null."""
+        for name in self._names:
+            self._lists[name].append(values.get(name))
+        self._lists["record_index"].append(index)
+
+    def add(self, others: RecordColumns) -> None:
+        """Add the records of another object, which is empty afterwards."""
+        if others._chunks:
+            self.freeze()
+        self._chunks += others._chunks
+        for name, values in others._lists.items():
+            self._lists[name] += values
+        others._chunks, others._lists = [], {}
+
+    def freeze(self) -> None:
+        """Move the pending records into Polars columns."""
+        if self.pending or not self._chunks:
+            self._chunks.append(pl.DataFrame(self._lists, schema=self._schema))
+            self._lists = {name: [] for name in self._schema}
 
     def take_frame(self) -> pl.DataFrame:
-        """All records that are frozen, with ``record_index``, the index in its file, as the first column.
+        """All records, with ``record_index``, the index in its file, as the first column.
 
         The columns are empty afterwards, so that no value is in memory twice.
         """
-        edges = [*(row for row, _ in self._runs), self._length]
-        lengths = pl.Series([end - begin for begin, end in pairwise(edges)], dtype=pl.UInt32)
-        begins = pl.Series([row - index for row, index in self._runs], dtype=pl.Int64)
-        rows = pl.int_range(self._length, dtype=pl.Int64, eager=True)
-        shifts = begins.repeat_by(lengths).explode(empty_as_null=False)
-        index = (rows - shifts).cast(pl.UInt32).alias("record_index")
-        return pl.DataFrame([index, *(_joined(name, self._columns.pop(name)) for name in self._lists)])
-
-    def _count(self, first_index: int, records: int) -> None:
-        if not self._runs or first_index != self._runs[-1][1] + self._length - self._runs[-1][0]:
-            self._runs.append((self._length, first_index))
-        self._length += records
-
-    def _flush(self) -> None:
-        """Move the waiting objects into the lists."""
-        layout, records = self._layout, self._waiting
-        if layout is None or not records:
-            return
-        self._has_conflict = self._has_conflict or has_device_conflict(layout, records)
-        nothing = [None] * len(records)
-        for name, values in self._lists.items():
-            if name == "device_name":
-                values += _device_names(layout, records) or nothing
-            elif name == "extra":
-                values += _extras(layout, records) or nothing
-            elif name in layout.keys:
-                values += _GET[name](records)
-            else:
-                values += nothing
-        self._waiting = []
-
-
-def _frozen(name: str, values: list[Any]) -> pl.Series | int:
-    """The values as a Polars column; if all are null, their number, which takes no memory."""
-    if not values or (values[0] is None and values.count(None) == len(values)):
-        return len(values)
-    return pl.Series(name, values, dtype=_STORED[name])
-
-
-def _joined(name: str, chunks: Sequence[pl.Series | int]) -> pl.Series:
-    null = pl.Series(name, [None], dtype=_STORED[name])
-    columns = [null.new_from_index(0, chunk) if isinstance(chunk, int) else chunk for chunk in chunks]
-    return pl.concat(columns, rechunk=True) if columns else null.clear()
+        self.freeze()
+        chunks, self._chunks = self._chunks, []
+        return pl.concat(chunks, rechunk=True)
 
 
 def _device_names(layout: KeyLayout, records: Sequence[Any]) -> list[str | None]:
@@ -187,12 +132,7 @@ def _device_names(layout: KeyLayout, records: Sequence[Any]) -> list[str | None]
     return given[0] if given else []
 
 
-def has_column_fault(layout: KeyLayout, records: Sequence[Any]) -> bool:
-    """Whether one of these records has a fault that its decoder accepts and that ``freeze`` refuses."""
-    return any(record.seed > SEED_MAX for record in records) or has_device_conflict(layout, records)
-
-
-def has_device_conflict(layout: KeyLayout, records: Sequence[Any]) -> bool:
+def _has_device_conflict(layout: KeyLayout, records: Sequence[Any]) -> bool:
     """Whether a record gives two different device names under its two keys."""
     return layout.keys >= _DEVICE_KEYS and any(None not in pair for pair in _DIFFERING_DEVICES(records))
 

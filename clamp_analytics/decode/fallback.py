@@ -13,9 +13,8 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from clamp_analytics.decode.columns import RecordColumns, has_column_fault
+from clamp_analytics.decode.columns import RecordColumns
 from clamp_analytics.decode.json_scanner import (
-    Document,
     KeyValueSpan,
     MalformedError,
     Scanner,
@@ -33,8 +32,9 @@ from clamp_analytics.decode.typed import (
     SESSION_FIELDS_WITH_LABELS,
     KeyLayout,
     KeyLayouts,
+    RecordFaultError,
 )
-from clamp_analytics.schema import RECORDS, SESSIONS, JsonField, Status, Table
+from clamp_analytics.schema import RECORDS, SESSIONS, JsonField, Table
 
 _NUMBER = re.compile(rb"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _WIDE_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -69,13 +69,12 @@ class _RejectedError(Exception):
 
 
 def examine(
-    data: Document, session: SessionRow, columns: RecordColumns, layouts: KeyLayouts, options: DecodeOptions
+    data: bytes, session: SessionRow, columns: RecordColumns, layouts: KeyLayouts, options: DecodeOptions
 ) -> None:
     """Read a document of any quality into ``session`` and ``columns``, with its faults.
 
-    Where the document is not a session, its status says so and no record of it is kept.
+    Where the document is not a session, its status says so, and ``columns`` has no meaning.
     """
-    begin = len(columns)
     try:
         _examine(data, session, columns, layouts, options)
     except _RejectedError as rejected:
@@ -87,13 +86,10 @@ def examine(
         session.reject(Fault(rule, value=value, byte_offset=error.offset, detail=detail))
     except RecursionError:
         session.reject(Fault("too-deep"))
-    if session.status is Status.REJECTED:
-        columns.truncate(begin)
-    session.record_count = len(columns) - begin
 
 
 def _examine(
-    data: Document, session: SessionRow, columns: RecordColumns, layouts: KeyLayouts, options: DecodeOptions
+    data: bytes, session: SessionRow, columns: RecordColumns, layouts: KeyLayouts, options: DecodeOptions
 ) -> None:
     if data.startswith(codecs.BOM_UTF8):
         session.faults.add(Fault("byte-order-mark", byte_offset=0))
@@ -151,7 +147,7 @@ def _spans_by_key(members: Iterable[KeyValueSpan], start: int) -> dict[str, list
     return spans
 
 
-def _not_a_session(data: Document, start: int, end: int, detail: str) -> Fault:
+def _not_a_session(data: bytes, start: int, end: int, detail: str) -> Fault:
     value = excerpt(data, start, end) or None
     return Fault("not-a-session", value=value, byte_offset=start, detail=detail)
 
@@ -165,17 +161,12 @@ def examine_records(
     options: DecodeOptions,
 ) -> None:
     """Read the array of records at ``start``, each by a layout where one accepts it."""
-    is_long = len(scanner.data) >= options.long_bytes
     for index, (begin, end) in enumerate(scanner.elements(start)):
-        session.entry_count = index + 1
-        if is_long and columns.pending >= options.records_pending:
-            # Whatever is pending here is of this document, and was checked record by record.
+        if columns.pending >= options.records_pending:
             columns.freeze()
         raw = scanner.data[begin:end]
-        found = layouts.decode_record(raw)
-        if found and _is_valid(*found, raw):
-            columns.extend(found[0], [found[1]], index)
-            session.note_keys(found[0].noted, RECORD_FIELDS)
+        if layout := _add_valid(raw, index, columns, layouts):
+            session.note_keys(layout.noted, RECORD_FIELDS)
             continue
         if raw[:1] != b"{":
             value = excerpt(raw, 0, len(raw))
@@ -191,13 +182,20 @@ def examine_records(
             layouts.remember(frozenset(spans), frozenset())
 
 
-def _is_valid(layout: KeyLayout, record: Any, raw: Document) -> bool:
-    """Whether a record has none of the faults that a layout lets through."""
-    return not has_column_fault(layout, [record]) and (not layout.unknown or is_utf8(raw))
+def _add_valid(raw: bytes, index: int, columns: RecordColumns, layouts: KeyLayouts) -> KeyLayout | None:
+    """Add a record that a layout accepts, and return the layout; None where the record has a fault."""
+    found = layouts.decode_record(raw)
+    if found is None or (found[0].unknown and not is_utf8(raw)):
+        return None
+    try:
+        columns.extend(found[0], [found[1]], index)
+    except RecordFaultError:
+        return None
+    return found[0]
 
 
 def _object(
-    data: Document,
+    data: bytes,
     spans: Mapping[str, list[KeyValueSpan]],
     table: Table,
     fields: Mapping[str, JsonField],
@@ -231,7 +229,7 @@ class _ObjectReader:
     """The members of one object, and the faults that are found while they are read."""
 
     def __init__(
-        self, data: Document, spans: Mapping[str, list[KeyValueSpan]], start: int, record_index: int | None
+        self, data: bytes, spans: Mapping[str, list[KeyValueSpan]], start: int, record_index: int | None
     ) -> None:
         self._data = data
         self._start = start
@@ -277,14 +275,14 @@ class _ObjectReader:
     def _add(self, rule: str, key: str, value: str | None, byte_offset: int, detail: str = "") -> None:
         self.faults.append(Fault(rule, key, value, byte_offset, self._record_index, detail=detail))
 
-    def _raw(self, span: KeyValueSpan) -> Document:
+    def _raw(self, span: KeyValueSpan) -> bytes:
         return self._data[span.start : span.end]
 
     def _excerpt(self, span: KeyValueSpan) -> str:
         return excerpt(self._data, span.start, span.end)
 
 
-def _value(raw: Document, field: JsonField) -> tuple[Any, str | None]:
+def _value(raw: bytes, field: JsonField) -> tuple[Any, str | None]:
     """The value of a known field, or None and the rule that it breaks."""
     if raw == b"null" and field.nullable:
         return None, None
@@ -295,7 +293,7 @@ def _value(raw: Document, field: JsonField) -> tuple[Any, str | None]:
     return _integer(raw, field) if field.type == "integer" else _number(raw, field)
 
 
-def _string(raw: Document) -> tuple[str | None, str | None]:
+def _string(raw: bytes) -> tuple[str | None, str | None]:
     if raw[:1] != b'"':
         return None, "wrong-type"
     try:
@@ -306,7 +304,7 @@ def _string(raw: Document) -> tuple[str | None, str | None]:
     return text, None
 
 
-def _integer(raw: Document, field: JsonField) -> tuple[int | None, str | None]:
+def _integer(raw: bytes, field: JsonField) -> tuple[int | None, str | None]:
     # 7.0 and 7e0 are the integer 7 in JSON; by way of a float, a large seed would change.
     mantissa = re.split(rb"[eE]", raw)[0]
     if not mantissa.strip(b"-0."):
@@ -322,7 +320,7 @@ def _integer(raw: Document, field: JsonField) -> tuple[int | None, str | None]:
     return int(number), None
 
 
-def _number(raw: Document, field: JsonField) -> tuple[float | None, str | None]:
+def _number(raw: bytes, field: JsonField) -> tuple[float | None, str | None]:
     number = float(raw)
     if field.maximum is None and field.minimum is None:
         return (number, None) if abs(number) != float("inf") else (None, "not-finite")

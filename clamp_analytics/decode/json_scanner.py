@@ -11,10 +11,7 @@ import json.decoder
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeAlias
-
-Document: TypeAlias = bytes | bytearray
-"""The bytes of one session, as they were read or in a buffer that is used again."""
+from typing import Any, NoReturn
 
 # The standard library's own scanner; its type stubs leave it out.
 _decoder: Any = json.decoder
@@ -77,7 +74,7 @@ class Scanner:
         RecursionError: from each method, where it is nested deeper than the interpreter follows.
     """
 
-    def __init__(self, data: Document) -> None:
+    def __init__(self, data: bytes) -> None:
         self.data = data
         self._text = data.decode("latin-1")
         # Numbers stay text: their values do not matter here, and a million digits must not cost anything.
@@ -225,7 +222,7 @@ def _reason_of(error: json.JSONDecodeError) -> str:
     return (error.msg[0].lower() + error.msg[1:]).removesuffix(" at").removesuffix(" starting")
 
 
-def may_be_deep(data: Document, siblings: int = 0) -> bool:
+def may_be_deep(data: bytes, siblings: int = 0) -> bool:
     """Whether a text may be nested deeper than ``DEPTH_BOUND``; False only where it is certainly not.
 
     The depth at the deepest point is what was opened before it, less what was closed. Between two siblings something
@@ -239,7 +236,7 @@ def may_be_deep(data: Document, siblings: int = 0) -> bool:
     return opened - siblings > DEPTH_BOUND and opened - sum(1 for _ in _SIBLINGS.finditer(data)) > DEPTH_BOUND
 
 
-def is_deep(data: Document) -> bool:
+def is_deep(data: bytes) -> bool:
     """Whether a text is nested deeper than ``DEPTH_BOUND``, up to where it stops being JSON."""
     if not may_be_deep(data):
         return False
@@ -252,12 +249,12 @@ def is_deep(data: Document) -> bool:
     return False
 
 
-def text_of(raw: Document) -> str:
+def text_of(raw: bytes) -> str:
     """A JSON text for a report; bytes that are not UTF-8 are escaped."""
     return raw.decode("utf-8", "backslashreplace")
 
 
-def excerpt(data: Document, start: int, end: int) -> str:
+def excerpt(data: bytes, start: int, end: int) -> str:
     """The text between two offsets for a report, cut to ``VALUE_BOUND`` characters."""
     # A character has four bytes at most, so no more of a long text needs to be decoded.
     return shorten(text_of(data[start : min(end, start + 4 * (VALUE_BOUND + 1))]))
@@ -268,7 +265,7 @@ def shorten(text: str) -> str:
     return text if len(text) <= VALUE_BOUND else text[: VALUE_BOUND - 1] + "…"
 
 
-def is_utf8(raw: Document) -> bool:
+def is_utf8(raw: bytes) -> bool:
     """Whether the bytes are valid UTF-8."""
     try:
         raw.decode()
@@ -277,7 +274,7 @@ def is_utf8(raw: Document) -> bool:
     return True
 
 
-def _key_of(raw: Document) -> tuple[str, bool]:
+def _key_of(raw: bytes) -> tuple[str, bool]:
     """A key without its quotes and escapes, and whether it had to be altered to be Unicode text."""
     if not is_utf8(raw):
         return text_of(raw[1:-1]), True

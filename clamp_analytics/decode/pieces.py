@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from clamp_analytics.decode.json_scanner import Document
-
 OPENING = re.compile(rb'"records"\s*:\s*\[')
 """The start of the ``records`` array of a session."""
 
@@ -21,13 +19,13 @@ WINDOW = 1 << 16
 """How far the ends of the array are searched for."""
 
 
-def array_of(data: Document) -> tuple[int, int] | None:
+def array_of(data: bytes) -> tuple[int, int] | None:
     """Start and end of the records of a session; None where they are not found near the ends of the document."""
     opening, closing = OPENING.search(data, 0, WINDOW), data.rfind(b"]")
     return (opening.end(), closing) if opening and opening.end() <= closing else None
 
 
-def spans(data: Document, begin: int, end: int, piece_bytes: int) -> Iterator[tuple[int, int]]:
+def spans(data: bytes, begin: int, end: int, piece_bytes: int) -> Iterator[tuple[int, int]]:
     """Start and end of each piece between two offsets of a document."""
     while cut := BETWEEN.search(data, begin + piece_bytes, end):
         yield begin, cut.start() + 1

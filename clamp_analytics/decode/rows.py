@@ -76,7 +76,6 @@ class SessionRow:
 
     Attributes:
         record_count: the records that were kept.
-        entry_count: the entries of the array, including those that are not objects.
         shared: the faults about deprecated and unknown keys, if they are known without counting keys.
         unnamed: occurrences of unknown keys beyond the first ``UNKNOWN_NAMES`` different ones.
     """
@@ -91,7 +90,6 @@ class SessionRow:
     extra: str | None = None
     labels: str | None = None
     record_count: int = 0
-    entry_count: int = 0
     faults: FaultLog = field(default_factory=FaultLog)
     deprecated: dict[str, int] = field(default_factory=dict)
     unknown: dict[str, int] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-from clamp_analytics.decode.json_scanner import Document, is_utf8, may_be_deep
+from clamp_analytics.decode.json_scanner import is_utf8, may_be_deep
 from clamp_analytics.decode.labels import LABELS, LABELS_FIELD
 from clamp_analytics.decode.options import DEFAULT_OPTIONS, DecodeOptions
 from clamp_analytics.decode.pieces import array_of, spans
@@ -73,7 +73,7 @@ class KeyLayout:
     records: msgspec.json.Decoder[Any]
     record: msgspec.json.Decoder[Any]
 
-    def has_duplicate_keys(self, data: Document, records: Sequence[Any], session: Any = None) -> bool:
+    def has_duplicate_keys(self, data: bytes, records: Sequence[Any], session: Any = None) -> bool:
         """Whether a document (or an array, or a record, where no session is given) may hold a key twice.
 
         Never False for a duplicate. May be True without one, where strings hold escaped commas.
@@ -93,7 +93,7 @@ class KeyLayout:
             return False
         return found != commas + self._inner_commas(records, session) or b"\\u002" in data
 
-    def may_have_hidden_fault(self, data: Document, records: Sequence[Any]) -> bool:
+    def may_have_hidden_fault(self, data: bytes, records: Sequence[Any]) -> bool:
         """Whether a raw field may be nested too deeply or not be UTF-8, which its decoder accepts."""
         if not self.unknown and not self.top_unknown:
             return False
@@ -141,7 +141,7 @@ def _attributes(keys: frozenset[str]) -> tuple[tuple[str, str], ...]:
     return tuple((f"unknown_{n}", key) for n, key in enumerate(sorted(keys)))
 
 
-def _decode_pieces(layout: KeyLayout, data: Document, spans: Iterable[tuple[int, int]]) -> Iterator[list[Any]]:
+def _decode_pieces(layout: KeyLayout, data: bytes, spans: Iterable[tuple[int, int]]) -> Iterator[list[Any]]:
     """The records at these spans of a document."""
     for start, stop in spans:
         array = b"[" + data[start:stop] + b"]"
@@ -225,7 +225,7 @@ class KeyLayouts:
     def __init__(self) -> None:
         self._layouts: list[KeyLayout] = []
 
-    def decode_session(self, data: Document, options: DecodeOptions = DEFAULT_OPTIONS) -> Decoded | None:
+    def decode_session(self, data: bytes, options: DecodeOptions = DEFAULT_OPTIONS) -> Decoded | None:
         """Decode a document by the layout that accepts it.
 
         Returns:
@@ -239,7 +239,7 @@ class KeyLayouts:
         found = self._decode_whole(data[:first_end] + data[array[1] :])
         return Decoded(*found, chain([found[1].records], _decode_pieces(found[0], data, others))) if found else None
 
-    def _decode_whole(self, data: Document) -> tuple[KeyLayout, Any] | None:
+    def _decode_whole(self, data: bytes) -> tuple[KeyLayout, Any] | None:
         found = self._try("session", data)
         if found is None and self._learn(data):
             found = self._try("session", data)
@@ -251,12 +251,12 @@ class KeyLayouts:
         )
         return None if is_faulty else found
 
-    def decode_record(self, data: Document) -> tuple[KeyLayout, Any] | None:
+    def decode_record(self, data: bytes) -> tuple[KeyLayout, Any] | None:
         """Decode one record by the layout that accepts it; None where no layout does."""
         found = self._try("record", data)
         return None if found is None or found[0].has_duplicate_keys(data, [found[1]]) else found
 
-    def _try(self, what: str, data: Document) -> tuple[KeyLayout, Any] | None:
+    def _try(self, what: str, data: bytes) -> tuple[KeyLayout, Any] | None:
         for layout in self._layouts:
             try:
                 decoded = getattr(layout, what).decode(data)
@@ -271,7 +271,7 @@ class KeyLayouts:
             return layout, decoded
         return None
 
-    def _learn(self, data: Document) -> KeyLayout | None:
+    def _learn(self, data: bytes) -> KeyLayout | None:
         """Make a layout from the keys of the document and of its first record."""
         if len(data) > _LEARN_BYTES:
             return None

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import codecs
 from array import array
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import repeat
 from typing import Any
 
 import polars as pl
 
-from clamp_analytics.decode.json_scanner import Document, KeyValueSpan, Scanner, excerpt
+from clamp_analytics.decode.json_scanner import KeyValueSpan, Scanner, excerpt
 from clamp_analytics.decode.options import DEFAULT_OPTIONS
 from clamp_analytics.decode.rows import Fault, SessionRow, summary_fault
 from clamp_analytics.rules import BY_ID, PRINTED_MEAN_HALF_STEP, PRINTED_SCORE_HALF_STEP, RULES, Rule, Scope
@@ -25,7 +25,7 @@ _FLOAT_SLACK = 1e-12
 
 def violations(
     sessions: Sequence[SessionRow],
-    documents: Sequence[Document],
+    documents: Sequence[bytes],
     records: pl.DataFrame,
     frame: pl.DataFrame,
     rows_per_rule: int = DEFAULT_OPTIONS.rows_per_rule,
@@ -66,29 +66,6 @@ def in_order(violations: pl.DataFrame) -> pl.DataFrame:
 def rank_of(rule: pl.Expr) -> pl.Expr:
     """The position of a rule among all rules."""
     return rule.replace_strict(_RANK, return_dtype=pl.UInt32)
-
-
-def limited(violations: pl.DataFrame, not_listed: Mapping[str, int], rows_per_rule: int) -> pl.DataFrame:
-    """The violations of one file with at most so many rows per rule in its records, and the others as counts.
-
-    Args:
-        violations: the violations, those of records in order.
-        not_listed: violations by rule that were counted already without a row.
-        rows_per_rule: the rows that a rule may have.
-    """
-    of_record = pl.col("record_index").is_not_null()
-    rank = pl.int_range(pl.len()).over("rule", of_record)
-    is_beyond = violations.select(of_record & (rank >= rows_per_rule)).to_series()
-    beyond = Counter(violations.filter(is_beyond)["rule"].to_list()) + Counter(not_listed)
-    source = violations["source"].first()
-    summaries = [(str(source), summary_fault(rule, count, rows_per_rule)) for rule, count in beyond.items()]
-    return in_order(pl.concat([violations.filter(~is_beyond), frame_of(summaries)]))
-
-
-def is_summary() -> pl.Expr:
-    """Whether a row of ``violations`` counts those of a rule and a file that have no row of their own."""
-    rules = [rule.id for rule in RULES if rule.scope is Scope.RECORD]
-    return pl.all_horizontal(pl.col("record_index", "field", "byte_offset").is_null()) & pl.col("rule").is_in(rules)
 
 
 def _order(fault: Fault) -> tuple[int, int, str]:
@@ -183,24 +160,24 @@ def _faulted(sessions: Sequence[SessionRow], field: str) -> pl.DataFrame:
     return pl.DataFrame({"file": files, "record_index": indices}, schema={"file": pl.UInt32, "record_index": pl.UInt32})
 
 
-def _scanner(data: Document) -> Scanner:
+def _scanner(data: bytes) -> Scanner:
     # Blanks in place of the mark keep every offset true.
     return Scanner(b"   " + data[3:] if data.startswith(codecs.BOM_UTF8) else data)
 
 
-def _with_value(fault: Fault, data: Document, members: Iterable[KeyValueSpan]) -> Fault:
+def _with_value(fault: Fault, data: bytes, members: Iterable[KeyValueSpan]) -> Fault:
     """The fault with the original text of its field, and the byte offset of that."""
     span = next(member for member in members if member.key == fault.field)
     return fault._replace(value=excerpt(data, span.start, span.end), byte_offset=span.start)
 
 
-def located_at_top(data: Document, fault: Fault) -> Fault:
+def located_at_top(data: bytes, fault: Fault) -> Fault:
     """A fault of a document's top level with its original value and byte offset."""
     scanner = _scanner(data)
     return _with_value(fault, data, scanner.members(scanner.document()))
 
 
-def located(data: Document, faults: Sequence[Fault]) -> list[Fault]:
+def located(data: bytes, faults: Sequence[Fault]) -> list[Fault]:
     """Faults of records with their original values and byte offsets."""
     wanted: defaultdict[int, list[Fault]] = defaultdict(list)
     complete: list[Fault] = []
@@ -233,8 +210,13 @@ def _over_sessions(records: pl.DataFrame, sessions: pl.DataFrame) -> Iterator[tu
     # The producer prints scores shorter than it averages them, so this is every session with a score below 1.
     others = records.filter(pl.col("stability_score") != 1)
     short = others.group_by("file").agg(short=_is_short(pl.col("stability_score")).all())
-    checked = differing.join(short, on="file", how="left", maintain_order="left")
-    yield from _mean_faults(checked.with_columns(pl.col("short").fill_null(value=True)))
+    half_step = pl.when(pl.col("short").fill_null(value=True)).then(PRINTED_SCORE_HALF_STEP).otherwise(0.0)
+    checked = differing.join(short, on="file", how="left", maintain_order="left").with_columns(
+        mean_resolution=PRINTED_MEAN_HALF_STEP + _FLOAT_SLACK + half_step
+    )
+    for rule, field, flag in _broken(checked, over_sessions=True):
+        for file, mean in checked.filter(flag).select("file", "mean_stability").iter_rows():
+            yield file, Fault(rule.id, field, detail=f"the records' mean is {mean:.6f}")
 
 
 def _with_another_mean(sessions: pl.DataFrame) -> pl.DataFrame:
@@ -252,28 +234,3 @@ def _with_another_mean(sessions: pl.DataFrame) -> pl.DataFrame:
 def _is_short(score: pl.Expr) -> pl.Expr:
     """Whether a score has no more than the three significant digits that the C++ producer prints."""
     return (score.round_sig_figs(3) - score).abs() < _FLOAT_SLACK
-
-
-def printed_short(scores: pl.Series) -> bool:
-    """Whether all scores have no more significant digits than the C++ producer prints."""
-    # Nearly every cycle ends well and scores 1, which is as short as can be.
-    return bool(scores.to_frame("score").filter(pl.col("score") != 1).select(_is_short(pl.col("score")).all()).item())
-
-
-def mean_faults(sessions: pl.DataFrame) -> Iterator[tuple[int, Fault]]:
-    """Sessions that break a rule of whole sessions, with their ``file``.
-
-    Args:
-        sessions: rows of ``sessions`` with the columns ``file`` and ``short``, whether its scores are printed short.
-    """
-    differing = _with_another_mean(sessions)
-    if not differing.is_empty():
-        yield from _mean_faults(differing)
-
-
-def _mean_faults(differing: pl.DataFrame) -> Iterator[tuple[int, Fault]]:
-    half_step = pl.when("short").then(PRINTED_SCORE_HALF_STEP).otherwise(0.0)
-    checked = differing.with_columns(mean_resolution=PRINTED_MEAN_HALF_STEP + _FLOAT_SLACK + half_step)
-    for rule, field, flag in _broken(checked, over_sessions=True):
-        for file, mean in checked.filter(flag).select("file", "mean_stability").iter_rows():
-            yield file, Fault(rule.id, field, detail=f"the records' mean is {mean:.6f}")

@@ -71,7 +71,7 @@ def test_an_error_while_reading_is_reported_and_affects_no_other_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, {"a.json": GOOD, "b.json": numbered(8)})
-    real_open, real_read = os.open, os.readv
+    real_open, real_read = os.open, os.read
     broken: set[int] = set()
 
     def open_file(path: str, *arguments: int) -> int:
@@ -80,14 +80,14 @@ def test_an_error_while_reading_is_reported_and_affects_no_other_file(
             broken.add(descriptor)
         return descriptor
 
-    def read_file(descriptor: int, buffers: list[bytearray]) -> int:
+    def read_file(descriptor: int, count: int) -> bytes:
         if descriptor in broken:
             raise OSError(5, "Input/output error")
-        return real_read(descriptor, buffers)
+        return real_read(descriptor, count)
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", open_file)
-        patch.setattr(os, "readv", read_file)
+        patch.setattr(os, "read", read_file)
         telemetry = load(tmp_path, jobs=1)
 
     assert telemetry.counts == Counts(1, 1, 0)
