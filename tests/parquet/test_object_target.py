@@ -101,8 +101,8 @@ class FoldAround(Reader):
         super().__init__(source, session_ids=True)
         self._call = call
 
-    def fold(self, reduce: Callable[[Batch], Any], *, needs_record_index: bool = True) -> Iterator[Any]:
-        yield from super().fold(reduce, needs_record_index=needs_record_index)
+    def fold(self, reduce: Callable[[Batch], Any]) -> Iterator[Any]:
+        yield from super().fold(reduce)
         self._call()
 
 
