@@ -16,8 +16,11 @@ from clamp_analytics.reading.reader import Progress
 SHORTEST = MIN_BEFORE + MIN_AFTER
 """Values that a series must have to be judged."""
 
-VALUES_AT_ONCE = 50_000
-"""Values of series of one length that are searched together; it bounds the memory, and the time without progress."""
+VALUES_AT_ONCE = 1_000_000
+"""Values of series of one length that are searched together, which is quicker than one by one.
+
+It bounds the memory, and the time between two calls of ``progress``.
+"""
 
 
 @dataclass(frozen=True, slots=True)
