@@ -10,6 +10,7 @@ PACKAGES = {
     "charts": ("altair", "vl_convert"),
     "cloud": ("boto3", "obstore"),
     "drift": ("numpy", "scipy"),
+    "lake": ("deltalake",),
     "prompt": ("prompt_toolkit",),
 }
 """Import names of the packages that an extra installs."""

@@ -225,6 +225,11 @@ def polars_type(column: Column) -> pl.DataType:
     return kind()
 
 
+def duckdb_type(column: Column) -> str:
+    """The DuckDB type of a column."""
+    return _DDL[column.type]
+
+
 def polars_schema(table: Table) -> dict[str, pl.DataType]:
     """The Polars schema of a table."""
     return {column.name: polars_type(column) for column in table.columns}

@@ -36,7 +36,7 @@ LAYERS: list[set[str]] = [
 FREE = {"__init__"}
 """The package itself exports names of every module."""
 
-ENGINES = {"typer": {"cli"}, "duckdb": {"database", "archive", "reading"}}
+ENGINES = {"typer": {"cli"}, "duckdb": {"database", "archive", "reading"}, "deltalake": {"archive", "reading"}}
 """Engines, and the only modules that import them."""
 
 LIGHT = [

@@ -50,12 +50,15 @@ class _Column:
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
+class LedgerTable:
+    """A table of the ledger."""
+
     name: str
     meaning: str
     columns: tuple[_Column, ...]
 
     def ddl(self) -> str:
+        """The statements that create the table, with its comments."""
         columns = ", ".join(f"{column.name} {column.type}" for column in self.columns)
         comments = [
             f"COMMENT ON COLUMN {self.name}.{each.name} IS {sql_string(each.meaning)};" for each in self.columns
@@ -64,7 +67,7 @@ class _Table:
         return "\n".join([head, *comments])
 
 
-META = _Table(
+META = LedgerTable(
     "meta",
     "Properties of the archive: one row per property.",
     (
@@ -77,7 +80,7 @@ META = _Table(
     ),
 )
 
-FILES = _Table(
+FILES = LedgerTable(
     "files",
     "The ledger: one row per file that was ever ingested, with its status.",
     (
@@ -97,7 +100,7 @@ FILES = _Table(
     ),
 )
 
-CONTAINERS = _Table(
+CONTAINERS = LedgerTable(
     "containers",
     "One row per container or compressed file that was ever ingested; its members are in `files`.",
     (
@@ -110,7 +113,7 @@ CONTAINERS = _Table(
     ),
 )
 
-INGESTS = _Table(
+INGESTS = LedgerTable(
     "ingests",
     "One row per ingest that changed the archive.",
     (
@@ -130,7 +133,7 @@ INGESTS = _Table(
     ),
 )
 
-FORGOTTEN = _Table(
+FORGOTTEN = LedgerTable(
     "forgotten",
     "One row per session that was forgotten on request; later ingests skip it.",
     (

@@ -7,7 +7,14 @@ from typing import Annotated
 import typer
 
 Archive = Annotated[
-    str, typer.Option("--archive", "-a", metavar="FILE", help="The archive; it is created if it does not exist.")
+    str,
+    typer.Option(
+        "--archive",
+        "-a",
+        metavar="FILE|FOLDER/",
+        help="The archive; it is created if it does not exist: a DuckDB file, or a folder of Delta tables if the name "
+        "ends with /.",
+    ),
 ]
 Wait = Annotated[
     float,

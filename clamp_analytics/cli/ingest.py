@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 EXAMPLES = """
 clamp-analytics ingest build/telemetry --archive telemetry.duckdb
 clamp-analytics ingest 'artifacts/*' --archive telemetry.duckdb --dry-run
+clamp-analytics ingest build/telemetry --archive /shared/telemetry/
 clamp-analytics summarize telemetry.duckdb
 """
 
@@ -41,9 +42,9 @@ def register(app: typer.Typer) -> None:
 class IngestCommand(ReadingOptions):
     """Add new sessions to an archive.
 
-    The archive is a DuckDB database, and a SOURCE of every command here. A session is identified by the hash of its
-    bytes, so it is added once, whatever its name, time or container. Files whose name, size and time are known are
-    not opened again.
+    The archive is a DuckDB file, or a folder of Delta tables, to which many processes may write at once. It is a
+    SOURCE of every command here. A session is identified by the hash of its bytes, so it is added once, whatever its
+    name, time or container. Files whose name, size and time are known are not opened again.
     """
 
     sources: options.Sources

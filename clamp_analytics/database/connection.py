@@ -18,12 +18,13 @@ from clamp_analytics.errors import UsageError
 from clamp_analytics.path_names import escape_surrogates
 from clamp_analytics.reading import Counts, Reader, Telemetry
 from clamp_analytics.reading.archive_connection import attach_archive, damage_as_source_error, select_list
+from clamp_analytics.reading.delta_archive import attach_delta_archive, is_delta_location
 from clamp_analytics.reading.executors import checked_jobs
 from clamp_analytics.reading.export import Manifest, read_manifest
 from clamp_analytics.reading.labels import LabelRule, parse_label_rules, session_labels
 from clamp_analytics.reading.reader import Progress, Sources
 from clamp_analytics.schema import SESSIONS, TABLES, Table, arrow_schema, ddl, meaning
-from clamp_analytics.sources import MANIFEST, is_database
+from clamp_analytics.sources import MANIFEST, is_database, is_delta_archive
 from clamp_analytics.wording import sql_name, sql_string
 
 if TYPE_CHECKING:
@@ -249,16 +250,18 @@ def _parquet_files(table: Table, manifests: list[tuple[str, Manifest]]) -> list[
 def _only_archive(given: list[str | os.PathLike[str]]) -> str | None:
     """The path of the archive, if it is the only source; else None."""
     path = os.fspath(given[0]) if len(given) == 1 else ""
-    return path if Path(path).is_file() and is_database(path) else None
+    return path if is_delta_archive(path) or (Path(path).is_file() and is_database(path)) else None
 
 
 def _attach_archive(connection: duckdb.DuckDBPyConnection, path: str) -> tuple[Counts, str]:
     """Attach an archive read-only, with a view for each of the three tables."""
-    state = attach_archive(connection, path, ARCHIVE)
+    is_delta = is_delta_location(path)
+    state = attach_delta_archive(connection, path) if is_delta else attach_archive(connection, path, ARCHIVE)
     with damage_as_source_error(path):
         for table in TABLES.values():
-            names = select_list(table, table.names, state.version)
-            connection.execute(f"CREATE VIEW {table.name} AS SELECT {names} FROM {ARCHIVE}.{table.name}")
+            if not is_delta:
+                names = select_list(table, table.names, state.version)
+                connection.execute(f"CREATE VIEW {table.name} AS SELECT {names} FROM {ARCHIVE}.{table.name}")
             columns = ((column.name, meaning(column)) for column in table.columns)
             _comment(connection, table.name, table.meaning, columns)
         loaded, rejected = connection.execute(_COUNTS).fetchall()[0]

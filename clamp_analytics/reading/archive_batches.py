@@ -47,15 +47,20 @@ def read_archive(
             yield from _batches(
                 connection, version, [name for name in RECORDS.names if name in columns], options.archive_batch_rows
             )
-    except _TablesDisagreeError as error:
-        what = "the archive is damaged: its sessions do not match its records or violations"
-        raise SourceError(what, where=display_name(os.fspath(path)), hint=CHECK_HINT) from error
+    except TablesDisagreeError as error:
+        raise tables_disagree(path) from error
     finally:
         connection.close()
 
 
-class _TablesDisagreeError(Exception):
+class TablesDisagreeError(Exception):
     """A table has fewer or more rows than the sessions say."""
+
+
+def tables_disagree(path: str | os.PathLike[str]) -> SourceError:
+    """The error to raise where the tables of an archive disagree."""
+    what = "the archive is damaged: its sessions do not match its records or violations"
+    return SourceError(what, where=display_name(os.fspath(path)), hint=CHECK_HINT)
 
 
 def _batches(
@@ -66,19 +71,19 @@ def _batches(
     violations = _RowStream(connection, version, VIOLATIONS, VIOLATIONS.names, batch_rows)
     no_sessions, no_violations = empty_frame(SESSIONS), empty_frame(VIOLATIONS)
     for sessions in _RowStream(connection, version, SESSIONS, SESSIONS.names, batch_rows).frames():
-        for group in _groups(sessions, batch_rows):
+        for group in session_groups(sessions, batch_rows):
             rows = int(group["record_count"].sum())
             faults = violations.take_sources(group["source"])
             first = min(rows, batch_rows)
-            yield _batch(group, records.take(first).select(wanted), faults)
+            yield table_batch(group, records.take(first).select(wanted), faults)
             for start in range(first, rows, batch_rows):
                 more = records.take(min(batch_rows, rows - start)).select(wanted)
-                yield _batch(no_sessions, more, no_violations)
+                yield table_batch(no_sessions, more, no_violations)
     if not (records.is_exhausted() and violations.is_exhausted()):
-        raise _TablesDisagreeError
+        raise TablesDisagreeError
 
 
-def _groups(sessions: pl.DataFrame, batch_rows: int) -> Iterator[pl.DataFrame]:
+def session_groups(sessions: pl.DataFrame, batch_rows: int) -> Iterator[pl.DataFrame]:
     """Consecutive sessions with about one batch of records; a large session is a group of its own."""
     ends = sessions["record_count"].cast(pl.UInt64).cum_sum()
     start, before = 0, 0
@@ -118,7 +123,7 @@ class _RowStream:
         parts = []
         while count:
             if self._buffered.is_empty() and not self._read_chunk():
-                raise _TablesDisagreeError
+                raise TablesDisagreeError
             part = self._buffered.head(count)
             self._buffered = self._buffered.slice(part.height)
             count -= part.height
@@ -149,5 +154,6 @@ class _RowStream:
         return False
 
 
-def _batch(sessions: pl.DataFrame, records: pl.DataFrame, violations: pl.DataFrame) -> Batch:
+def table_batch(sessions: pl.DataFrame, records: pl.DataFrame, violations: pl.DataFrame) -> Batch:
+    """A batch of rows that are stored; the sums of seeds are not known."""
     return Batch(sessions, records, violations, pl.Series("seed_sum", [None] * sessions.height, dtype=pl.UInt64))

@@ -15,14 +15,14 @@ from clamp_analytics.batch import Batch
 from clamp_analytics.decode.validate import in_order
 from clamp_analytics.errors import UsageError, did_you_mean
 from clamp_analytics.path_names import display_name
-from clamp_analytics.reading.archive_batches import read_archive
-from clamp_analytics.reading.archive_connection import ArchiveState, read_state
+from clamp_analytics.reading.archive_connection import ArchiveState
 from clamp_analytics.reading.executors import checked_jobs
 from clamp_analytics.reading.export import Manifest, read_export, read_manifest
 from clamp_analytics.reading.fetching import RemoteFiles
 from clamp_analytics.reading.labels import LabelRule, parse_label_rules, with_labels
 from clamp_analytics.reading.options import DEFAULT_OPTIONS, ReadingOptions
 from clamp_analytics.reading.repeated_sessions import REPEATED, RepeatedSessions, SeenContents, StoredSessionFilter
+from clamp_analytics.reading.stored_archives import read_stored_archive, read_stored_state
 from clamp_analytics.reading.task import ReadRequest, ledger_of
 from clamp_analytics.reading.tasks import Containers, FileReader
 from clamp_analytics.reading.telemetry import Counts, Telemetry, require_sessions
@@ -108,7 +108,7 @@ class Reader:
         self._remote = RemoteFiles(listing.storage, listing.objects, options.concurrency)
         self._exports = [(folder, read_manifest(folder, self._storage(folder))) for folder in listing.exports]
         self._archives = [
-            (path, read_state(path, wait_seconds=options.archive_wait_seconds)) for path in listing.archives
+            (path, read_stored_state(path, options, listing.storage.options)) for path in listing.archives
         ]
         self.skipped = Counter(listing.skipped)
         self._unique = unique
@@ -222,7 +222,10 @@ class Reader:
         for folder, manifest in self._exports:
             yield display_name(folder), read_export(folder, manifest, columns, self._storage(folder))
         for path, _ in self._archives:
-            yield display_name(path), read_archive(path, columns, self._options)
+            yield (
+                display_name(path),
+                read_stored_archive(path, columns, self._options, self._remote.storage.options),
+            )
 
     def _storage(self, folder: str) -> ObjectStorage | None:
         return self._remote.storage if is_url(folder) else None

@@ -16,6 +16,7 @@ from clamp_analytics.sources.listing import (
     check_no_source,
     has_database_mark,
     is_database,
+    is_delta_archive,
     list_sources,
     require_local,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "identity",
     "is_container",
     "is_database",
+    "is_delta_archive",
     "list_sources",
     "open_container",
     "read_bytes",

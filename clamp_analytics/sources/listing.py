@@ -1,8 +1,8 @@
 """List the files that the user's sources name, in a fixed order.
 
 A source is a session file, a folder, a glob, ``-`` for one session on standard input, a container of session files,
-a member of one, a Parquet export or an archive of this package, or a URL of any of them but an archive. Listing opens
-no session file and no container.
+a member of one, a Parquet export or an archive of this package, or a URL of any of them but a DuckDB archive.
+Listing opens no session file and no container.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ from clamp_analytics.sources.object_storage import Object, ObjectStorage, is_url
 DATABASE_MARK = b"DUCK"
 """The bytes at offset 8 of a DuckDB database, by which an archive is recognized."""
 
+DELTA_LOG = "sessions/_delta_log"
+"""The folder that every Delta archive has: the log of its table of sessions."""
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
@@ -47,7 +50,7 @@ class Listing:
         skipped: how many entries were skipped, by reason.
         directory: the absolute folder that all sources have in common.
         single_folder: the folder, where the only source is one.
-        archives: DuckDB databases, by name.
+        archives: DuckDB databases and Delta archives, by name.
         storage: where the objects are.
         objects: the object to fetch, for each of the files that is in object storage.
     """
@@ -111,7 +114,7 @@ def list_sources(
         archives=sorted(set(walk.archives)),
         skipped=walk.skipped,
         directory=_common_folder(named),
-        single_folder=named[0] if len(named) == 1 and not urls and Path(named[0]).is_dir() else None,
+        single_folder=named[0] if len(named) == 1 and not (urls or walk.archives) and Path(named[0]).is_dir() else None,
         storage=storage,
         objects=remote.objects,
     )
@@ -216,6 +219,8 @@ def _add(path: str, walk: _Walk) -> None:
         raise SourceError(f"cannot be read: {reason_of(error)}", where=display_name(path)) from error
     if is_export:
         walk.exports.append(path)
+    elif is_delta_archive(path):
+        walk.archives.append(path)
     elif stat.S_ISDIR(mode):
         _search(path, walk)
     elif stat.S_ISREG(mode):
@@ -232,6 +237,11 @@ def is_database(path: str) -> bool:
         return has_database_mark(path)
     except OSError:
         return False
+
+
+def is_delta_archive(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is the folder of a Delta archive."""
+    return os.path.isdir(os.path.join(path, DELTA_LOG))
 
 
 def has_database_mark(path: str | os.PathLike[str]) -> bool:
@@ -282,6 +292,8 @@ def _add_entry(entry: os.DirEntry[str], walk: _Walk, waiting: list[str], linked:
                 walk.skipped["folder below"] += 1
             elif Path(entry.path, MANIFEST).exists():
                 walk.skipped["export below"] += 1
+            elif is_delta_archive(entry.path):
+                walk.skipped["archive below"] += 1
             else:
                 (linked if entry.is_symlink() else waiting).append(entry.path)
         elif not name.endswith(READ_ENDINGS):

@@ -6,27 +6,24 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from clamp_analytics.analysis.result import Result
 from clamp_analytics.archive.ingest.options import DEFAULT_INGEST_OPTIONS, IngestOptions
-from clamp_analytics.archive.ingest.plan import Ledger, empty_ledger, plan, read_ledger
+from clamp_analytics.archive.ingest.plan import plan
 from clamp_analytics.archive.ingest.reader import PlannedReader
 from clamp_analytics.archive.ingest.reconcile import LOADED, REJECTED, is_unchanged
 from clamp_analytics.archive.ingest.staging import Staging
-from clamp_analytics.archive.ingest.transaction import IngestRow, reconcile_with_archive, transaction, write_staged
-from clamp_analytics.archive.lock import writer_lock
-from clamp_analytics.archive.tables import View, create_archive, empty_archive_in_memory, require_current
+from clamp_analytics.archive.ingest.store import DuckDBStore, Store
+from clamp_analytics.archive.ingest.transaction import IngestRow, reconcile_with_archive
+from clamp_analytics.archive.tables import View
 from clamp_analytics.batch import Batch
 from clamp_analytics.errors import UsageError
 from clamp_analytics.path_names import display_name
-from clamp_analytics.reading.archive_connection import damage_as_source_error, open_archive
-from clamp_analytics.reading.executors import checked_jobs
+from clamp_analytics.reading.delta_archive import is_delta_location
 from clamp_analytics.reading.interrupts import raise_keyboard_interrupt
 from clamp_analytics.reading.labels import parse_label_rules
 from clamp_analytics.reading.reader import Progress, Sources
@@ -38,9 +35,6 @@ from clamp_analytics.sources import (
     list_sources,
     require_local,
 )
-
-if TYPE_CHECKING:
-    import duckdb
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -110,7 +104,8 @@ def ingest(
 
     Args:
         sources: session files, folders or globs; or the result of ``list_sources``.
-        archive: the archive; it is created where there is none.
+        archive: the archive; it is created where there is none. A folder, which is named with a slash at the end
+            unless it exists, or a URL is a Delta archive; anything else is a DuckDB file.
         options: what to read, and how.
         views: the views that a new archive gets.
         executor: where to read; by default processes, where the sources are large enough.
@@ -139,19 +134,39 @@ def ingest(
         )
     # A wrong rule is reported before anything is read or locked.
     options = replace(options, labels=parse_label_rules(options.labels))
-    path = Path(os.path.realpath(archive))
-    if path.name.endswith((ENDING, *CONTAINER_ENDINGS)):
-        raise UsageError(
-            "an archive with the ending of a session file or container would be read as one",
-            where=display_name(os.fspath(archive)),
-            hint="for example telemetry.duckdb",
-        )
-    run = _Run(listing, path, options, views, added)
+    run = _Run(listing, _store(archive, options, views), options, added)
     with raise_keyboard_interrupt():
         if options.dry_run:
             return run.count(executor, progress)
-        with writer_lock(path, "ingest", options.wait_seconds):
+        with run.store.lock():
             return run.write(executor, progress)
+
+
+def _store(archive: str | os.PathLike[str], options: IngestOptions, views: Sequence[View]) -> Store:
+    """The store of an archive: Delta tables in a folder or at a URL, else a DuckDB file.
+
+    Raises:
+        UsageError: the name is that of a session file or container.
+    """
+    name = os.fspath(archive)
+    if is_delta_location(name) or name.endswith("/"):
+        from clamp_analytics.archive.delta.store import DeltaStore
+
+        return DeltaStore(name)
+    path = Path(os.path.realpath(archive))
+    if path.is_dir():
+        raise UsageError(
+            "it is a folder, and not a Delta archive",
+            where=display_name(name),
+            hint="a name that ends with / creates a Delta archive, and any other one a DuckDB file",
+        )
+    if path.name.endswith((ENDING, *CONTAINER_ENDINGS)):
+        raise UsageError(
+            "an archive with the ending of a session file or container would be read as one",
+            where=display_name(name),
+            hint="for example telemetry.duckdb",
+        )
+    return DuckDBStore(path, options, views)
 
 
 @dataclass(slots=True)
@@ -159,9 +174,8 @@ class _Run:
     """One ingest."""
 
     listing: Listing
-    archive: Path
+    store: Store
     options: IngestOptions
-    views: Sequence[View]
     added: Added | None
     unread_known: int = 0
     unread_rejected: int = 0
@@ -172,18 +186,12 @@ class _Run:
     def write(self, executor: Executor | None, progress: Progress | None) -> Ingested:
         """Read the new files and write them, one transaction after another."""
         row = IngestRow(display_name(self.listing.directory), self.options.build_info, dict(self.listing.skipped))
-        staging = Staging(self.archive.parent, self.options)
+        staging = Staging(self.store.spill_folder, self.options)
         try:
             for more in self._fill(staging, executor, progress):
-                if not os.path.exists(self.archive):
-                    create_archive(self.archive, self.views)
                 row.skipped = dict(self.listing.skipped + self.skipped)
                 row.unread_known, row.unread_rejected = self.unread_known, self.unread_rejected
-                with transaction(self.archive, self.options.wait_seconds) as connection:
-                    if not more:
-                        # All files are decoded, so every core may write.
-                        connection.execute(f"SET threads = {checked_jobs(self.options.jobs)}")
-                    sessions = write_staged(connection, staging, row, is_last=not more)
+                sessions = self.store.write(staging, row, is_last=not more)
                 self.changed = True
                 self._call_added(sessions)
         finally:
@@ -193,10 +201,10 @@ class _Run:
     def count(self, executor: Executor | None, progress: Progress | None) -> Ingested:
         """Read the new files, and count what writing them would do."""
         row = IngestRow(display_name(self.listing.directory))
-        staging = Staging(self.archive.parent, self.options)
+        staging = Staging(self.store.spill_folder, self.options)
         seen: set[str] = set()
         for _ in self._fill(staging, executor, progress):
-            with _open_or_empty(self.archive) as connection:
+            with self.store.open() as connection:
                 files = staging.files
                 # A file that could not be read has no hash and never counts as known.
                 is_repeated = files["session_id"].is_in(list(seen)).fill_null(value=False)
@@ -224,7 +232,7 @@ class _Run:
 
     def _fill(self, staging: Staging, executor: Executor | None, progress: Progress | None) -> Iterator[bool]:
         """Stage the new files, and yield whenever a transaction is due: whether more files follow."""
-        ledger = self._ledger()
+        ledger = self.store.ledger()
         planned = plan(
             self.listing.files, ledger, rehash=self.options.rehash, large_bytes=self.options.reading.large_bytes
         )
@@ -266,33 +274,3 @@ class _Run:
         staging.add_files(fresh)
         if len(self.rejections) < REJECTIONS_KEPT:
             self.rejections += fresh.filter(pl.col("status") == REJECTED).select("path", "reason").rows()
-
-    def _ledger(self) -> Ledger:
-        """Read the ledger of the archive; it is empty where there is no archive yet.
-
-        Raises:
-            SourceError: the file is not an archive, or is damaged.
-            OutputError: it has an older version.
-        """
-        if not os.path.exists(self.archive):
-            return empty_ledger()
-        connection, version = open_archive(self.archive, wait_seconds=self.options.wait_seconds)
-        try:
-            require_current(version, self.archive)
-            with damage_as_source_error(self.archive):
-                return read_ledger(connection)
-        finally:
-            connection.close()
-
-
-@contextmanager
-def _open_or_empty(archive: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the archive for reading; an empty one in memory where there is none."""
-    if os.path.exists(archive):
-        connection, _ = open_archive(archive)
-    else:
-        connection = empty_archive_in_memory()
-    try:
-        yield connection
-    finally:
-        connection.close()

@@ -61,14 +61,14 @@ class Staging:
     """Files, sessions and records that wait for the next transaction.
 
     Args:
-        folder: the folder for records that do not fit in memory.
+        folder: the folder for records that do not fit in memory; None for the system's folder of temporary files.
         options: how much is kept in memory, and committed at once.
 
     Attributes:
         containers: containers of which all members wait or are committed.
     """
 
-    def __init__(self, folder: Path, options: IngestOptions) -> None:
+    def __init__(self, folder: Path | None, options: IngestOptions) -> None:
         self._folder = folder
         self._options = options
         self._spill: IO[bytes] | None = None
@@ -141,12 +141,13 @@ class Staging:
 
     def records(self) -> Iterator[pl.DataFrame]:
         """Their records with the ``file_number``, in order, in several frames."""
-        if self._writer is not None and self._spill is not None:
+        if self._spill is not None:
             import pyarrow as pa
 
-            self._spill_records()
-            self._writer.close()
-            self._writer = None
+            if self._writer is not None:
+                self._spill_records()
+                self._writer.close()
+                self._writer = None
             self._spill.seek(0)
             reader = pa.ipc.open_file(self._spill)
             for number in range(reader.num_record_batches):

@@ -66,6 +66,22 @@ class IngestRow:
         self.known += decisions.known
         self.rejected += decisions.rejected
 
+    def values(self, *, is_last: bool) -> list[object]:
+        """The values of the columns of ``ingests``, in order."""
+        return [
+            self.number,
+            self.started_at,
+            datetime.now(UTC) if is_last else None,
+            __version__,
+            self.directory,
+            self.build_info,
+            self.new,
+            self.known + self.unread_known,
+            self.rejected + self.unread_rejected,
+            sum(self.skipped.values()),
+            json.dumps(dict(sorted(self.skipped.items()))),
+        ]
+
 
 @contextmanager
 def transaction(archive: Path, wait_seconds: float) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -232,19 +248,5 @@ def _write_containers(
 
 def _write_ingest(connection: duckdb.DuckDBPyConnection, ingest: IngestRow, *, is_last: bool) -> None:
     connection.execute("DELETE FROM ingests WHERE number = ?", [ingest.number])
-    connection.execute(
-        "INSERT INTO ingests VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            ingest.number,
-            ingest.started_at,
-            datetime.now(UTC) if is_last else None,
-            __version__,
-            ingest.directory,
-            ingest.build_info,
-            ingest.new,
-            ingest.known + ingest.unread_known,
-            ingest.rejected + ingest.unread_rejected,
-            sum(ingest.skipped.values()),
-            json.dumps(dict(sorted(ingest.skipped.items()))),
-        ],
-    )
+    values = ingest.values(is_last=is_last)
+    connection.execute(f"INSERT INTO ingests VALUES ({', '.join('?' * len(values))})", values)

@@ -1,0 +1,1 @@
+"""Archives that many processes write to at once: a folder or URL of Delta tables."""

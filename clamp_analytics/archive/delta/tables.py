@@ -1,0 +1,244 @@
+"""The Delta tables of an archive: their schemas, their creation, and the views that hide what does not count.
+
+All columns are those of a DuckDB archive. Delta has no unsigned integers, so those of 64 bits are DECIMAL(20,0), and
+shorter ones BIGINT. The columns that are added say in which batch a row was written; a batch is one append.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from clamp_analytics import __version__
+from clamp_analytics.archive.tables import CONTAINERS, FILES, FORGOTTEN, INGESTS, LEDGER_TABLES, META, LedgerTable
+from clamp_analytics.errors import OutputError
+from clamp_analytics.reading.archive_connection import FORMAT, VERSION
+from clamp_analytics.reading.delta_archive import (
+    LAST_INGESTS,
+    SESSION_KEY,
+    VIOLATION_ORDER,
+    DeltaSnapshot,
+    connect_in_memory,
+    data_views,
+    delta_errors,
+    delta_storage_options,
+    open_snapshot,
+    table_location,
+)
+from clamp_analytics.reading.delta_dataset import PARTITION
+from clamp_analytics.schema import TABLES, VIOLATIONS, Table, arrow_schema, meaning
+from clamp_analytics.wording import sql_name
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+BATCH = SESSION_KEY[0]
+
+_ADDED = {
+    "batch": "Id of the append that wrote the row; it begins with the time, and sorts by it.",
+    "batch_row": "Number of the session in its batch. A row counts if `sessions` has this batch and number.",
+    "violation_row": "Number of the violation in its batch.",
+    "ingested_on": "Day of the batch, in UTC; the partition.",
+}
+_DUCKDB_UNSIGNED = {"UBIGINT", "UINTEGER"}
+
+
+def new_batch() -> str:
+    """The id of a new batch: its time in milliseconds, and random digits, in hexadecimal."""
+    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
+
+
+def batch_time(batch: str) -> datetime:
+    """When a batch was begun."""
+    return datetime.fromtimestamp(int(batch[:12], 16) / 1000, UTC)
+
+
+def batch_day(batch: str) -> date:
+    """The value of the partition column for a batch."""
+    return batch_time(batch).date()
+
+
+def delta_schema(name: str) -> pa.Schema:
+    """The Arrow schema of a Delta table; the metadata of each field holds its comment."""
+    import pyarrow as pa
+
+    if name in TABLES:
+        return _data_schema(TABLES[name])
+    table = next(table for table in LEDGER_TABLES if table.name == name)
+    fields = []
+    for column in table.columns:
+        kind, _, constraint = column.type.partition(" ")
+        fields.append(_field(column.name, _ledger_type(kind), column.meaning, nullable=not constraint))
+    if table is not META:
+        fields.append(_field(BATCH, pa.string(), _ADDED[BATCH], nullable=False))
+    return pa.schema(fields)
+
+
+def _data_schema(table: Table) -> pa.Schema:
+    import pyarrow as pa
+
+    signed = {pa.uint64(): pa.decimal128(20, 0), pa.uint32(): pa.int64()}
+    fields = [
+        _field(column.name, signed.get(field.type, field.type), meaning(column), nullable=column.nullable)
+        for column, field in zip(table.columns, arrow_schema(table), strict=True)
+    ]
+    added = dict(zip(SESSION_KEY, (pa.string(), pa.int64()), strict=True))
+    if table is VIOLATIONS:
+        added[VIOLATION_ORDER] = pa.int64()
+    added[PARTITION] = pa.date32()
+    return pa.schema([*fields, *(_field(name, kind, _ADDED[name], nullable=False) for name, kind in added.items())])
+
+
+def _field(name: str, kind: pa.DataType, comment: str, *, nullable: bool) -> pa.Field:
+    import pyarrow as pa
+
+    return pa.field(name, kind, nullable=nullable, metadata={"comment": comment})
+
+
+def _ledger_type(kind: str) -> pa.DataType:
+    """The type of a column of the ledger, which a DuckDB archive has as ``kind``."""
+    import pyarrow as pa
+
+    types = {
+        "VARCHAR": pa.string(),
+        "UBIGINT": pa.decimal128(20, 0),
+        "BIGINT": pa.int64(),
+        "UINTEGER": pa.int64(),
+        "TIMESTAMPTZ": pa.timestamp("us", "UTC"),
+    }
+    return types[kind]
+
+
+def create_delta_archive(location: str, storage_options: Mapping[str, str] | None = None) -> None:
+    """Create the tables that an archive lacks; several processes may do it at once.
+
+    The table of sessions, by which an archive is recognized, comes last.
+
+    Raises:
+        OutputError: the tables cannot be created.
+    """
+    from deltalake import DeltaTable, write_deltalake
+    from deltalake.exceptions import DeltaError
+
+    options = delta_storage_options(location, storage_options)
+    meanings = {table.name: table.meaning for table in LEDGER_TABLES if table is not META}
+    meanings |= {table.name: table.meaning for table in reversed(list(TABLES.values()))}
+    with delta_errors(location, "the archive cannot be created", OutputError):
+        properties = {
+            "format": FORMAT,
+            "schema_version": str(VERSION),
+            "created_by": f"clamp-analytics {__version__}",
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        rows = pl.DataFrame({"name": list(properties), "value": list(properties.values())})
+        meta = table_location(location, META.name)
+        try:
+            write_deltalake(
+                meta,
+                as_delta(rows, META.name),
+                mode="error",
+                name=META.name,
+                description=META.meaning,
+                storage_options=options,
+            )
+        except DeltaError:
+            # Another process was first.
+            if not DeltaTable.is_deltatable(meta, storage_options=options):
+                raise
+        for name, sentence in meanings.items():
+            where = table_location(location, name)
+            schema = delta_schema(name)
+            try:
+                DeltaTable.create(
+                    where,
+                    schema,
+                    mode="ignore",
+                    partition_by=[PARTITION] if name in TABLES else None,
+                    name=name,
+                    description=sentence,
+                    # The statistics of a DECIMAL above 2^63 are wrong in delta-rs, and rows would be skipped.
+                    configuration={"delta.dataSkippingStatsColumns": ",".join(_columns_with_statistics(schema))},
+                    storage_options=options,
+                )
+            except DeltaError:
+                if not DeltaTable.is_deltatable(where, storage_options=options):
+                    raise
+
+
+def _columns_with_statistics(schema: pa.Schema) -> list[str]:
+    import pyarrow as pa
+
+    return [field.name for field in schema if not pa.types.is_decimal(field.type) and field.name != PARTITION]
+
+
+def as_delta(rows: pl.DataFrame, name: str) -> pa.Table:
+    """Rows with the column types of a Delta table."""
+    schema = delta_schema(name)
+    table = rows.select(schema.names).to_arrow(compat_level=pl.CompatLevel.oldest())
+    return table.cast(schema)
+
+
+def _ledger_columns(table: LedgerTable) -> str:
+    """The columns of a ledger table for a SELECT, with the types that they have in a DuckDB archive."""
+    parts = []
+    for column in table.columns:
+        kind = column.type.partition(" ")[0]
+        name = sql_name(column.name)
+        parts.append(f"CAST({name} AS {kind}) AS {name}" if kind in _DUCKDB_UNSIGNED else name)
+    return ", ".join(parts)
+
+
+_VALID_FILES = (
+    "SELECT f.* FROM delta_files f LEFT JOIN (SELECT source, session_id FROM delta_sessions) s ON s.source = f.source "
+    "AND s.session_id IS NOT DISTINCT FROM f.session_id WHERE s.source IS NOT NULL OR f.status = 'forgotten'"
+)
+"""The rows of ``files`` whose session exists: an ingest writes them before the session."""
+
+_LAST = "QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY batch DESC) = 1"
+
+
+def ledger_views() -> dict[str, str]:
+    """The SELECT statement of each table of the ledger, with the rows that count, over a registered snapshot."""
+    last_files = f"{_VALID_FILES} {_LAST.format(key='path')}"
+    last_containers = f"SELECT * FROM delta_containers {_LAST.format(key='path')}"
+    return {
+        META.name: "SELECT * FROM delta_meta",
+        FILES.name: f"SELECT {_ledger_columns(FILES)} FROM ({last_files})",
+        CONTAINERS.name: f"SELECT {_ledger_columns(CONTAINERS)} FROM ({last_containers})",
+        INGESTS.name: f"SELECT {_ledger_columns(INGESTS)} FROM ({LAST_INGESTS})",
+        FORGOTTEN.name: "SELECT session_id, min(forgotten_at) AS forgotten_at FROM delta_forgotten GROUP BY session_id",
+    }
+
+
+ALL_TABLES = (*TABLES, *(table.name for table in LEDGER_TABLES))
+"""The names of all tables of an archive."""
+
+
+def open_delta_archive(
+    location: str, storage_options: Mapping[str, str] | None = None, names: Iterable[str] = ALL_TABLES
+) -> tuple[duckdb.DuckDBPyConnection, DeltaSnapshot]:
+    """Open the newest version of an archive, with a view for each table, as a DuckDB archive has it.
+
+    Args:
+        location: the folder or URL.
+        storage_options: configuration of the object storage.
+        names: the tables to open; ``sessions`` must be among them, and every other one that a view refers to.
+
+    Raises:
+        SourceError: it cannot be opened.
+        UsageError: the package deltalake is not installed.
+    """
+    snapshot = open_snapshot(location, names, storage_options)
+    connection = connect_in_memory()
+    with delta_errors(location, "the archive cannot be read"):
+        snapshot.register(connection)
+        for name, query in (data_views() | ledger_views()).items():
+            if name in snapshot.tables:
+                connection.execute(f"CREATE VIEW {name} AS {query}")
+    return connection, snapshot

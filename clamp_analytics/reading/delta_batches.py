@@ -1,0 +1,129 @@
+"""Read a Delta archive as batches."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from clamp_analytics.batch import Batch
+from clamp_analytics.reading.archive_batches import (
+    TablesDisagreeError,
+    session_groups,
+    table_batch,
+    tables_disagree,
+)
+from clamp_analytics.reading.delta_archive import (
+    SESSION_KEY,
+    VIOLATION_ORDER,
+    connect_in_memory,
+    delta_errors,
+    open_snapshot,
+    select_columns,
+)
+from clamp_analytics.reading.delta_dataset import PARTITION
+from clamp_analytics.reading.options import DEFAULT_OPTIONS, ReadingOptions
+from clamp_analytics.schema import RECORDS, SESSIONS, TABLES, VIOLATIONS, Table, empty_frame, polars_schema
+from clamp_analytics.wording import sql_string
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def read_delta_archive(
+    location: str,
+    columns: Collection[str],
+    options: ReadingOptions = DEFAULT_OPTIONS,
+    storage_options: Mapping[str, str] | None = None,
+) -> Iterator[Batch]:
+    """Read the batches of a Delta archive: sessions with all of their records and violations.
+
+    The order is that of the batches in which the sessions were written. Writers are not disturbed, and what they
+    write meanwhile is not read. A session with more records than a batch holds continues in the next batches.
+
+    Args:
+        location: the folder or URL of the archive.
+        columns: the columns of ``records`` to read.
+        options: the size of a batch.
+        storage_options: configuration of the object storage.
+
+    Raises:
+        SourceError: the archive cannot be read, or its tables disagree.
+        UsageError: the package deltalake is not installed.
+    """
+    snapshot = open_snapshot(location, TABLES, storage_options)
+    wanted = [name for name in RECORDS.names if name in columns]
+    connection = connect_in_memory()
+    try:
+        with delta_errors(location, "the archive cannot be read"):
+            snapshot.register(connection)
+            # Sessions are read while others of them are joined, and a connection has one result at a time.
+            sessions = connection.cursor()
+            snapshot.register(sessions)
+            yield from _batches(sessions, connection, wanted, options.archive_batch_rows)
+    except TablesDisagreeError as error:
+        raise tables_disagree(location) from error
+    finally:
+        connection.close()
+
+
+def _batches(
+    sessions: duckdb.DuckDBPyConnection, connection: duckdb.DuckDBPyConnection, wanted: list[str], batch_rows: int
+) -> Iterator[Batch]:
+    schema = pl.Schema(polars_schema(SESSIONS))
+    schema.update({SESSION_KEY[0]: pl.String(), SESSION_KEY[1]: pl.Int64(), PARTITION: pl.Date()})
+    key = ", ".join(SESSION_KEY)
+    query = f"SELECT {select_columns(SESSIONS)}, {key}, {PARTITION} FROM delta_sessions ORDER BY {key}"
+    no_sessions, no_violations = empty_frame(SESSIONS), empty_frame(VIOLATIONS)
+    for chunk in sessions.sql(query).to_arrow_reader(batch_rows):
+        for group in session_groups(pl.DataFrame(chunk).cast(schema), batch_rows):
+            rows = int(group["record_count"].sum())
+            first, faults = group.select(SESSIONS.names), _violations(connection, group)
+            for records in _records(connection, group, wanted, batch_rows):
+                rows -= records.height
+                yield table_batch(first, records.select(wanted), faults)
+                first, faults = no_sessions, no_violations
+            if rows:
+                raise TablesDisagreeError
+
+
+def _records(
+    connection: duckdb.DuckDBPyConnection, group: pl.DataFrame, wanted: list[str], batch_rows: int
+) -> Iterator[pl.DataFrame]:
+    """The records of some sessions, in order, in at least one frame of at most ``batch_rows`` rows."""
+    names = wanted or ["record_index"]
+    schema = polars_schema(RECORDS)
+    frame = pl.DataFrame(schema={name: schema[name] for name in names})
+    if not group["record_count"].sum():
+        yield frame
+        return
+    order = ", ".join((*SESSION_KEY, "record_index"))
+    for chunk in _rows_of(connection, group, RECORDS, names, order).to_arrow_reader(batch_rows):
+        yield pl.DataFrame(chunk).cast(frame.schema)
+
+
+def _violations(connection: duckdb.DuckDBPyConnection, group: pl.DataFrame) -> pl.DataFrame:
+    order = ", ".join((SESSION_KEY[0], VIOLATION_ORDER))
+    found: pl.DataFrame = _rows_of(connection, group, VIOLATIONS, VIOLATIONS.names, order).pl()
+    return found.cast(pl.Schema(polars_schema(VIOLATIONS)))
+
+
+def _rows_of(
+    connection: duckdb.DuckDBPyConnection, group: pl.DataFrame, table: Table, names: list[str], order: str
+) -> duckdb.DuckDBPyRelation:
+    """The rows of some consecutive sessions; files and row groups that hold none of them are not read."""
+    connection.register("chosen", group.select(SESSION_KEY))
+    batch, row = SESSION_KEY
+    first, last = str(group[batch][0]), str(group[batch][-1])
+    bounds = [
+        # Days never decrease from batch to batch.
+        f"{PARTITION} BETWEEN '{group[PARTITION][0]}' AND '{group[PARTITION][-1]}'",
+        f"{batch} BETWEEN {sql_string(first)} AND {sql_string(last)}",
+    ]
+    if first == last:
+        bounds.append(f"{row} BETWEEN {group[row][0]} AND {group[row][-1]}")
+    return connection.sql(
+        f"SELECT {select_columns(table, names)} FROM delta_{table.name} "
+        f"SEMI JOIN chosen USING ({', '.join(SESSION_KEY)}) WHERE {' AND '.join(bounds)} ORDER BY {order}"
+    )
