@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import polars as pl
 
@@ -16,6 +16,7 @@ from clamp_analytics.archive.tables import LEDGER_TABLES, empty_archive_in_memor
 from clamp_analytics.errors import SourceError
 from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_connection import check_counts, first_line, open_archive
+from clamp_analytics.reading.delta_archive import is_delta_location
 from clamp_analytics.reading.interrupts import raise_keyboard_interrupt
 from clamp_analytics.schema import TABLES
 
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 PROBLEMS = {"check": pl.String, "subject": pl.String, "problem": pl.String}
 """The columns of the result of a check."""
 
-_CHECKS: dict[str, tuple[str, str]] = {
+Problem: TypeAlias = tuple[str, str, str]
+"""A row of the result."""
+
+CHECKS: dict[str, tuple[str, str]] = {
     "repeated-sessions": (
         "two sessions have the same hash",
         "SELECT session_id FROM sessions WHERE session_id IS NOT NULL GROUP BY ALL HAVING count(*) > 1",
@@ -108,14 +112,19 @@ def check(
     """
     import duckdb
 
+    if is_delta_location(archive):
+        from clamp_analytics.archive.delta.check import delta_problems
+
+        found = delta_problems(os.fspath(archive), rehash=rehash, progress=progress)
+        return pl.DataFrame(list(found), schema=PROBLEMS, orient="row")
     path = existing_archive(archive)
     connection, version = open_archive(path, checks_counts=False)
     try:
         require_current(version, path)
-        _read_every_value(connection)
-        rows = [*_row_counts(connection, path), *_problems(connection)]
+        read_every_value(connection)
+        rows = [*_row_counts(connection, path), *_columns(connection), *check_problems(connection)]
         if rehash:
-            rows += _changed_files(connection, progress)
+            rows += changed_files(connection, progress)
     except duckdb.Error as error:
         what = f"the archive cannot be read: {first_line(error)}"
         hint = "restore it from a copy, or ingest the sources into a new one"
@@ -125,7 +134,7 @@ def check(
     return pl.DataFrame(rows, schema=PROBLEMS, orient="row")
 
 
-def _read_every_value(connection: duckdb.DuckDBPyConnection) -> None:
+def read_every_value(connection: duckdb.DuckDBPyConnection) -> None:
     """Read every column of every table, so that DuckDB compares the checksums of all blocks that hold rows.
 
     Raises:
@@ -135,21 +144,22 @@ def _read_every_value(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"SELECT bit_xor(hash(each_row)) FROM {name} each_row").fetchall()
 
 
-def _row_counts(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[tuple[str, str, str]]:
+def _row_counts(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[Problem]:
     try:
         check_counts(connection, path)
     except SourceError as error:
         yield "row-counts", "meta", error.what
 
 
-def _problems(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, str]]:
-    yield from _columns(connection)
-    for name, (problem, query) in _CHECKS.items():
+def check_problems(connection: duckdb.DuckDBPyConnection, names: Iterable[str] = tuple(CHECKS)) -> Iterator[Problem]:
+    """What some checks find in the tables of an open archive."""
+    for name in names:
+        problem, query = CHECKS[name]
         for (subject,) in connection.execute(f"{query} ORDER BY 1").fetchall():
             yield name, subject, problem
 
 
-def _columns(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, str]]:
+def _columns(connection: duckdb.DuckDBPyConnection) -> Iterator[Problem]:
     """Columns that are missing or have another type: only UBIGINT holds every seed exactly."""
     query = "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal"
     found = {(table, column): kind for table, column, kind in connection.execute(query).fetchall()}
@@ -159,9 +169,9 @@ def _columns(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, str, 
                 yield "columns", f"{table}.{column}", f"it is {found.get((table, column), 'missing')}, not {kind}"
 
 
-def _changed_files(
+def changed_files(
     connection: duckdb.DuckDBPyConnection, progress: Callable[[int, int], None] | None
-) -> Iterator[tuple[str, str, str]]:
+) -> Iterator[Problem]:
     """Files whose bytes have changed although their size and time have not."""
     files = connection.execute(
         "SELECT path, size_bytes, mtime_ns, session_id FROM files "

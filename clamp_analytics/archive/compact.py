@@ -11,9 +11,10 @@ from clamp_analytics.archive.ingest.transaction import write_error
 from clamp_analytics.archive.lock import writer_lock
 from clamp_analytics.archive.paths import existing_archive, temporary_path, wal_path
 from clamp_analytics.archive.tables import LEDGER_TABLES, View, require_current, write_empty_archive
-from clamp_analytics.errors import OutputError
+from clamp_analytics.errors import OutputError, UsageError
 from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_connection import open_archive, open_database_file
+from clamp_analytics.reading.delta_archive import is_delta_location
 from clamp_analytics.reading.interrupts import raise_keyboard_interrupt
 from clamp_analytics.schema import TABLES
 from clamp_analytics.wording import sql_string
@@ -28,15 +29,38 @@ class Compacted:
 
 
 @raise_keyboard_interrupt()
-def compact(archive: str | os.PathLike[str], views: Sequence[View] = (), *, wait_seconds: float = 10.0) -> Compacted:
+def compact(
+    archive: str | os.PathLike[str],
+    views: Sequence[View] = (),
+    *,
+    wait_seconds: float = 10.0,
+    retain_hours: int | None = None,
+) -> Compacted:
     """Rewrite an archive next to itself, and replace it in one step.
 
     Readers that have it open continue with the old file. Nobody can ingest meanwhile, because this holds the lock.
 
+    In a Delta archive, small files are merged, and rows and files that are not needed are deleted. Others may read
+    and write meanwhile.
+
+    Args:
+        archive: the archive.
+        views: the views that a DuckDB archive gets.
+        wait_seconds: how long to wait for other processes that use a DuckDB archive.
+        retain_hours: how long a Delta archive keeps rows and files that are not needed; a week by default.
+
     Raises:
+        UsageError: ``retain_hours`` is given for a DuckDB archive, which keeps nothing.
         SourceError: there is no such archive.
         OutputError: another process uses it, it must be upgraded, or the disk is full; it is unchanged.
     """
+    if is_delta_location(archive):
+        from clamp_analytics.archive.delta.compact import RETAIN_HOURS, compact_delta
+
+        return Compacted(*compact_delta(os.fspath(archive), RETAIN_HOURS if retain_hours is None else retain_hours))
+    if retain_hours is not None:
+        what = "only a Delta archive keeps rows and files that are not needed"
+        raise UsageError(what, where=display_name(archive), hint="leave out the number of hours")
     path = existing_archive(archive)
     with writer_lock(path, "archive compact", wait_seconds):
         # Opening it for writing moves the log of a killed process into the file.

@@ -15,6 +15,7 @@ from clamp_analytics.archive.paths import existing_archive
 from clamp_analytics.archive.tables import require_current
 from clamp_analytics.errors import UsageError
 from clamp_analytics.reading.archive_connection import damage_as_source_error, open_archive
+from clamp_analytics.reading.delta_archive import is_delta_location
 from clamp_analytics.reading.interrupts import raise_keyboard_interrupt
 from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS
 
@@ -66,8 +67,19 @@ def forget(
     """
     if what.source is None and what.older_than is None:
         raise UsageError("no condition says what to forget", hint="give a pattern for the source, an age, or both")
+    now = now or datetime.now(UTC)
+    condition, values = _condition(what, now)
+    if is_delta_location(archive):
+        from clamp_analytics.archive.delta.forget import forget_in_delta
+
+        return forget_in_delta(
+            os.fspath(archive),
+            lambda connection: _matching_sessions(connection, condition, values),
+            now,
+            allow_return=what.allow_return,
+            dry_run=dry_run,
+        )
     path = existing_archive(archive)
-    condition, values = _condition(what, now or datetime.now(UTC))
     if dry_run:
         connection, version = open_archive(path)
         try:

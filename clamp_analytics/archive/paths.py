@@ -7,9 +7,8 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from clamp_analytics.errors import SourceError, UsageError
+from clamp_analytics.errors import SourceError
 from clamp_analytics.path_names import display_name
-from clamp_analytics.reading.delta_archive import is_delta_location
 
 
 def existing_archive(archive: str | os.PathLike[str]) -> Path:
@@ -17,13 +16,7 @@ def existing_archive(archive: str | os.PathLike[str]) -> Path:
 
     Raises:
         SourceError: there is no such file.
-        UsageError: it is a Delta archive, which the caller cannot process.
     """
-    if is_delta_location(archive):
-        raise UsageError(
-            "this is a Delta archive, and only DuckDB archives can be processed here",
-            where=display_name(os.fspath(archive)),
-        )
     path = Path(os.path.realpath(archive))
     hint = "`ingest` creates one"
     try:

@@ -12,6 +12,7 @@ from clamp_analytics.archive.lock import writer_lock
 from clamp_analytics.archive.paths import existing_archive
 from clamp_analytics.archive.tables import CONTAINERS, FILES, FORGOTTEN, View, create_views
 from clamp_analytics.reading.archive_connection import VERSION, open_archive, record_counts
+from clamp_analytics.reading.delta_archive import is_delta_location, read_delta_state
 from clamp_analytics.reading.interrupts import raise_keyboard_interrupt
 from clamp_analytics.schema import SESSIONS
 from clamp_analytics.wording import sql_string
@@ -63,6 +64,10 @@ def upgrade(archive: str | os.PathLike[str], views: Sequence[View] = (), *, wait
         SourceError: there is no such archive, or it has a newer version.
         OutputError: another process uses it, or it cannot be written.
     """
+    if is_delta_location(archive):
+        # Delta archives have had one version so far, and no views.
+        version = read_delta_state(os.fspath(archive)).version
+        return Upgraded(version, version)
     path = existing_archive(archive)
     with writer_lock(path, "archive upgrade", wait_seconds):
         connection, before = open_archive(path, wait_seconds=wait_seconds)

@@ -153,9 +153,24 @@ class ForgetCommand(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class CompactCommand(Command):
-    """Rewrite an archive to reclaim free space."""
+    """Rewrite an archive to reclaim free space.
+
+    In a Delta archive, merge small files, and delete rows and files that have not been needed for a week. Other
+    processes may read and write meanwhile.
+    """
 
     archive: Archive
+    retain_hours: Annotated[
+        int | None,
+        typer.Option(
+            "--retain-hours",
+            min=0,
+            metavar="HOURS",
+            help="How long a Delta archive keeps rows and files that are not needed, instead of a week. With 0, no "
+            "other process may use it.",
+            show_default=False,
+        ),
+    ] = None
     wait_seconds: Wait = 10.0
 
     def run(self) -> ExitCode:
@@ -164,7 +179,9 @@ class CompactCommand(Command):
         from clamp_analytics.archive.compact import compact
 
         with step("rewriting the archive"):
-            done = compact(self.archive, library_views(), wait_seconds=self.wait_seconds)
+            done = compact(
+                self.archive, library_views(), wait_seconds=self.wait_seconds, retain_hours=self.retain_hours
+            )
         tell(f"{self.archive}: {done.before / MEGABYTE:,.1f} MB before, {done.after / MEGABYTE:,.1f} MB now")
         return ExitCode.FINE
 

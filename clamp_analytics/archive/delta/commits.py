@@ -13,7 +13,6 @@ from clamp_analytics.archive.delta.tables import as_delta, delta_schema
 from clamp_analytics.errors import OutputError
 from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.delta_archive import (
-    SESSION_KEY,
     DeltaSnapshot,
     delta_errors,
     delta_storage_options,
@@ -96,7 +95,7 @@ def append(
             pa.RecordBatchReader.from_batches(delta_schema(name), batches),
             mode="append",
             storage_options=delta_storage_options(location, storage_options),
-            writer_properties=_writer_properties(),
+            writer_properties=writer_properties(),
             commit_properties=CommitProperties(max_commit_retries=ATTEMPTS),
         )
 
@@ -117,7 +116,7 @@ def append_next(table: DeltaTable, location: str, name: str, rows: pl.DataFrame)
                 table,
                 as_delta(rows, name),
                 mode="append",
-                writer_properties=_writer_properties(),
+                writer_properties=writer_properties(),
                 commit_properties=CommitProperties(max_commit_retries=0),
             )
         except CommitFailedError as error:
@@ -154,7 +153,7 @@ def merge_sessions(snapshot: DeltaSnapshot, put: pl.DataFrame, delete: pl.DataFr
                     "t.session_id = s.session_id",
                     source_alias="s",
                     target_alias="t",
-                    writer_properties=_writer_properties(),
+                    writer_properties=writer_properties(),
                     commit_properties=CommitProperties(max_commit_retries=0),
                 )
                 .when_matched_update(values, predicate=f"s.{ACTION} = '{PUT}' AND {is_rejected}")
@@ -210,7 +209,7 @@ def delete_rows(location: str, name: str, keys: pl.DataFrame, storage_options: M
                     predicate,
                     source_alias="s",
                     target_alias="t",
-                    writer_properties=_writer_properties(),
+                    writer_properties=writer_properties(),
                 )
                 merge.when_matched_delete().execute()
             except CommitFailedError as error:
@@ -225,12 +224,8 @@ def _unnamed(names: list[str], types: list[pa.DataType]) -> pa.Schema:
     return pa.schema(list(zip(names, types, strict=True)))
 
 
-def session_keys(rows: pl.DataFrame) -> pl.DataFrame:
-    """The columns that name sessions in every table."""
-    return rows.select(SESSION_KEY)
-
-
-def _writer_properties() -> WriterProperties:
+def writer_properties() -> WriterProperties:
+    """How Parquet files are written."""
     from deltalake import WriterProperties
 
     return WriterProperties(compression="ZSTD", max_row_group_size=_ROW_GROUP_ROWS)

@@ -19,7 +19,6 @@ from clamp_analytics.archive.tables import CONTAINERS, FILES, FORGOTTEN, INGESTS
 from clamp_analytics.errors import OutputError
 from clamp_analytics.reading.archive_connection import FORMAT, VERSION
 from clamp_analytics.reading.delta_archive import (
-    LAST_INGESTS,
     SESSION_KEY,
     VIOLATION_ORDER,
     DeltaSnapshot,
@@ -52,6 +51,11 @@ _DUCKDB_UNSIGNED = {"UBIGINT", "UINTEGER"}
 def new_batch() -> str:
     """The id of a new batch: its time in milliseconds, and random digits, in hexadecimal."""
     return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
+
+
+def first_batch_at(time: datetime) -> str:
+    """An id that sorts before those of all batches from a time on, and after all earlier ones."""
+    return f"{int(time.timestamp() * 1000):012x}"
 
 
 def batch_time(batch: str) -> datetime:
@@ -200,19 +204,24 @@ _VALID_FILES = (
 )
 """The rows of ``files`` whose session exists: an ingest writes them before the session."""
 
-_LAST = "QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY batch DESC) = 1"
+
+def last_rows(table: LedgerTable) -> str:
+    """A query for the rows of a ledger table that count: the last one for each path or number."""
+    key, rows = ("number" if table is INGESTS else "path"), f"SELECT * FROM delta_{table.name}"
+    if table is FILES:
+        rows = _VALID_FILES
+    return f"{rows} QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY batch DESC) = 1"
 
 
 def ledger_views() -> dict[str, str]:
     """The SELECT statement of each table of the ledger, with the rows that count, over a registered snapshot."""
-    last_files = f"{_VALID_FILES} {_LAST.format(key='path')}"
-    last_containers = f"SELECT * FROM delta_containers {_LAST.format(key='path')}"
     return {
         META.name: "SELECT * FROM delta_meta",
-        FILES.name: f"SELECT {_ledger_columns(FILES)} FROM ({last_files})",
-        CONTAINERS.name: f"SELECT {_ledger_columns(CONTAINERS)} FROM ({last_containers})",
-        INGESTS.name: f"SELECT {_ledger_columns(INGESTS)} FROM ({LAST_INGESTS})",
         FORGOTTEN.name: "SELECT session_id, min(forgotten_at) AS forgotten_at FROM delta_forgotten GROUP BY session_id",
+        **{
+            table.name: f"SELECT {_ledger_columns(table)} FROM ({last_rows(table)})"
+            for table in (FILES, CONTAINERS, INGESTS)
+        },
     }
 
 
