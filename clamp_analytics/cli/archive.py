@@ -51,6 +51,7 @@ def register(app: typer.Typer) -> None:
     )
     add_command(group, "compact", CompactCommand, "clamp-analytics archive compact telemetry.duckdb")
     add_command(group, "check", CheckCommand, "clamp-analytics archive check telemetry.duckdb --rehash")
+    add_command(group, "copy", CopyCommand, "clamp-analytics archive copy telemetry.duckdb /shared/telemetry/")
     add_command(group, "upgrade", UpgradeCommand, "clamp-analytics archive upgrade telemetry.duckdb")
     app.add_typer(group, name="archive")
 
@@ -213,6 +214,28 @@ class CheckCommand(Command):
             print_data(as_table(found, self.limit, optional={}))
         tell(f"{self.archive}: {plural(found.height, 'problem') if found.height else 'nothing is wrong'}")
         return ExitCode.CHECK_FAILED if found.height else ExitCode.FINE
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyCommand(Command):
+    """Copy an archive into a new one: a DuckDB file or, if the name ends with /, a folder of Delta tables.
+
+    Afterwards, the rows of each table are compared with those of the source by their hash.
+    """
+
+    archive: Archive
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="The copy, which must not exist.", show_default=False)]
+
+    def run(self) -> ExitCode:
+        """Copy the archive."""
+        from clamp_analytics.api import library_views
+        from clamp_analytics.archive.copy import copy
+
+        with step("copying the archive"):
+            done = copy(self.archive, self.target, library_views())
+        rows = ", ".join(f"{count:,} {table}" for table, count in done.rows.items())
+        tell(f"{self.target}: {rows}")
+        return ExitCode.FINE
 
 
 @dataclass(frozen=True, kw_only=True)

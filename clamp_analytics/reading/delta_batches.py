@@ -23,6 +23,7 @@ from clamp_analytics.reading.delta_archive import (
     select_columns,
 )
 from clamp_analytics.reading.delta_dataset import PARTITION
+from clamp_analytics.reading.interrupts import raise_keyboard_interrupt
 from clamp_analytics.reading.options import DEFAULT_OPTIONS, ReadingOptions
 from clamp_analytics.schema import RECORDS, SESSIONS, TABLES, VIOLATIONS, Table, empty_frame, polars_schema
 from clamp_analytics.wording import sql_string
@@ -56,7 +57,7 @@ def read_delta_archive(
     wanted = [name for name in RECORDS.names if name in columns]
     connection = connect_in_memory()
     try:
-        with delta_errors(location, "the archive cannot be read"):
+        with delta_errors(location, "the archive cannot be read"), raise_keyboard_interrupt():
             snapshot.register(connection)
             # Sessions are read while others of them are joined, and a connection has one result at a time.
             sessions = connection.cursor()

@@ -15,7 +15,7 @@ _ONLY_IN_FILES = ("order",)
 def delta_problems(
     location: str, *, rehash: bool, progress: Callable[[int, int], None] | None = None
 ) -> Iterator[Problem]:
-    """What is wrong in a Delta archive; see ``check``. Rows that do not count are no problem.
+    """What is wrong in a Delta archive; see ``check``. Rows that do not count are not reported.
 
     Raises:
         SourceError: it cannot be read.

@@ -131,7 +131,7 @@ def merge_sessions(snapshot: DeltaSnapshot, put: pl.DataFrame, delete: pl.DataFr
 
     Args:
         snapshot: the newest version.
-        put: sessions to insert, or to put in the place of a rejected one with the same bytes.
+        put: sessions to insert, or to replace a rejected one with the same bytes.
         delete: the ``session_id`` of rejected sessions to delete.
 
     Raises:

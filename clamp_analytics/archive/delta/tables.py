@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -30,7 +30,7 @@ from clamp_analytics.reading.delta_archive import (
     table_location,
 )
 from clamp_analytics.reading.delta_dataset import PARTITION
-from clamp_analytics.schema import TABLES, VIOLATIONS, Table, arrow_schema, meaning
+from clamp_analytics.schema import SESSIONS, TABLES, VIOLATIONS, Table, arrow_schema, meaning
 from clamp_analytics.wording import sql_name
 
 if TYPE_CHECKING:
@@ -46,6 +46,12 @@ _ADDED = {
     "ingested_on": "Day of the batch, in UTC; the partition.",
 }
 _DUCKDB_UNSIGNED = {"UBIGINT", "UINTEGER"}
+
+
+ALL_TABLES = (*TABLES, *(table.name for table in LEDGER_TABLES))
+"""The names of all tables of an archive."""
+
+_NOT_CREATED = "the archive cannot be created"
 
 
 def new_batch() -> str:
@@ -74,7 +80,7 @@ def delta_schema(name: str) -> pa.Schema:
 
     if name in TABLES:
         return _data_schema(TABLES[name])
-    table = next(table for table in LEDGER_TABLES if table.name == name)
+    table = _ledger_table(name)
     fields = []
     for column in table.columns:
         kind, _, constraint = column.type.partition(" ")
@@ -122,57 +128,77 @@ def _ledger_type(kind: str) -> pa.DataType:
 def create_delta_archive(location: str, storage_options: Mapping[str, str] | None = None) -> None:
     """Create the tables that an archive lacks; several processes may do it at once.
 
-    The table of sessions, by which an archive is recognized, comes last.
-
     Raises:
         OutputError: the tables cannot be created.
+    """
+    properties = {
+        "format": FORMAT,
+        "schema_version": str(VERSION),
+        "created_by": f"clamp-analytics {__version__}",
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    create_other_tables(location, properties, storage_options)
+    # The table by which an archive is recognized comes last.
+    _create_table(location, SESSIONS.name, storage_options)
+
+
+def create_other_tables(
+    location: str, properties: Mapping[str, str], storage_options: Mapping[str, str] | None = None
+) -> None:
+    """Create the tables but ``sessions`` that an archive lacks, with the rows of ``meta``.
+
+    Raises:
+        OutputError: they cannot be created.
     """
     from deltalake import DeltaTable, write_deltalake
     from deltalake.exceptions import DeltaError
 
     options = delta_storage_options(location, storage_options)
-    meanings = {table.name: table.meaning for table in LEDGER_TABLES if table is not META}
-    meanings |= {table.name: table.meaning for table in reversed(list(TABLES.values()))}
-    with delta_errors(location, "the archive cannot be created", OutputError):
-        properties = {
-            "format": FORMAT,
-            "schema_version": str(VERSION),
-            "created_by": f"clamp-analytics {__version__}",
-            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        rows = pl.DataFrame({"name": list(properties), "value": list(properties.values())})
-        meta = table_location(location, META.name)
+    meta = table_location(location, META.name)
+    rows = pl.DataFrame({"name": list(properties), "value": list(properties.values())})
+    with delta_errors(location, _NOT_CREATED, OutputError):
         try:
             write_deltalake(
-                meta,
-                as_delta(rows, META.name),
-                mode="error",
-                name=META.name,
-                description=META.meaning,
-                storage_options=options,
+                meta, as_delta(rows, META.name), mode="error", storage_options=options, **table_properties(META.name)
             )
         except DeltaError:
             # Another process was first.
             if not DeltaTable.is_deltatable(meta, storage_options=options):
                 raise
-        for name, sentence in meanings.items():
-            where = table_location(location, name)
-            schema = delta_schema(name)
-            try:
-                DeltaTable.create(
-                    where,
-                    schema,
-                    mode="ignore",
-                    partition_by=[PARTITION] if name in TABLES else None,
-                    name=name,
-                    description=sentence,
-                    # The statistics of a DECIMAL above 2^63 are wrong in delta-rs, and rows would be skipped.
-                    configuration={"delta.dataSkippingStatsColumns": ",".join(_columns_with_statistics(schema))},
-                    storage_options=options,
-                )
-            except DeltaError:
-                if not DeltaTable.is_deltatable(where, storage_options=options):
-                    raise
+    for name in ALL_TABLES:
+        if name not in (META.name, SESSIONS.name):
+            _create_table(location, name, storage_options)
+
+
+def _create_table(location: str, name: str, storage_options: Mapping[str, str] | None) -> None:
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
+
+    options = delta_storage_options(location, storage_options)
+    where = table_location(location, name)
+    with delta_errors(location, _NOT_CREATED, OutputError):
+        try:
+            DeltaTable.create(
+                where, delta_schema(name), mode="ignore", storage_options=options, **table_properties(name)
+            )
+        except DeltaError:
+            if not DeltaTable.is_deltatable(where, storage_options=options):
+                raise
+
+
+def table_properties(name: str) -> dict[str, Any]:
+    """The name, description, partition and configuration of a table."""
+    return {
+        "name": name,
+        "description": TABLES[name].meaning if name in TABLES else _ledger_table(name).meaning,
+        "partition_by": [PARTITION] if name in TABLES else None,
+        # The statistics of a DECIMAL above 2^63 are wrong in delta-rs, and rows would be skipped.
+        "configuration": {"delta.dataSkippingStatsColumns": ",".join(_columns_with_statistics(delta_schema(name)))},
+    }
+
+
+def _ledger_table(name: str) -> LedgerTable:
+    return next(table for table in LEDGER_TABLES if table.name == name)
 
 
 def _columns_with_statistics(schema: pa.Schema) -> list[str]:
@@ -223,10 +249,6 @@ def ledger_views() -> dict[str, str]:
             for table in (FILES, CONTAINERS, INGESTS)
         },
     }
-
-
-ALL_TABLES = (*TABLES, *(table.name for table in LEDGER_TABLES))
-"""The names of all tables of an archive."""
 
 
 def open_delta_archive(
