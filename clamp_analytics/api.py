@@ -25,6 +25,7 @@ from clamp_analytics.database import named as named_query
 from clamp_analytics.database.limits import DEFAULT_TIMEOUT_SECONDS
 from clamp_analytics.errors import UsageError
 from clamp_analytics.reading import Counts, Telemetry
+from clamp_analytics.reading.cluster import Cluster, chosen_workers
 from clamp_analytics.reading.export import ExportedFile
 from clamp_analytics.reading.open_source import Source, open_source
 from clamp_analytics.reading.reader import Progress, Sources
@@ -114,6 +115,7 @@ def ingest(
     *,
     options: IngestOptions = DEFAULT_INGEST_OPTIONS,
     executor: Executor | None = None,
+    cluster: Cluster | None = None,
     progress: Progress | None = None,
     storage_options: Mapping[str, str] | None = None,
 ) -> run.Ingested:
@@ -125,6 +127,7 @@ def ingest(
         archive: the DuckDB database; it is created where there is none.
         options: what to read, and how.
         executor: where to read; by default processes, where there is enough to read.
+        cluster: a Dask cluster to read on: the address of its scheduler, or a client.
         progress: called with the number of files read so far and of all files that needed reading.
         storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
 
@@ -132,21 +135,23 @@ def ingest(
         SourceError: a path does not exist, or ``archive`` is not an archive.
         UsageError: a source is an export, an archive, telemetry or a connection.
         OutputError: another process keeps the archive too long, or it cannot be written.
+        WorkerError: a worker or the cluster failed.
     """
     if not isinstance(source, (str, os.PathLike, Listing, Iterable)):
         raise UsageError(
             f"a {type(source).__name__} cannot be ingested, because an archive keeps a ledger of files",
             hint="name the session files",
         )
-    return run.ingest(
-        source,
-        archive,
-        options,
-        views=library_views(),
-        executor=executor,
-        progress=progress,
-        storage_options=storage_options,
-    )
+    with chosen_workers(executor, cluster) as workers:
+        return run.ingest(
+            source,
+            archive,
+            options,
+            views=library_views(),
+            executor=workers,
+            progress=progress,
+            storage_options=storage_options,
+        )
 
 
 def library_views() -> list[View]:

@@ -5,7 +5,7 @@
     ├── SourceError    nothing usable could be read
     ├── OutputError    a result could not be written
     ├── QueryError     an SQL query was refused or failed
-    ├── WorkerError    a worker process died
+    ├── WorkerError    a worker or a cluster failed
     └── AnchorError    an anchor was used out of order
 
 Each error says what is wrong, where, and what the user can do about it. An error that several callers raise has a
@@ -106,7 +106,19 @@ class QueryError(ClampError):
 
 
 class WorkerError(ClampError):
-    """A worker process died; ``where`` names the files that it had."""
+    """A worker or a cluster failed; ``where`` names the files that were not read, or the cluster."""
+
+    @classmethod
+    def killed(cls, *, where: str = "") -> Self:
+        """A worker that ended before its work was done."""
+        what = "a worker ended before its work was done (killed, or out of memory)"
+        return cls(what, where=where, hint="fewer workers need less memory: try 1 job")
+
+    @classmethod
+    def other_version(cls, found: str, expected: str, *, where: str = "") -> Self:
+        """A worker with another version of this package, whose results could differ."""
+        what = f"a worker has clamp-analytics {found}, and this is {expected}"
+        return cls(what, where=where, hint="install the same version on all machines")
 
 
 class AnchorError(ClampError):

@@ -9,6 +9,7 @@ from clamp_analytics.errors import UsageError
 PACKAGES = {
     "charts": ("altair", "vl_convert"),
     "cloud": ("boto3", "obstore"),
+    "cluster": ("distributed",),
     "drift": ("numpy", "scipy"),
     "lake": ("deltalake",),
     "prompt": ("prompt_toolkit",),

@@ -14,10 +14,12 @@ from clamp_analytics.cli.archive_options import Archive, Wait
 from clamp_analytics.cli.command import add_command
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import tell
-from clamp_analytics.cli.options import ReadingOptions
+from clamp_analytics.cli.options import ClusterOptions, ReadingOptions
 from clamp_analytics.cli.output import print_data
 from clamp_analytics.cli.progress import step
 from clamp_analytics.cli.provenance import snapshot_beside
+from clamp_analytics.cli.reading import start_workers
+from clamp_analytics.cli.settings import cluster_address
 from clamp_analytics.errors import SourceError
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def register(app: typer.Typer) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class IngestCommand(ReadingOptions):
+class IngestCommand(ReadingOptions, ClusterOptions):
     """Add new sessions to an archive.
 
     The archive is a DuckDB file, or a folder of Delta tables, to which many processes may write at once. It is a
@@ -58,13 +60,14 @@ class IngestCommand(ReadingOptions):
 
     def run(self) -> ExitCode:
         """Ingest the sources."""
-        from clamp_analytics.reading.executors import early_workers
         from clamp_analytics.sources import list_sources
 
+        address = cluster_address(self.cluster)
         with step("listing the sources"):
             listing = list_sources(self.sources, recursive=not self.no_recursive)
-        # An existing archive may know all files; workers would start for nothing.
-        workers = nullcontext() if os.path.exists(self.archive) else early_workers(listing, self.jobs)
+        # An existing archive may know all files; workers of this machine would start for nothing.
+        needs_none = os.path.exists(self.archive) and not address
+        workers = nullcontext() if needs_none else start_workers(listing, self.jobs, address)
         with workers as executor, step("ingesting") as progress:
             from clamp_analytics.api import library_views
             from clamp_analytics.archive.ingest.options import IngestOptions

@@ -181,7 +181,25 @@ class ReadingOptions(ListingOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnalysisSourceOptions(ReadingOptions):
+class ClusterOptions(Command):
+    """Where the sources are read."""
+
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            metavar="ADDRESS",
+            help="Read on the workers of a Dask cluster with this scheduler, such as tcp://scheduler:8786; an empty "
+            "text stands for this machine. [default: $CLAMP_CLUSTER, else cluster in pyproject.toml, else "
+            "$DASK_SCHEDULER_ADDRESS, else this machine]",
+            show_default=False,
+            rich_help_panel=SOURCES_PANEL,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalysisSourceOptions(ReadingOptions, ClusterOptions):
     """How the sources of an analysis are read."""
 
     unique: Annotated[

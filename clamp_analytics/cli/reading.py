@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,11 +11,13 @@ from typing import TYPE_CHECKING, TypedDict
 
 from clamp_analytics.cli.options import STDOUT, AnalysisSourceOptions
 from clamp_analytics.cli.progress import step
+from clamp_analytics.cli.settings import cluster_address
 from clamp_analytics.reading.options import ReadingOptions
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from clamp_analytics.reading.distributed import Workers
     from clamp_analytics.sources import ContainerLimits, Listing
 
 
@@ -22,7 +26,7 @@ class ReaderArguments(TypedDict):
 
     sources: Listing
     jobs: int | None
-    executor: Executor | None
+    executor: Executor | Workers | None
     progress: Callable[[int, int], None] | None
     limits: ContainerLimits
     salvage: bool
@@ -60,15 +64,16 @@ def open_sources(sources: Sequence[str], options: AnalysisSourceOptions, inputs:
     Raises:
         SourceError: a source does not exist, matches nothing, or cannot be listed.
         UsageError: ``pyproject.toml`` has a wrong rule for a label.
+        WorkerError: the cluster cannot be used.
     """
-    from clamp_analytics.reading.executors import early_workers
     from clamp_analytics.sources import list_sources
 
     labels = options.label_rules()
+    address = cluster_address(options.cluster)
     with step("listing the sources"):
         listing = list_sources(sources, recursive=not options.no_recursive)
     inputs.listed.append(([source for source in sources if source != STDOUT], listing.files))
-    with early_workers(listing, options.jobs) as executor, step("reading") as progress:
+    with start_workers(listing, options.jobs, address) as executor, step("reading") as progress:
         yield {
             "sources": listing,
             "jobs": options.jobs,
@@ -79,3 +84,35 @@ def open_sources(sources: Sequence[str], options: AnalysisSourceOptions, inputs:
             "options": ReadingOptions(concurrency=options.concurrency),
             **options.container_settings(),
         }
+
+
+@contextmanager
+def start_workers(listing: Listing, jobs: int | None, cluster: str) -> Iterator[Executor | Workers | None]:
+    """Workers on this machine or a cluster, within a ``with`` block; None where none are needed.
+
+    Args:
+        listing: what is to be read.
+        jobs: how many workers of this machine.
+        cluster: the address of a Dask scheduler; empty for this machine.
+
+    Raises:
+        WorkerError: the cluster cannot be used.
+    """
+    if not cluster:
+        from clamp_analytics.reading.executors import early_workers
+
+        with early_workers(listing, jobs) as executor:
+            yield executor
+        return
+    from clamp_analytics.reading.cluster import connect_cluster
+
+    # Dask logs every lost connection with a traceback, and warns of other versions of its own packages; the error of
+    # this tool says what matters of that.
+    logging.disable()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with connect_cluster(cluster) as workers:
+                yield workers
+    finally:
+        logging.disable(logging.NOTSET)

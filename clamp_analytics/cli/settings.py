@@ -9,10 +9,12 @@ used. Its keys are the fields of the options dataclasses, each in the table of i
     [tool.clamp-analytics.drift.floors]
     mean_stability = 0.02
 
-The table itself has the key ``labels``, the rules for labels of sessions, as ``--label`` takes them::
+The table itself has two keys: ``labels``, the rules for labels of sessions, as ``--label`` takes them, and ``cluster``,
+the address of a Dask scheduler::
 
     [tool.clamp-analytics]
     labels = ['build=build-(\d+)']
+    cluster = "tcp://scheduler:8786"
 
 A key may be written with hyphens, as on the command line, or with underscores. A wrong key, type or value is an error
 that names the file, the table and the key.
@@ -45,6 +47,15 @@ TABLES: Mapping[str, type[Any]] = {
 
 LABELS = "labels"
 """The key of the rules for labels."""
+
+CLUSTER = "cluster"
+"""The key of the address of a Dask scheduler."""
+
+KEYS = (LABELS, CLUSTER)
+"""The keys of the table itself."""
+
+CLUSTER_VARIABLE, DASK_VARIABLE = "CLAMP_CLUSTER", "DASK_SCHEDULER_ADDRESS"
+"""The environment variables for the address: that of this tool, and that of Dask."""
 
 Options = TypeVar("Options")
 
@@ -109,10 +120,10 @@ def _read(path: Path) -> Settings | None:
     if not isinstance(settings.tables, dict):
         raise UsageError(f"must be a table, not {settings.tables!r}", where=settings.location())
     for table, content in settings.tables.items():
-        if table == LABELS:
+        if table in KEYS:
             continue
         if table not in TABLES:
-            raise UsageError.unknown("table", table, [*TABLES, LABELS], where=settings.location())
+            raise UsageError.unknown("table", table, [*TABLES, *KEYS], where=settings.location())
         if not isinstance(content, dict):
             raise UsageError(f"must be a table, not {content!r}", where=settings.location(table))
     return settings
@@ -141,6 +152,24 @@ def layer_labels(given: Sequence[str], settings: Settings | None = None) -> tupl
         raise UsageError(_message(error), where=where, hint=error.hint) from error
     names = [_label_name(rule) for rule in given]
     return (*(rule for rule in rules if _label_name(rule) not in names), *given)
+
+
+def cluster_address(given: str | None, settings: Settings | None = None) -> str:
+    """The address of the Dask scheduler to use: the first that is set; empty for this machine.
+
+    Args:
+        given: the address from the command line.
+        settings: the settings of the file; those of the current folder by default.
+
+    Raises:
+        UsageError: the file's value is not a text.
+    """
+    settings = read_settings() if settings is None else settings
+    in_file = settings.tables.get(CLUSTER)
+    if in_file is not None:
+        in_file = _convert(in_file, str, f"{settings.location()} {CLUSTER}")
+    addresses = (given, os.environ.get(CLUSTER_VARIABLE), in_file, os.environ.get(DASK_VARIABLE))
+    return next((address for address in addresses if address is not None), "")
 
 
 def _label_name(rule: str) -> str:

@@ -1,6 +1,6 @@
 """Run tasks on as many workers as there are cores, and return the results in order.
 
-Workers are a ``concurrent.futures.Executor``. The native decoder releases the interpreter's lock, so the default
+The native decoder releases the interpreter's lock, so the default
 workers are threads where it is installed. Decoding in Python holds the lock, so they are processes otherwise; sources
 that are read faster than a process starts use none.
 """
@@ -105,7 +105,7 @@ def may_start_processes() -> bool:
 def run_all(
     tasks: Iterable[tuple[TaskLike[Result], int]],
     jobs: int,
-    executor: Executor | None = None,
+    executor: OwnedExecutor | None = None,
     workers_from_bytes: int = DEFAULT_OPTIONS.workers_from_bytes,
 ) -> Iterator[tuple[TaskLike[Result], Result]]:
     """Run tasks and yield each with its result, in order.
@@ -113,7 +113,7 @@ def run_all(
     Args:
         tasks: each task with the number of bytes that it reads.
         jobs: how many run at once.
-        executor: where to run them; None starts workers where that saves time, and ends them afterwards.
+        executor: workers that are running already; None starts some where that saves time, and ends them afterwards.
         workers_from_bytes: tasks that read less than this are run in this process.
 
     Raises:
@@ -144,15 +144,14 @@ def _up_to_bytes(tasks: Iterator[tuple[TaskLike[Result], int]], most: int) -> It
 
 
 def _run_in_order(
-    executor: Executor, tasks: Iterable[TaskLike[Result]], jobs: int
+    executor: OwnedExecutor, tasks: Iterable[TaskLike[Result]], jobs: int
 ) -> Iterator[tuple[TaskLike[Result], Result]]:
     """Keep the workers busy a few tasks ahead, and yield the results in order.
 
-    With an ``OwnedExecutor`` this process is one of the ``jobs``: it runs a task itself while the next result is not
-    there yet, which saves one process.
+    This process is one of the ``jobs``: it runs a task itself while the next result is not there yet, which saves one
+    process.
     """
-    is_owned = isinstance(executor, OwnedExecutor)
-    takes_part = is_owned and jobs > 1
+    takes_part = jobs > 1
     workers = jobs - 1 if takes_part else jobs
     pending: deque[tuple[TaskLike[Result], Future[Result]]] = deque()
     tasks = iter(tasks)
@@ -169,7 +168,7 @@ def _run_in_order(
             task, future = pending[0]
             has_room = len(pending) < jobs * PENDING_PER_WORKER
             if takes_part and not future.done() and has_room and (own_task := next(tasks, None)):
-                pending.append((own_task, _finished(run(own_task))))
+                pending.append((own_task, finished(run(own_task))))
             else:
                 wait_for(future)
                 result = future.result()
@@ -178,19 +177,11 @@ def _run_in_order(
             submit_more()
     except BrokenExecutor as error:
         lost = [path for task, future in pending if not future.done() or future.exception() for path in task.paths]
-        raise WorkerError(
-            "a worker ended before its work was done (killed, or out of memory)",
-            where=_file_names(list(dict.fromkeys(lost))),
-            hint="fewer workers need less memory: try 1 job",
-        ) from error
-    except BaseException:
-        if not is_owned:
-            for _, future in pending:
-                future.cancel()
-        raise
+        raise WorkerError.killed(where=file_names(list(dict.fromkeys(lost)))) from error
 
 
-def _finished(result: Result) -> Future[Result]:
+def finished(result: Result) -> Future[Result]:
+    """The result of a task that was run already."""
     future: Future[Result] = Future()
     future.set_result(result)
     return future
@@ -202,13 +193,14 @@ def wait_for(future: Future[Result]) -> None:
         wait([future], timeout=WAIT_SECONDS)
 
 
-def _file_names(paths: Sequence[str]) -> str:
+def file_names(paths: Sequence[str]) -> str:
+    """The first names of files, and how many more there are, for an error."""
     shown = ", ".join(display_name(path) for path in paths[:NAMES_SHOWN])
     return shown + (f" and {len(paths) - NAMES_SHOWN} more" if len(paths) > NAMES_SHOWN else "")
 
 
 @contextmanager
-def early_workers(listing: Listing, jobs: int | None) -> Iterator[Executor | None]:
+def early_workers(listing: Listing, jobs: int | None) -> Iterator[OwnedExecutor | None]:
     """Worker processes for a command that has not imported an engine yet; None where none are needed.
 
     A process with one thread may fork, which is the fastest way to start a worker, and the workers then import the

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from clamp_analytics.path_names import EscapedName, source_name
 from clamp_analytics.reading.executors import wait_for
-from clamp_analytics.sources import Rejected, UnreadableError
+from clamp_analytics.sources import SHRINKS, Rejected, UnreadableError, is_container, size_of
 from clamp_analytics.sources.object_storage import Object, ObjectStorage
 
 AHEAD_BYTES = 256_000_000
@@ -29,6 +29,12 @@ class RemoteFiles:
     storage: ObjectStorage = field(default_factory=ObjectStorage)
     objects: Mapping[str, Object] = field(default_factory=dict)
     concurrency: int = 64
+
+    def expected_size(self, path: str) -> int:
+        """About how many bytes reading a path gives, before it is opened; 0 where that is not known."""
+        found = self.objects.get(path)
+        size = (found.size or 0) if found else size_of(path)
+        return size * SHRINKS if is_container(found.url if found else path) else size
 
     def with_contents(self, paths: Iterable[str]) -> Iterator[tuple[str, bytes | Rejected | None]]:
         """Each path in order, with its content if it is an object."""

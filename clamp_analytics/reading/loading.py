@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 
 from clamp_analytics.batch import Batch
+from clamp_analytics.reading.cluster import Cluster
 from clamp_analytics.reading.labels import LabelRule
 from clamp_analytics.reading.options import DEFAULT_OPTIONS, ReadingOptions
 from clamp_analytics.reading.reader import Progress, Reader, Sources, unchanged
@@ -21,6 +22,7 @@ def load(
     recursive: bool = True,
     jobs: int | None = None,
     executor: Executor | None = None,
+    cluster: Cluster | None = None,
     progress: Progress | None = None,
     limits: ContainerLimits = DEFAULT_LIMITS,
     salvage: bool = False,
@@ -41,6 +43,7 @@ def load(
         recursive: whether subfolders are searched, too.
         jobs: how many batches are read at once; the usable cores by default.
         executor: where to read them; by default processes, where the sources are large enough.
+        cluster: a Dask cluster to read them on: the address of its scheduler, or a client.
         progress: called after each batch with the number of files read and of all files.
         limits: how much one container may hold.
         salvage: whether to read the intact members of a damaged container, instead of rejecting all of them.
@@ -55,7 +58,7 @@ def load(
     Raises:
         SourceError: a source does not exist, or an export or archive is damaged.
         UsageError: ``jobs`` is below 1, there is no such column, or a label is not given as NAME=RULE.
-        WorkerError: a worker process died.
+        WorkerError: a worker or the cluster failed.
     """
     reader = Reader(
         sources,
@@ -64,6 +67,7 @@ def load(
         recursive=recursive,
         jobs=jobs,
         executor=executor,
+        cluster=cluster,
         progress=progress,
         limits=limits,
         salvage=salvage,
@@ -83,6 +87,7 @@ def iter_batches(
     recursive: bool = True,
     jobs: int | None = None,
     executor: Executor | None = None,
+    cluster: Cluster | None = None,
     limits: ContainerLimits = DEFAULT_LIMITS,
     salvage: bool = False,
     unique: bool = False,
@@ -103,6 +108,7 @@ def iter_batches(
         recursive: whether subfolders are searched, too.
         jobs: how many batches are read at once; the usable cores by default.
         executor: where to read them; by default processes, where the sources are large enough.
+        cluster: a Dask cluster to read them on: the address of its scheduler, or a client.
         limits: how much one container may hold.
         salvage: whether to read the intact members of a damaged container, instead of rejecting all of them.
         unique: whether to read each session once: files with the same bytes as one that was read are skipped.
@@ -116,7 +122,7 @@ def iter_batches(
     Raises:
         SourceError: a source does not exist, or an export or archive is damaged.
         UsageError: ``jobs`` is below 1, there is no such column, or a label is not given as NAME=RULE.
-        WorkerError: a worker process died, while the iterator advances.
+        WorkerError: a worker or the cluster failed, while the iterator advances.
     """
     reader = Reader(
         sources,
@@ -125,6 +131,7 @@ def iter_batches(
         recursive=recursive,
         jobs=jobs,
         executor=executor,
+        cluster=cluster,
         limits=limits,
         salvage=salvage,
         unique=unique,

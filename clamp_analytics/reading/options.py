@@ -20,6 +20,9 @@ class ReadingOptions:
         archive_batch_rows: Records of a batch from an archive; about one of DuckDB's row groups.
         archive_wait_seconds: How long to wait for a commit to end: DuckDB lets nobody read a file that is open for
             writing.
+        shard_bytes: Files of about this size are read by one task of a cluster: enough that handing them out costs
+            little, and few enough to distribute evenly over workers.
+        shard_files: The most files of such a task.
         concurrency: Objects that are fetched from object storage at once.
     """
 
@@ -30,6 +33,8 @@ class ReadingOptions:
     workers_from_bytes: int = 12_000_000
     archive_batch_rows: int = 120_000
     archive_wait_seconds: float = 30.0
+    shard_bytes: int = 30_000_000
+    shard_files: int = 8_000
     concurrency: int = 64
 
 

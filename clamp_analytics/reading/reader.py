@@ -16,6 +16,8 @@ from clamp_analytics.decode.validate import in_order
 from clamp_analytics.errors import UsageError, did_you_mean
 from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_connection import ArchiveState
+from clamp_analytics.reading.cluster import Cluster, chosen_workers
+from clamp_analytics.reading.distributed import Workers, file_reader
 from clamp_analytics.reading.executors import checked_jobs
 from clamp_analytics.reading.export import Manifest, read_export, read_manifest
 from clamp_analytics.reading.fetching import RemoteFiles
@@ -24,7 +26,7 @@ from clamp_analytics.reading.options import DEFAULT_OPTIONS, ReadingOptions
 from clamp_analytics.reading.repeated_sessions import REPEATED, RepeatedSessions, SeenContents, StoredSessionFilter
 from clamp_analytics.reading.stored_archives import read_stored_archive, read_stored_state
 from clamp_analytics.reading.task import ReadRequest, ledger_of
-from clamp_analytics.reading.tasks import Containers, FileReader
+from clamp_analytics.reading.tasks import Containers
 from clamp_analytics.reading.telemetry import Counts, Telemetry, require_sessions
 from clamp_analytics.reading.unique_sources import UniqueSources
 from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, empty_frame
@@ -55,6 +57,7 @@ class Reader:
         recursive: whether subfolders are searched, too.
         jobs: how many batches are read at once; the number of usable cores by default.
         executor: where to read them; by default processes, where the sources are large enough.
+        cluster: a Dask cluster to read them on: the address of its scheduler, or a client.
         progress: called after each batch with the number of files read and of all files.
         limits: how much one container may hold.
         salvage: whether to read the intact members of a damaged container, instead of rejecting all of them.
@@ -83,7 +86,8 @@ class Reader:
         session_ids: bool = False,
         recursive: bool = True,
         jobs: int | None = None,
-        executor: Executor | None = None,
+        executor: Executor | Workers | None = None,
+        cluster: Cluster | None = None,
         progress: Progress | None = None,
         limits: ContainerLimits = DEFAULT_LIMITS,
         salvage: bool = False,
@@ -113,9 +117,7 @@ class Reader:
         self.skipped = Counter(listing.skipped)
         self._unique = unique
         self._containers = Containers(limits, salvage, self.skipped)
-        # Bytes that were fetched here would have to be sent to other processes, and a process must not fork once
-        # the threads of obstore run.
-        self._jobs, self._executor = (1 if listing.objects else checked_jobs(jobs)), executor
+        self._jobs, self._executor, self._cluster = checked_jobs(jobs), executor, cluster
         self.directory = display_name(listing.directory)
         self.single_folder = listing.single_folder
         self.build_info: str | None = None
@@ -157,7 +159,7 @@ class Reader:
             reduce: a function that can be pickled, because it may run in another process.
 
         Raises:
-            WorkerError: a worker process died.
+            WorkerError: a worker or the cluster failed.
         """
         return self._fold(self._request, reduce)
 
@@ -165,7 +167,7 @@ class Reader:
         """Read everything into one set of tables.
 
         Raises:
-            WorkerError: a worker process died.
+            WorkerError: a worker or the cluster failed.
         """
         request = self._request
         has_stores = bool(self._exports or self._archives)
@@ -192,11 +194,17 @@ class Reader:
         )
 
     def _fold(self, request: ReadRequest, reduce: Callable[[Batch], Result]) -> Iterator[Result]:
-        repeated = RepeatedSessions()
+        with chosen_workers(self._executor, self._cluster) as workers:
+            yield from self._fold_on(workers, request, reduce)
+
+    def _fold_on(
+        self, workers: Executor | Workers | None, request: ReadRequest, reduce: Callable[[Batch], Result]
+    ) -> Iterator[Result]:
         sources = UniqueSources()
         is_mixed = len(self._exports) + len(self._archives) + bool(self._files) > 1
         seen = self._seen_contents() if self._unique else None
-        files = FileReader(self._jobs, self._executor, self._containers, self._options, seen, self._remote)
+        files = file_reader(workers, self._jobs, self._containers, self._options, seen, self._remote)
+        repeated = RepeatedSessions(files.hash_files)
         for paths, task_result in files.read(self._files, request, reduce):
             self._count(task_result.ledger)
             repeated.add_files(paths, task_result.ledger)

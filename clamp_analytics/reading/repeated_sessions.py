@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -52,9 +52,13 @@ class RepeatedSessions:
 
     Sessions with equal bytes have equal size, number of records and sum of seeds. Only files that agree in these are
     hashed; exports and archives hold the hash of each session.
+
+    Args:
+        hash_files: gives the SHA-256 of each file, or None where it cannot be read; by default they are read here.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hash_files: Callable[[Sequence[str]], Iterable[bytes | None]] | None = None) -> None:
+        self._hash_files = hash_files or file_digests
         self._paths: list[str] = []
         self._ledgers: list[pl.DataFrame] = []
         self._stored: list[pl.DataFrame] = []
@@ -74,10 +78,12 @@ class RepeatedSessions:
         """One row of the rule ``session-repeated`` for each session after the first with the same bytes."""
         first: dict[bytes, _Session] = {}
         repeated: list[tuple[_Session, _Session]] = []
-        for session in self._candidates():
-            try:
-                digest = session.digest or file_digest(session.path)
-            except UnreadableError:
+        candidates = self._candidates()
+        plain = [session.path for session in candidates if session.digest is None]
+        hashed = dict(zip(plain, self._hash_files(plain), strict=True))
+        for session in candidates:
+            digest = session.digest or hashed[session.path]
+            if digest is None:
                 # It was read a moment ago and counted; only this comparison is not possible any more.
                 continue
             original = first.setdefault(digest, session)
@@ -125,16 +131,26 @@ class RepeatedSessions:
         return stored.unique(["store", "session_id"], keep="first", maintain_order=True)
 
 
+def file_digests(paths: Iterable[str]) -> Iterator[bytes | None]:
+    """The SHA-256 of each file; None where it cannot be read."""
+    for path in paths:
+        try:
+            yield file_digest(path)
+        except UnreadableError:
+            yield None
+
+
 class SeenContents:
     """The contents that were read already, so that each is read once.
 
     Args:
         sizes: the sizes of all files and stored sessions that may have equal bytes; None where they are not known
             before reading, as of members of containers.
+        digests: the SHA-256 of contents that were read before.
     """
 
-    def __init__(self, sizes: Iterable[int] | None) -> None:
-        self._digests: set[bytes] = set()
+    def __init__(self, sizes: Iterable[int] | None, digests: Iterable[bytes] = ()) -> None:
+        self._digests = set(digests)
         self._sizes = None if sizes is None else Counter(sizes)
 
     def add_file(self, path: str, size: int) -> bool:

@@ -3,22 +3,26 @@
 The division depends on the files alone and not on the number of workers, so the results do not either. Members of a
 zip and compressed files are unpacked by the worker that runs the task; members of a tar come from a stream, which is
 read here.
+
+Files are divided twice: first by their names and sizes, before any is opened, so that a part of them can be given to
+another machine; then by the sizes of the members that are in them.
 """
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Generic, NamedTuple, TypeVar
 
 from clamp_analytics.batch import Batch
-from clamp_analytics.reading.executors import TaskLike, run_all
+from clamp_analytics.reading.executors import OwnedExecutor, TaskLike, run_all
 from clamp_analytics.reading.fetching import RemoteFiles
 from clamp_analytics.reading.large_file import LargeFileTask
 from clamp_analytics.reading.options import DEFAULT_OPTIONS, ReadingOptions
-from clamp_analytics.reading.repeated_sessions import REPEATED, SeenContents
+from clamp_analytics.reading.repeated_sessions import REPEATED, SeenContents, file_digests
 from clamp_analytics.reading.task import Content, ReadRequest, Task, TaskResult, content_bytes
 from clamp_analytics.sources import (
     CONTAINER_ENDINGS,
@@ -34,9 +38,9 @@ from clamp_analytics.sources import (
     open_container,
     read_bytes,
     read_packed,
-    size_of,
     split_member,
 )
+from clamp_analytics.sources.object_storage import is_url
 
 Result = TypeVar("Result")
 
@@ -61,6 +65,13 @@ class Containers:
     members: int = 0
     opened: int = 0
 
+    def add(self, other: Containers) -> None:
+        """Add what was counted elsewhere."""
+        self.skipped.update(other.skipped)
+        self.skipped_in.update(other.skipped_in)
+        self.members += other.members
+        self.opened += other.opened
+
 
 @dataclass(frozen=True, slots=True)
 class _FinishedTask(Generic[Result]):
@@ -74,18 +85,69 @@ class _FinishedTask(Generic[Result]):
         return self.results
 
 
-class _File(NamedTuple):
+class SessionFile(NamedTuple):
     """A session file to read.
 
     Attributes:
         path: its path.
         content: what to read instead of the path; None for a plain file.
         size: about how many bytes it has.
+        group: the group of paths that it belongs to.
     """
 
     path: str
     content: Content | None
     size: int
+    group: int
+
+
+class PathKind(Enum):
+    """What a path starts from."""
+
+    STDIN = "standard input"
+    RELATIVE = "the current folder"
+    ABSOLUTE = "the root, or a bucket"
+
+    @classmethod
+    def of(cls, path: str) -> PathKind:
+        """The kind of a path or URL."""
+        if path == STDIN:
+            return cls.STDIN
+        return cls.ABSOLUTE if os.path.isabs(path) or is_url(path) else cls.RELATIVE
+
+
+@dataclass(slots=True)
+class PathGroups:
+    """Groups of adjacent paths of one kind and of about one batch, by what is known before a file is opened.
+
+    Attributes:
+        options: the size of a batch.
+        number: the number of the group that the latest path belongs to.
+        kind: the kind of its paths.
+    """
+
+    options: ReadingOptions
+    number: int = 0
+    kind: PathKind | None = None
+    _files: int = 0
+    _bytes: int = 0
+
+    def add(self, path: str, size: int) -> int:
+        """The number of the group that the next path belongs to.
+
+        Args:
+            path: the path or URL.
+            size: about how many bytes it has; see ``RemoteFiles.expected_size``.
+        """
+        kind = PathKind.of(path)
+        is_full = self._files >= self.options.batch_files or self._bytes + size > self.options.batch_bytes
+        if self._files and (is_full or kind is not self.kind):
+            self.number += 1
+            self._files = self._bytes = 0
+        self.kind = kind
+        self._files += 1
+        self._bytes += size
+        return self.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +156,7 @@ class FileReader:
 
     Attributes:
         jobs: how many tasks run at once.
-        executor: where they run; None starts worker processes where that saves time.
+        executor: workers that are running already; None starts some where that saves time.
         containers: how containers are read.
         options: sizes of tasks and batches.
         seen: the contents that were read already, where each content is to be read once; else None.
@@ -102,7 +164,7 @@ class FileReader:
     """
 
     jobs: int
-    executor: Executor | None = None
+    executor: OwnedExecutor | None = None
     containers: Containers = field(default_factory=Containers)
     options: ReadingOptions = DEFAULT_OPTIONS
     seen: SeenContents | None = None
@@ -124,11 +186,15 @@ class FileReader:
             for result in results:
                 yield task.paths[: result.ledger.height], result
 
+    def hash_files(self, paths: Sequence[str]) -> Iterator[bytes | None]:
+        """The SHA-256 of each file; None where it cannot be read."""
+        return file_digests(paths)
+
     def _tasks(
         self, paths: Iterable[str], request: ReadRequest, reduce: Callable[[Batch], Result]
     ) -> Iterator[tuple[TaskLike[list[TaskResult[Result]]], int]]:
         """The tasks for files, each with the number of bytes that it reads."""
-        for group, contents, size in self._groups(self._files(paths)):
+        for group, contents, size in self._groups(self.files(paths)):
             task = Task(group, request, reduce, contents)
             if size < self.options.large_bytes:
                 yield task, size
@@ -140,39 +206,42 @@ class FileReader:
             else:
                 yield task, size
 
-    def _files(self, paths: Iterable[str]) -> Iterator[_File]:
-        """The files to read: each container is replaced by its members."""
+    def files(self, paths: Iterable[str]) -> Iterator[SessionFile]:
+        """The session files of paths: each container is replaced by its members."""
         found = self._all_files(paths)
         return found if self.seen is None else self._new_files(found, self.seen)
 
-    def _all_files(self, paths: Iterable[str]) -> Iterator[_File]:
+    def _all_files(self, paths: Iterable[str]) -> Iterator[SessionFile]:
         limits, salvage = self.containers.limits, self.containers.salvage
+        groups = PathGroups(self.options)
         for path, content in self.remote.with_contents(paths):
+            size = self.remote.expected_size(path)
+            group = groups.add(path, size)
             if isinstance(content, Rejected):
-                yield _File(path, content, 0)
+                yield SessionFile(path, content, 0, group)
             elif content is not None:
-                yield from self._remote_file(path, content)
+                yield from self._remote_file(path, content, group)
             elif path.endswith(CONTAINER_ENDINGS) or (INSIDE in path and split_member(path)):
                 self.containers.opened += 1
-                yield from _members(path, self.containers, open_container(path, limits, salvage=salvage))
+                yield from _members(path, self.containers, open_container(path, limits, salvage=salvage), group)
             elif path == STDIN:
                 data = read_bytes(STDIN)
-                yield _File(path, data, len(data))
+                yield SessionFile(path, data, len(data), group)
             else:
-                yield _File(path, None, size_of(path))
+                yield SessionFile(path, None, size, group)
 
-    def _remote_file(self, path: str, data: bytes) -> Iterator[_File]:
+    def _remote_file(self, path: str, data: bytes, group: int) -> Iterator[SessionFile]:
         """An object, or its members where it is a container."""
         url = self.remote.objects[path].url
         if not url.endswith(CONTAINER_ENDINGS):
-            yield _File(path, data, len(data))
+            yield SessionFile(path, data, len(data), group)
             return
         self.containers.opened += 1
         only = path.removeprefix(url).removeprefix(INSIDE)
         found = read_packed(url, only, data, self.containers.limits, salvage=self.containers.salvage)
-        yield from _members(path, self.containers, found)
+        yield from _members(path, self.containers, found, group)
 
-    def _new_files(self, files: Iterable[_File], seen: SeenContents) -> Iterator[_File]:
+    def _new_files(self, files: Iterable[SessionFile], seen: SeenContents) -> Iterator[SessionFile]:
         """The files whose content was not seen before; the others are counted as skipped."""
         for file in files:
             content = file.content
@@ -184,7 +253,7 @@ class FileReader:
                 else:
                     # A member is unpacked only once, so its bytes go with the task.
                     data = content_bytes(content)
-                    file, is_new = _File(file.path, data, len(data)), seen.add(data)
+                    file, is_new = file._replace(content=data, size=len(data)), seen.add(data)
             except UnreadableError:
                 # The task reads it again and reports the reason.
                 is_new = True
@@ -193,15 +262,17 @@ class FileReader:
             else:
                 self.containers.skipped[REPEATED] += 1
 
-    def _groups(self, files: Iterable[_File]) -> Iterator[tuple[tuple[str, ...], dict[int, Content], int]]:
+    def _groups(self, files: Iterable[SessionFile]) -> Iterator[tuple[tuple[str, ...], dict[int, Content], int]]:
         """Adjacent files of about one batch, with their size in bytes; a large file is a group of its own."""
         group: list[str] = []
         contents: dict[int, Content] = {}
-        total = 0
+        total = number = 0
         for file in files:
-            if group and (total + file.size > self.options.batch_bytes or len(group) >= self.options.batch_files):
+            is_full = total + file.size > self.options.batch_bytes or len(group) >= self.options.batch_files
+            if group and (is_full or file.group != number):
                 yield tuple(group), contents, total
                 group, contents, total = [], {}, 0
+            number = file.group
             if file.content is not None:
                 contents[len(group)] = file.content
             group.append(file.path)
@@ -211,8 +282,8 @@ class FileReader:
 
 
 def _members(
-    path: str, containers: Containers, contents: Iterable[Member | LazyMember | Rejected | Skipped]
-) -> Iterator[_File]:
+    path: str, containers: Containers, contents: Iterable[Member | LazyMember | Rejected | Skipped], group: int
+) -> Iterator[SessionFile]:
     """The session files in a container."""
     skipped: Counter[str] = Counter()
     for found in contents:
@@ -222,9 +293,9 @@ def _members(
             continue
         containers.members += 1
         if isinstance(found, LazyMember):
-            yield _File(found.source, found, found.size)
+            yield SessionFile(found.source, found, found.size, group)
         elif isinstance(found, Rejected):
-            yield _File(found.source, found, 0)
+            yield SessionFile(found.source, found, 0, group)
         else:
-            yield _File(found.source, found.data, len(found.data))
+            yield SessionFile(found.source, found.data, len(found.data), group)
     containers.skipped_in[path] = skipped

@@ -7,7 +7,7 @@ files. No engine is imported until a stream needs it.
 from __future__ import annotations
 
 from clamp_analytics.path_names import INSIDE
-from clamp_analytics.sources.containers.contents import identity, open_container, read_container, read_packed
+from clamp_analytics.sources.containers.contents import SHRINKS, identity, open_container, read_container, read_packed
 from clamp_analytics.sources.containers.limits import DEFAULT_LIMITS, ContainerLimits, MismatchError
 from clamp_analytics.sources.containers.members import LazyMember, Member, Rejected, Skipped
 from clamp_analytics.sources.files import STDIN, UnreadableError, read_bytes, size_of
@@ -39,6 +39,7 @@ __all__ = [
     "INSIDE",
     "MANIFEST",
     "NOT_SESSIONS",
+    "SHRINKS",
     "STDIN",
     "ContainerLimits",
     "LazyMember",

@@ -14,10 +14,11 @@ from clamp_analytics.archive.ingest.plan import OLD_COLUMNS, Plan, absolute_path
 from clamp_analytics.archive.ingest.reconcile import LOADED, REJECTED
 from clamp_analytics.archive.ingest.staging import INCOMING, FinishedContainer
 from clamp_analytics.batch import Batch
+from clamp_analytics.reading.distributed import Workers, file_reader
 from clamp_analytics.reading.executors import checked_jobs
 from clamp_analytics.reading.labels import parse_label_rules
 from clamp_analytics.reading.task import ReadRequest
-from clamp_analytics.reading.tasks import Containers, FileReader
+from clamp_analytics.reading.tasks import Containers
 from clamp_analytics.rules import Severity
 from clamp_analytics.schema import RECORDS
 from clamp_analytics.sources import INSIDE
@@ -74,7 +75,7 @@ class PlannedReader:
         ]
 
     def read(
-        self, options: IngestOptions, executor: Executor | None
+        self, options: IngestOptions, executor: Executor | Workers | None
     ) -> Generator[tuple[pl.DataFrame, Batch, int], None, None]:
         """Read the files batch by batch.
 
@@ -87,7 +88,7 @@ class PlannedReader:
         packed = read["packed"].to_list()
         request = ReadRequest(frozenset(RECORDS.names), session_ids=True, labels=parse_label_rules(options.labels))
         containers = Containers(options.limits, options.salvage)
-        files = FileReader(checked_jobs(options.jobs), executor, containers, options.reading)
+        files = file_reader(executor, checked_jobs(options.jobs), containers, options.reading)
         # The planned file that is being read, and the members of it that were read, if it is a container.
         current = -1
         members: list[str] = []

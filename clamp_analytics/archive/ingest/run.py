@@ -24,6 +24,7 @@ from clamp_analytics.batch import Batch
 from clamp_analytics.errors import UsageError
 from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.delta_archive import is_delta_location
+from clamp_analytics.reading.distributed import Workers
 from clamp_analytics.reading.interrupts import raise_keyboard_interrupt
 from clamp_analytics.reading.labels import parse_label_rules
 from clamp_analytics.reading.reader import Progress, Sources
@@ -91,7 +92,7 @@ def ingest(
     options: IngestOptions = DEFAULT_INGEST_OPTIONS,
     *,
     views: Sequence[View] = (),
-    executor: Executor | None = None,
+    executor: Executor | Workers | None = None,
     progress: Progress | None = None,
     added: Added | None = None,
     storage_options: Mapping[str, str] | None = None,
@@ -183,7 +184,7 @@ class _Run:
     changed: bool = False
     rejections: list[tuple[str, str]] = field(default_factory=list)
 
-    def write(self, executor: Executor | None, progress: Progress | None) -> Ingested:
+    def write(self, executor: Executor | Workers | None, progress: Progress | None) -> Ingested:
         """Read the new files and write them, one transaction after another."""
         row = IngestRow(display_name(self.listing.directory), self.options.build_info, dict(self.listing.skipped))
         staging = Staging(self.store.spill_folder, self.options)
@@ -198,7 +199,7 @@ class _Run:
             staging.clear()
         return self._result(row)
 
-    def count(self, executor: Executor | None, progress: Progress | None) -> Ingested:
+    def count(self, executor: Executor | Workers | None, progress: Progress | None) -> Ingested:
         """Read the new files, and count what writing them would do."""
         row = IngestRow(display_name(self.listing.directory))
         staging = Staging(self.store.spill_folder, self.options)
@@ -230,7 +231,7 @@ class _Run:
             rejections=tuple(self.rejections[:REJECTIONS_KEPT]),
         )
 
-    def _fill(self, staging: Staging, executor: Executor | None, progress: Progress | None) -> Iterator[bool]:
+    def _fill(self, staging: Staging, executor: Executor | Workers | None, progress: Progress | None) -> Iterator[bool]:
         """Stage the new files, and yield whenever a transaction is due: whether more files follow."""
         ledger = self.store.ledger()
         planned = plan(

@@ -44,8 +44,8 @@ from clamp_analytics.sources.names import (
 _OVERHEAD_BYTES = 500
 """What Python adds to each member that is kept."""
 
-_SHRINKS = 16
-"""About how many times telemetry shrinks; how much of it makes a batch is planned by that."""
+SHRINKS = 16
+"""About how many times smaller packed telemetry is; batches are planned by that."""
 
 
 def read_container(
@@ -109,7 +109,7 @@ def _contents(
     try:
         with open_raw() as raw:
             if form is Form.SESSION:
-                yield LazyMember(container, outer, raw.seek(0, io.SEEK_END) * _SHRINKS, None, limits)
+                yield LazyMember(container, outer, raw.seek(0, io.SEEK_END) * SHRINKS, None, limits)
                 return
             walk = _Walk(outer, raw.seek(0, io.SEEK_END), limits, salvage=salvage)
             member_filter = MemberFilter(only)
