@@ -11,7 +11,7 @@ import pytest
 
 from clamp_analytics.analysis.drift import DriftOptions
 from clamp_analytics.analysis.options import CompareOptions
-from clamp_analytics.cli.settings import layer_options, read_settings
+from clamp_analytics.cli.settings import cluster_address, layer_options, read_settings
 from clamp_analytics.errors import UsageError
 from tests.conftest import run_python
 
@@ -230,3 +230,35 @@ def test_a_bare_day_is_its_first_moment(tmp_path):
     project(tmp_path, "[tool.clamp-analytics.drift]\nsince = 2026-05-01\n")
 
     assert layer_options("drift", DriftOptions, {}, read_settings(tmp_path)).since == datetime(2026, 5, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("given", "own", "in_file", "of_dask", "chosen"),
+    [
+        ("tcp://a:1", "tcp://b:2", "tcp://c:3", "tcp://d:4", "tcp://a:1"),
+        (None, "tcp://b:2", "tcp://c:3", "tcp://d:4", "tcp://b:2"),
+        (None, None, "tcp://c:3", "tcp://d:4", "tcp://c:3"),
+        (None, None, None, "tcp://d:4", "tcp://d:4"),
+        (None, None, None, None, ""),
+        (None, "", "tcp://c:3", "tcp://d:4", ""),
+    ],
+)
+def test_the_first_address_of_a_cluster_that_is_set_is_used(
+    given, own, in_file, of_dask, chosen, tmp_path, monkeypatch
+):
+    for name, value in (("CLAMP_CLUSTER", own), ("DASK_SCHEDULER_ADDRESS", of_dask)):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    cluster = "" if in_file is None else f'cluster = "{in_file}"'
+    (tmp_path / "pyproject.toml").write_text(f"[tool.clamp-analytics]\n{cluster}\n")
+
+    assert cluster_address(given, read_settings(tmp_path)) == chosen
+
+
+def test_an_address_in_the_file_must_be_a_text(tmp_path, monkeypatch):
+    monkeypatch.delenv("CLAMP_CLUSTER", raising=False)
+    (tmp_path / "pyproject.toml").write_text("[tool.clamp-analytics]\ncluster = 8786\n")
+
+    with pytest.raises(UsageError, match=r"\[tool.clamp-analytics\] cluster: expected str"):
+        cluster_address(None, read_settings(tmp_path))
