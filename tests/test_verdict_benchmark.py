@@ -42,4 +42,4 @@ def test_a_record_is_a_row_of_the_table() -> None:
 
     table = as_markdown([as_record(Measured(cell, 10, 100, 1.0))])
 
-    assert table.splitlines()[2] == "| false verdict | normal | 0.100 | 0.055 to 0.174 | 100 | ≤ 0.05 | no |"
+    assert table.splitlines()[2] == "| false verdict | normal | 10.0 % | 5.5 % to 17.4 % | 100 | ≤ 5.0 % | **no** |"

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.verdicts``: simulate, print a table, and write it as JSON and Markdown."""
+"""``python -m benchmarks.verdicts``: simulate, print a table, and write JSON and a page of the documentation."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import numpy as np
 
 from benchmarks.measure import ROOT
 from benchmarks.verdicts.cells import Cell, cells
-from benchmarks.verdicts.report import Measured, as_markdown, as_record
+from benchmarks.verdicts.report import Measured, as_markdown, as_page, as_record
 
 RESULTS = ROOT / "benchmarks" / "results" / "verdicts.json"
+PAGE = ROOT / "docs" / "explanations" / "error-rates.md"
 MOST_JUDGED_AT_ONCE = 250
 """Series that are drawn at once; it bounds the memory."""
 
@@ -37,6 +38,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", default="", metavar="TEXT", help="only cells whose row or name contains it")
     parser.add_argument("--seed", type=int, default=20261, help="other than the seeds of the calibration")
     parser.add_argument("--json", type=Path, default=RESULTS, help="where results go; other cells in it are kept")
+    parser.add_argument(
+        "--page", type=Path, help=f"write a page of the documentation, such as {PAGE.relative_to(ROOT)}"
+    )
     arguments = parser.parse_args()
     if min(arguments.series, arguments.power_series, arguments.runs) < 1:
         parser.error("numbers of series and runs must be at least 1")
@@ -64,7 +68,8 @@ def main() -> int:
         rest = [one for known, one in records.items() if known not in order]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"seed": wanted.seed, "cells": table + rest}, indent=1) + "\n")
-    path.with_suffix(".md").write_text(as_markdown(json.loads(path.read_text())["cells"]))
+    if wanted.page:
+        wanted.page.write_text(as_page(json.loads(path.read_text())["cells"], wanted.seed), encoding="utf-8")
     return 0
 
 

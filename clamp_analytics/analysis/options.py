@@ -157,6 +157,8 @@ class JudgeOptions:
         alpha: the false discovery rate over everything that is judged together; for one series, its false alarm rate.
         suspect_alpha: the p-value, if sessions were independent, at which a change that correlated noise explains is
             a suspect. It is smaller than ``alpha``, because most such suspects come to nothing.
+        further_alpha: the p-value, given the other changes, that each of several changes must reach. A larger one finds
+            more of several small changes, and more dates at which nothing happened.
         smallest_effect: a shift from the first to the latest level below this is unchanged. It is relative for the
             scale ``log``, and in the unit of the values otherwise.
         outlier_sds: a session is an outlier beyond this many robust standard deviations from its level.
@@ -167,11 +169,13 @@ class JudgeOptions:
 
     alpha: float = 0.05
     suspect_alpha: float = 0.01
+    further_alpha: float = 0.01
     smallest_effect: float = 0.0
     outlier_sds: float = 5.0
 
     def __post_init__(self) -> None:
         _check("alpha", self.alpha, ok=0 < self.alpha < 1, must="lie between 0 and 1")
         _check("suspect_alpha", self.suspect_alpha, ok=0 < self.suspect_alpha < 1, must="lie between 0 and 1")
+        _check("further_alpha", self.further_alpha, ok=0 < self.further_alpha <= 1, must="be above 0 and at most 1")
         _check("smallest_effect", self.smallest_effect, ok=self.smallest_effect >= 0, must="be 0 or more")
         _check("outlier_sds", self.outlier_sds, ok=self.outlier_sds > 0, must="be above 0")

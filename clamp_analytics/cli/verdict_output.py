@@ -138,19 +138,20 @@ class VerdictReport:
     def _markdown(self) -> str:
         from clamp_analytics.render.pull_request import markdown
 
-        incidents, headline = ("", "") if self.incidents is None else (self.incidents.markdown, self.incidents.headline)
+        found = self.incidents
         return markdown(
             self.verdicts,
             self.by,
             self.columns,
             summary=self.summary,
             lists=self.lists,
-            incidents=incidents,
-            headline=headline,
+            incidents="" if found is None else found.markdown,
+            headline="" if found is None else found.headline,
+            outliers=() if found is None else found.outliers_in_markdown,
         )
 
     def _table(self, limit: int, *, to_screen: bool) -> tuple[str, list[str]]:
-        """The incidents, the table of verdicts and how many series it leaves out; and the columns of the table."""
+        """The incidents, the table, how many series it leaves out, and the outliers; and the columns of the table."""
         from clamp_analytics.render import table
         from clamp_analytics.render.sparkline import ASCII, BLOCKS
         from clamp_analytics.render.verdicts import screen_frame, with_changes
@@ -178,6 +179,8 @@ class VerdictReport:
             text = f"{NOTHING_CHANGED}.\n"
         if rest := self._rest(shown):
             text += f"{rest}\n"
+        if self.incidents is not None:
+            text += "".join(f"{line}\n" for line in self.incidents.outliers)
         if self.incidents is not None and self.incidents.terminal:
             blocks = self.incidents.colored if to_screen and wants_color() else self.incidents.terminal
             text = f"{blocks}\n{text}"

@@ -18,6 +18,7 @@ from clamp_analytics.analysis.verdicts import Verdict
 from clamp_analytics.render import colors
 from clamp_analytics.render.escape import for_markdown, for_terminal
 from clamp_analytics.render.natural_order import Key, natural_key
+from clamp_analytics.render.outliers import outlier_lines
 from clamp_analytics.render.session_links import SessionLinks
 from clamp_analytics.render.text import MISSING, group_name, levels, signed_figure
 from clamp_analytics.wording import percent, plural
@@ -54,6 +55,8 @@ class IncidentTexts:
         markdown: the blocks in Markdown.
         headline: how many incidents there are.
         annotations: level, title and message of an annotation per incident.
+        outliers: a line per outlier session, for a terminal.
+        outliers_in_markdown: the same in Markdown.
     """
 
     terminal: str
@@ -61,6 +64,8 @@ class IncidentTexts:
     markdown: str
     headline: str
     annotations: Sequence[tuple[str, str, str]]
+    outliers: Sequence[str]
+    outliers_in_markdown: Sequence[str]
 
     @classmethod
     def of(cls, found: Drift, links: SessionLinks | None = None) -> IncidentTexts:
@@ -77,6 +82,8 @@ class IncidentTexts:
             markdown_blocks(found, links),
             count_incidents(found),
             annotations,
+            outlier_lines(found, lambda index: for_terminal(found.timeline.name(index)), for_terminal),
+            outlier_lines(found, _markdown_name(found, links), for_markdown),
         )
 
 
@@ -144,14 +151,7 @@ def markdown_blocks(found: Drift, links: SessionLinks | None = None) -> str:
         found: the result of drift.
         links: the addresses of sessions.
     """
-    addresses = links or SessionLinks()
-
-    def name(index: int) -> str:
-        timeline = found.timeline
-        text = for_markdown(timeline.name(index))
-        address = addresses.address(timeline.sources[index], timeline.labels[index])
-        return text if address is None else f"[{text}]({address})"
-
+    name = _markdown_name(found, links)
     blocks = []
     for report in found.incidents[:MOST_INCIDENTS]:
         title, *details = _lines(report, found, name, for_markdown, most=CHANGES_IN_MARKDOWN)
@@ -163,6 +163,18 @@ def markdown_blocks(found: Drift, links: SessionLinks | None = None) -> str:
         further = plural(len(found.incidents) - OPEN_IN_MARKDOWN, "further incident")
         shown += [f"<details>\n<summary>{further}</summary>", *folded, "</details>"]
     return "\n\n".join(shown)
+
+
+def _markdown_name(found: Drift, links: SessionLinks | None) -> NameSession:
+    """The name of a session in Markdown, with its address where it has one."""
+    addresses, timeline = links or SessionLinks(), found.timeline
+
+    def name(index: int) -> str:
+        text = for_markdown(timeline.name(index))
+        address = addresses.address(timeline.sources[index], timeline.labels[index])
+        return text if address is None else f"[{text}]({address})"
+
+    return name
 
 
 def _lines(

@@ -56,6 +56,7 @@ def markdown(
     lists: Mapping[str, Sequence[str | None]] | None = None,
     incidents: str = "",
     headline: str = "",
+    outliers: Sequence[str] = (),
 ) -> str:
     """Write a headline, the changes, and everything else in sections that unfold.
 
@@ -67,13 +68,15 @@ def markdown(
         lists: names of groups by their title, such as "Only in the baseline"; empty lists are left out.
         incidents: the incidents as Markdown, which come first.
         headline: the text of the heading; by default the number of changed series.
+        outliers: a line of Markdown per outlier session.
     """
     counts = count_verdicts(verdicts)
     ranked = changes_first(in_natural_order(verdicts, by))
     changed = pl.col("verdict").is_in([verdict.value for verdict in CHANGES])
     changed_series = list_counts(counts, CHANGES)
     parts = [f"### {columns.title}: {headline or changed_series or 'no change'}", summary, incidents]
-    room = COMMENT_CHARACTERS - len(incidents)
+    parts.append("\n".join(f"- {line}" for line in outliers))
+    room = COMMENT_CHARACTERS - len(incidents) - len(parts[-1])
     changes = ranked.filter(changed).rows(named=True)
     # The incidents say the same in fewer lines.
     shown, folded = ([], changes) if incidents else (changes[:ROWS_ON_A_SCREEN], changes[ROWS_ON_A_SCREEN:])

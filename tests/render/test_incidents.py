@@ -56,3 +56,21 @@ def test_the_title_of_an_incident_is_coloured_by_its_direction(factor, sequence)
 
 def test_the_heading_counts_incidents():
     assert IncidentTexts.of(history(a=20, b=60)).headline == "2 incidents"
+
+
+def test_an_outlier_session_is_named_with_its_series():
+    values = session_frame({"gemm": np.where(np.arange(120) == 30, 5.0, NOISE), "copy": NOISE})
+
+    texts = IncidentTexts.of(drift(values))
+
+    assert texts.outliers == ["outlier session 2026-01-02 06:00: gemm duration_p50_ms"]
+    assert texts.terminal == ""
+
+
+def test_the_newest_outlier_sessions_are_named_and_the_others_counted():
+    values = session_frame({"gemm": np.where(np.isin(np.arange(120), (20, 40, 60, 80, 100)), 5.0, NOISE)})
+
+    *named, rest = IncidentTexts.of(drift(values)).outliers
+
+    assert [line.partition(":")[0][-13:] for line in named] == ["2026-01-05 04", "2026-01-04 08", "2026-01-03 12"]
+    assert rest == "… and 2 more outlier sessions"

@@ -10,7 +10,13 @@ from clamp_analytics.analysis.judgement.scales import ScaledSeries, robust_noise
 from clamp_analytics.analysis.judgement.search import Searched, correct_p_values, indices_by_length, search_all
 from clamp_analytics.analysis.options import JudgeOptions
 from clamp_analytics.analysis.stats.arrays import Bools, Floats, np
-from clamp_analytics.analysis.stats.change_points import refine_changes, residuals
+from clamp_analytics.analysis.stats.change_points import (
+    add_early_change,
+    fit_segments,
+    refine_changes,
+    residuals,
+    smallest_variances,
+)
 from clamp_analytics.analysis.stats.evidence import (
     change_intervals,
     change_p_values,
@@ -25,9 +31,6 @@ from clamp_analytics.analysis.stats.ranks import mann_whitney
 from clamp_analytics.analysis.stats.step_scan import MIN_AFTER
 from clamp_analytics.analysis.stats.trend_fit import remove_trend, slope_of
 from clamp_analytics.reading.reader import Progress
-
-FURTHER_ALPHA = 0.01
-"""The p-value, given the other changes, that each of several changes must reach."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,8 @@ class Finding:
         change_p_values: the p-value of each significant change, given the others.
         intervals: the smallest and largest plausible index of each significant change.
         levels: the levels between the significant changes; one where there are none.
+        possible_levels: the levels between all changes of the segmentation with the most evidence, of which some may
+            be noise; one where none is significant.
         noise: the standard deviation of a session.
         detectable: the smallest lasting step that would have been found; nan where none would have been.
         newest_outside: how many of the newest sessions are outside the range of the others: positive where they are
@@ -82,6 +87,7 @@ class Finding:
     change_p_values: tuple[float, ...]
     intervals: tuple[tuple[int, int], ...]
     levels: tuple[Level, ...]
+    possible_levels: tuple[Level, ...]
     noise: float
     detectable: float
     newest_outside: int
@@ -110,7 +116,7 @@ def find_all(
     searched = search_all([one.values for one in series], progress)
     adjusted, independent, alphas = correct_p_values(searched, groups, families, options)
     models = [
-        None if found is None else _model(found, significant=bool(p <= options.alpha))
+        None if found is None else _model(found, options, significant=bool(p <= options.alpha))
         for found, p in zip(searched, adjusted, strict=True)
     ]
     detectable = np.full(len(series), np.nan)
@@ -155,23 +161,23 @@ class _Model:
     p_values: Floats
 
 
-def _model(found: Searched, *, significant: bool) -> _Model:
+def _model(found: Searched, options: JudgeOptions, *, significant: bool) -> _Model:
     is_trend = significant and found.is_trend
     is_change = found.is_change if significant and not is_trend else np.zeros(found.is_change.shape, dtype=bool)
-    is_change, p_values = _significant_changes(found.scores, is_change)
+    is_change, p_values = _significant_changes(found.scores, is_change, options.further_alpha)
     is_change, clipped, noise = refine_changes(found.values, is_change)
     left = remove_trend(found.scores[None])[0] if is_trend else residuals(found.scores[None], is_change[None])[0]
     return _Model(is_trend, is_change, clipped, noise, left, p_values)
 
 
-def _significant_changes(scores: Floats, is_change: Bools) -> tuple[Bools, Floats]:
+def _significant_changes(scores: Floats, is_change: Bools, alpha: float) -> tuple[Bools, Floats]:
     """Return the changes that remain when the least significant one is removed as long as it is not significant.
 
     The segmentation as a whole is significant, but one of its changes may still be noise beside the others.
     """
     is_change = is_change.copy()
     p_values = _p_values_of_changes(scores, is_change)
-    while p_values.size > 1 and p_values.max() > FURTHER_ALPHA:
+    while p_values.size > 1 and p_values.max() > alpha:
         is_change[np.flatnonzero(is_change)[p_values.argmax()]] = False
         p_values = _p_values_of_changes(scores, is_change)
     return is_change, p_values
@@ -199,7 +205,10 @@ def _finding(
     detectable: float,
 ) -> Finding:
     slope = float(slope_of(found.scores[None])[0]) * found.unit
-    levels, residual, noise = _levels(series, found, model, slope if model.is_trend else 0.0)
+    flat = series.values
+    if model.is_trend:
+        flat = flat - slope * (np.arange(flat.size) - (flat.size - 1) / 2)
+    levels, residual, noise = _levels(replace(series, values=flat), found, model.is_change, model.noise)
     is_suspect = adjusted_p > options.alpha and adjusted_p_independent <= options.suspect_alpha
     step = _refined_step(found) if is_suspect else 0
     return Finding(
@@ -213,6 +222,7 @@ def _finding(
         change_p_values=tuple(model.p_values.tolist()),
         intervals=tuple(_intervals(found, model)),
         levels=levels,
+        possible_levels=_possible_levels(series, found) if len(levels) > 1 else levels,
         noise=noise,
         detectable=detectable * found.unit,
         newest_outside=newest_outside(residual),
@@ -235,19 +245,25 @@ def _refined_step(found: Searched) -> int:
     return int(refine_changes(found.values, is_change)[0].argmax())
 
 
+def _possible_levels(series: ScaledSeries, found: Searched) -> tuple[Level, ...]:
+    is_change = add_early_change(found.scores, found.is_change)
+    scores = found.scores[None]
+    noise = fit_segments(scores, is_change[None], smallest_variances(scores))
+    return _levels(series, found, is_change, noise)[0]
+
+
 def _levels(
-    series: ScaledSeries, found: Searched, model: _Model, slope: float
+    series: ScaledSeries, found: Searched, is_change: Bools, noise_fit: NoiseFit
 ) -> tuple[tuple[Level, ...], Floats, float]:
     """Return the levels, the values less them, and the noise of a session."""
-    n = series.values.size
-    spans = list(pairwise([0, *np.flatnonzero(model.is_change).tolist(), n]))
-    flat = replace(series, values=series.values - slope * (np.arange(n) - (n - 1) / 2))
-    noise = robust_noise(np.concatenate([flat.values[a:b] - np.median(flat.values[a:b]) for a, b in spans]))
-    variance = float(model.noise.variances[0]) * found.unit**2
-    of_mean = variance * low_frequency_density(int(model.noise.cells[0]))
-    levels, residual = [], flat.values.copy()
+    values = series.values
+    spans = list(pairwise([0, *np.flatnonzero(is_change).tolist(), values.size]))
+    noise = robust_noise(np.concatenate([values[a:b] - np.median(values[a:b]) for a, b in spans]))
+    variance = float(noise_fit.variances[0]) * found.unit**2
+    of_mean = variance * low_frequency_density(int(noise_fit.cells[0]))
+    levels, residual = [], values.copy()
     for a, b in spans:
-        level = flat.level(a, b, noise)
+        level = series.level(a, b, noise)
         levels.append(Level(a, b, level, float(np.sqrt(min(of_mean / (b - a), variance)))))
         residual[a:b] -= level
     return tuple(levels), residual, noise

@@ -96,7 +96,7 @@ def _judge_changes(found: Finding, worse_sign: int, options: JudgeOptions) -> Se
     if _is_small(total, options):
         return _too_small(found, total, options)
     shape = Shape.STEP if len(base.changes) == 1 else Shape.SEVERAL
-    earlier = next((level for level in found.levels[1:-2] if _is_same(level, latest, found)), None)
+    earlier = next((level for level in found.possible_levels[:-2] if _is_same(level, latest, found)), None)
     if earlier is not None:
         span = reasons.span(found.names, earlier.start, earlier.end)
         return replace(

@@ -148,6 +148,27 @@ def refine_changes(values: Floats, is_change: Bools) -> tuple[Bools, Floats, Noi
     return refined[0], clipped[0], fit
 
 
+def add_early_change(scores: Floats, is_change: Bools) -> Bools:
+    """Add a change before the first one of a series, among the sessions where the search allows none.
+
+    It is added where its gain in log-likelihood exceeds ``COST``. A single change that is found so early would say
+    little, but beside a later one it shows that the first level is not the only one that the series had before.
+
+    Args:
+        scores: the robust scores of one series.
+        is_change: whether a level begins at each index, at least once.
+    """
+    first = int(is_change.argmax())
+    indices = np.arange(MIN_AFTER, min(MIN_BEFORE, first - MIN_AFTER + 1))
+    trials = np.repeat(is_change[None], indices.size + 1, axis=0)
+    trials[np.arange(indices.size), indices] = True
+    repeated = np.repeat(scores[None], indices.size + 1, axis=0)
+    losses = fit_segments(repeated, trials, smallest_variances(repeated)).losses
+    losses[: indices.size] += COST
+    chosen: Bools = trials[losses.argmin()]
+    return chosen
+
+
 def _add_change(scores: Floats, is_change: Bools, cells: Integers, smallest: Floats) -> tuple[Bools, NoiseFit]:
     """Add the step or the segment that lowers the penalized loss of each series most."""
     rows, n = scores.shape

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clamp_analytics.analysis.judgement import Direction, SeriesJudgement, Shape, Verdict, judge_many, judge_series
+from clamp_analytics.analysis.judgement import (
+    Direction,
+    JudgeOptions,
+    SeriesJudgement,
+    Shape,
+    Verdict,
+    judge_many,
+    judge_series,
+)
 from tests.analysis.judgement.situations import p50, stability, wandering
 
 SEEDS = range(6)
@@ -197,3 +205,26 @@ def test_a_reason_names_sessions_where_they_have_names() -> None:
     (judgement,) = judge_many([values], names=[[f"build-{index}" for index in range(60)]])
 
     assert judgement.reason.startswith("101, then 201 since build-40 (+")
+
+
+def test_a_level_that_the_first_sessions_had_already_is_not_a_regression() -> None:
+    # The first change lies among the first ten sessions, where none is searched for.
+    values = p50(np.random.default_rng(3), np.repeat([1.5, 1.0, 1.5], [6, 24, 20]))
+
+    judgement = judge_series(values)
+
+    assert (judgement.verdict, judgement.direction) == (Verdict.SUSPECT, Direction.WORSE)
+    assert "this level also held from session 0 to 5: the series switches between levels" in judgement.reason
+
+
+def test_a_larger_limit_finds_more_of_several_small_changes() -> None:
+    values = np.random.default_rng(5).standard_normal((40, 100))
+    for index in (25, 50, 75):
+        values[:, index:] += 2
+
+    strict, loose = (
+        sum(len(judge_series(one, scale="linear", options=JudgeOptions(further_alpha=limit)).changes) for one in values)
+        for limit in (0.001, 0.1)
+    )
+
+    assert strict < loose <= 3 * 40
