@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import select
 import shlex
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import has_completions
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth
 
@@ -89,12 +92,21 @@ class SqlPrompt:
         self.timeout_seconds = timeout_seconds
         self.write = write
         self.session = session or PromptSession(
+            input=TerminalInput(sys.stdin),
             history=_history(),
             color_depth=None if wants_color() else ColorDepth.DEPTH_1_BIT,
         )
 
     def run(self) -> None:
-        """Read and run queries until Ctrl-D or ``.quit``."""
+        """Read and run queries until Ctrl-D or ``.quit``, or until the terminal is gone."""
+        try:
+            self._run()
+        except OSError:
+            # A prompt cannot be drawn on a terminal that is gone, and nobody is there to read an error.
+            if not _is_gone(sys.stdin.fileno()):
+                raise
+
+    def _run(self) -> None:
         rows = run_query(self.connection, _NAMES)
         completer = NameCompleter(dict(rows.iter_rows()))
         while True:
@@ -150,6 +162,25 @@ class SqlPrompt:
             self._query(*named(arguments[0], **pairs))
         else:
             raise UsageError.unknown("command", text, COMMANDS, otherwise=".help lists the commands")
+
+
+class TerminalInput(Vt100Input):
+    """The keys of a terminal, which end where the terminal is gone.
+
+    Without this, the prompt would read nothing from such a terminal again and again, where no signal ends the process.
+    """
+
+    @property
+    def closed(self) -> bool:
+        """Whether no key will come any more."""
+        return super().closed or _is_gone(self.fileno())
+
+
+def _is_gone(descriptor: int) -> bool:
+    """Whether the other end of a terminal is closed."""
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return any(events & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, events in poll.poll(0))
 
 
 class NameCompleter(Completer):

@@ -43,6 +43,9 @@ LEGEND = (
 )
 """What the marks of a series are."""
 
+MOST_TABLES = 24
+"""Maximal number of changed series whose points are in the file as a table, for readers without JavaScript."""
+
 FEWEST_SESSIONS = 12
 """Number of sessions below which selecting a time span makes no sense."""
 
@@ -56,9 +59,11 @@ class Figures:
 
     Attributes:
         specifications: the Vega-Lite specifications by the id of the element in which they are drawn.
+        tables_of_points: the number of series whose points are in a table in the file.
     """
 
     specifications: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tables_of_points: int = 0
 
     def _chart(self, chart: Any, description: str, kind: str = "") -> str:
         """The element in which a chart is drawn."""
@@ -142,9 +147,20 @@ class Figures:
             f"{group_attribute(panel.group)}>"
             f"<figcaption><strong><bdi>{group}</bdi></strong> {verdict_badge(panel.verdict)}<br>{title}</figcaption>"
             f"{chart}"
-            # The page fills the table when it is opened, because the rows of all series would double its size.
-            f"{_changes(panel)}{_outliers(panel)}{details('Data of this chart', '', kind='points')}</figure>"
+            f"{_changes(panel)}{_outliers(panel)}{self._table_of_points(panel)}</figure>"
         )
+
+    def _table_of_points(self, panel: Panel) -> str:
+        """The folded table of a panel's points.
+
+        The first changed series have it in the file. Of all others the page fills it when it is opened, because the
+        rows of all series would double the size of the file.
+        """
+        title = "Data of this chart"
+        if not panel.is_changed or self.tables_of_points == MOST_TABLES:
+            return details(title, "", kind="points needs-script")
+        self.tables_of_points += 1
+        return details(title, _points_table(panel), kind="points")
 
     def durations(self, data: ReportData) -> str:
         """Durations by context."""
@@ -190,6 +206,29 @@ def _session(panel: Panel, source: str) -> Html:
     """A button that opens the details of a session; its name, if it is not on the time line."""
     index = panel.timeline.index_of.get(source)
     return Html(cell(plots.shorten_path(source))) if index is None else session_button(panel.timeline, index)
+
+
+def _points_table(panel: Panel) -> str:
+    """The points of a panel as a table: its sessions, or the bins of a long history."""
+    name = panel.metric.name
+    columns = [Column("time"), Column(panel.value_name, is_number=True)]
+    if panel.is_binned:
+        columns += [Column("5th to 95th percentile", is_number=True), Column("sessions"), Column("from, to")]
+    else:
+        columns.append(Column("session"))
+    rows: list[list[object]] = []
+    for at, value, low, high, sessions, first, last in panel.points.iter_rows():
+        row: list[object] = [format_time(at), format_value(name, value)]
+        if panel.is_binned:
+            row += [
+                f"{format_value(name, low)} to {format_value(name, high)}",
+                sessions,
+                f"{plots.shorten_path(first)} to {plots.shorten_path(last)}",
+            ]
+        else:
+            row.append(_session(panel, first))
+        rows.append(row)
+    return table(f"{name} of {panel.group}", columns, rows)
 
 
 def _changes(panel: Panel) -> str:

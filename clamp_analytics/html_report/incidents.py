@@ -29,6 +29,7 @@ from clamp_analytics.html_report.markup import (
     verdict_badge,
 )
 from clamp_analytics.html_report.session_names import session_button, session_day, session_label
+from clamp_analytics.render.incidents import in_natural_order
 from clamp_analytics.wording import plural
 
 MOST_OPEN = 10
@@ -87,7 +88,7 @@ def _block(one: IncidentReport, drift: Drift, links: SeriesLinks, pair: Mapping[
     facts += _suspects(one)
     facts += [("Accepted", html.escape(plots.label(reason, 200))) for reason in _reasons(one)]
     listed = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
-    effects = _effects(incident.changes, drift, links, incident.id)
+    effects = _effects(in_natural_order(incident.changes), drift, links, incident.id)
     return (
         f'<article class="incident {kind}" id="incident-{incident.id}">{title}'
         f'<div class="evidence">{effects}<dl>{listed}</dl></div></article>'

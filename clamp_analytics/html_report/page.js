@@ -6,6 +6,9 @@
   const tooltip = document.getElementById("tooltip");
   const reset = document.getElementById("reset");
   const refuse = () => Promise.reject(new Error("a chart must not load anything"));
+  // How far from the window a chart is drawn.
+  const NEAR = "600px 0px";
+  const AXIS_HEIGHT = 43;
   // The signals in which Vega-Lite keeps the zoomed span of a series, and the brushed span of the strip.
   const ZOOM = "zoom_t";
   const BRUSH = "brush_t";
@@ -95,16 +98,19 @@
       }
     } catch (error) {
       failed += 1;
+      root.dataset.charts = "failed";
       element.textContent = `The chart could not be drawn: ${error.message}. The table below has its data.`;
       console.error(error);
     }
   };
 
-  // A chart takes the width of its element, so one in a closed part of the page is drawn when that is opened.
-  const drawVisible = async () => {
-    root.dataset.charts = "drawing";
-    for (const element of document.querySelectorAll(".chart")) {
-      if (!started.has(element.id) && element.checkVisibility()) {
+  // A chart is drawn when it comes near the window, so that a page of a hundred charts opens as quickly as one of five.
+  // One in a closed part of the page has no width, and is drawn when that part is opened.
+  const waiting = new Set();
+  const drawWaiting = async () => {
+    for (const element of waiting) {
+      waiting.delete(element);
+      if (!started.has(element.id)) {
         await draw(element);
         await new Promise((next) => setTimeout(next));
       }
@@ -112,8 +118,23 @@
     root.dataset.charts = failed ? "failed" : "drawn";
   };
   let drawing = Promise.resolve();
-  const update = () => {
-    drawing = drawing.then(drawVisible);
+  const nearby = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (isIntersecting) {
+        nearby.unobserve(target);
+        waiting.add(target);
+      }
+    }
+    root.dataset.charts = "drawing";
+    drawing = drawing.then(drawWaiting);
+  }, { rootMargin: NEAR });
+  // Printing waits for the promises of this listener, but for no timer.
+  const drawAll = () => {
+    for (const element of document.querySelectorAll(".chart[id]")) {
+      if (!started.has(element.id) && element.checkVisibility()) {
+        draw(element);
+      }
+    }
   };
 
   const reveal = () => {
@@ -150,7 +171,6 @@
         part.open = true;
       }
     }
-    update();
   };
 
   filter.addEventListener("input", applyFilter);
@@ -160,10 +180,9 @@
   });
   for (const part of document.querySelectorAll("details")) {
     part.addEventListener("toggle", () => {
-      if (part.className === "points" && part.open) {
+      if (part.classList.contains("points") && part.open) {
         fillTable(part);
       }
-      update();
     });
   }
   addEventListener("hashchange", reveal);
@@ -174,5 +193,14 @@
   if (location.hash) {
     reveal();
   }
-  update();
+  addEventListener("beforeprint", drawAll);
+  const charts = document.querySelectorAll(".chart[id]");
+  for (const element of charts) {
+    // The room of the chart and its axis, so that nothing moves when it is drawn.
+    element.style.minHeight = `${specifications[element.id].height + AXIS_HEIGHT}px`;
+    nearby.observe(element);
+  }
+  if (!charts.length) {
+    root.dataset.charts = "drawn";
+  }
 })();

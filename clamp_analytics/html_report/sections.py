@@ -47,7 +47,8 @@ def conclusion(sentence: Conclusion) -> str:
     sign = "✓" if sentence.verdict is Verdict.UNCHANGED else MARKS[sentence.verdict.value]
     return (
         f'<p class="conclusion {kind}"><strong><span aria-hidden="true">{sign}</span> {sentence.lead}:</strong> '
-        f"{escaped(sentence.text)}</p>"
+        # A number and its percent sign stay on one line.
+        f"{escaped(sentence.text).replace(' %', '&#160;%')}</p>"
     )
 
 

@@ -59,7 +59,7 @@ const createSessionDialog = (specifications, embed) => {
     const { unit, metric, group } = figure.dataset;
     const points = pointsOf(figure);
     const binned = points.some((row) => row.n !== undefined);
-    const heads = binned ? ["time", "average", "5th to 95th percentile", "sessions"] : ["time", "value", "session"];
+    const heads = binned ? ["time", "average", "5th to 95th percentile", "sessions", "from, to"] : ["time", "value", "session"];
     const rows = points.map((row) => {
       const start = [time(row.t), withUnit(row.v, unit)];
       if (!binned) {
@@ -67,7 +67,7 @@ const createSessionDialog = (specifications, embed) => {
       }
       const span = button(row.i, String(row.n));
       span.dataset.last = row.j;
-      return [...start, `${withUnit(row.lo, unit)} to ${withUnit(row.hi, unit)}`, span];
+      return [...start, `${withUnit(row.lo, unit)} to ${withUnit(row.hi, unit)}`, span, row.s];
     });
     part.append(tableOf(`${metric} of ${group}`, heads, rows));
   };

@@ -1,16 +1,8 @@
 """Charts of series, durations and anchors, drawn by Altair. Data are aggregated before they are drawn."""
 
 from clamp_analytics.plots.anchor_bars import MOST_LANES, anchor_bars
-from clamp_analytics.plots.charts import (
-    BRUSH,
-    DURATIONS,
-    ZOOM,
-    durations_chart,
-    metric_title,
-    series_chart,
-    sessions_chart,
-    timeline_chart,
-)
+from clamp_analytics.plots.chart_parts import metric_title
+from clamp_analytics.plots.charts import BRUSH, DURATIONS, durations_chart, sessions_chart, timeline_chart
 from clamp_analytics.plots.explore import matrix, series, timeline
 from clamp_analytics.plots.images import (
     IMAGE_FORMATS,
@@ -25,6 +17,7 @@ from clamp_analytics.plots.images import (
 from clamp_analytics.plots.labels import group_label, label, make_unique, metric_label, shorten_path
 from clamp_analytics.plots.offline import chart_runtime, draw_offline, in_script
 from clamp_analytics.plots.panels import CHANGED, MOST_PANELS, MetricPanels, Panel, bin_series, select_panels
+from clamp_analytics.plots.series_over_time import ZOOM, series_chart
 from clamp_analytics.plots.series_plot import Plot, plot
 from clamp_analytics.plots.theme import PAGE, PICTURE, Theme, vega_config
 

@@ -13,9 +13,11 @@ from clamp_analytics.analysis.verdicts import Verdict
 from clamp_analytics.errors import SourceError
 from clamp_analytics.extras import require_extras
 from clamp_analytics.plots.anchor_bars import ANCHOR_COLUMNS, MOST_LANES, anchor_bars
-from clamp_analytics.plots.charts import import_altair, metric_title, series_chart, sessions_chart, timeline_chart
+from clamp_analytics.plots.chart_parts import import_altair, metric_title
+from clamp_analytics.plots.charts import sessions_chart, timeline_chart
 from clamp_analytics.plots.labels import group_label, make_unique, metric_label
 from clamp_analytics.plots.panels import MOST_PANELS, select_panels
+from clamp_analytics.plots.series_over_time import series_chart
 from clamp_analytics.plots.theme import PICTURE
 from clamp_analytics.reading import Telemetry
 

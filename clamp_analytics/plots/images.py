@@ -9,8 +9,9 @@ from typing import Any
 
 from clamp_analytics.analysis.verdicts import RANK
 from clamp_analytics.extras import require_extras
-from clamp_analytics.plots.charts import import_altair, metric_title, series_chart
+from clamp_analytics.plots.chart_parts import import_altair, metric_title
 from clamp_analytics.plots.panels import MetricPanels, Panel
+from clamp_analytics.plots.series_over_time import series_chart
 from clamp_analytics.plots.theme import PAGE, PICTURE, Theme, vega_config
 from clamp_analytics.wording import plural
 

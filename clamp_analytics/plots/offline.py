@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from clamp_analytics.extras import require_extras
-from clamp_analytics.plots.charts import import_altair
+from clamp_analytics.plots.chart_parts import import_altair
 
 RENDERER = "clamp-offline"
 """The name of the Altair renderer."""

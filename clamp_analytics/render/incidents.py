@@ -191,7 +191,7 @@ def _lines(
         lines = [f"{title} since {since}"]
     else:
         lines = [f"{title} since {since}, last good {name(incident.last_good)}"]
-    changes = sorted(incident.changes, key=_natural_order)
+    changes = in_natural_order(incident.changes)
     lines += [_change(change, found.by, escape) for change in changes[:most]]
     if len(incident.changes) > most:
         lines.append(f"… and {plural(len(incident.changes) - most, 'more change')}")
@@ -203,10 +203,14 @@ def _lines(
     return lines
 
 
-def _natural_order(change: SeriesChange) -> tuple[list[Key], int]:
-    """A key that sorts groups as a person counts, and the metrics of each in the order of their declaration."""
-    metrics = [*METRICS, change.metric]
-    return [natural_key(value) for value in change.group], metrics.index(change.metric)
+def in_natural_order(changes: Sequence[SeriesChange]) -> list[SeriesChange]:
+    """The changes by group, as a person counts, and those of a group in the order in which metrics are declared."""
+
+    def key(change: SeriesChange) -> tuple[list[Key], int]:
+        metrics = [*METRICS, change.metric]
+        return [natural_key(value) for value in change.group], metrics.index(change.metric)
+
+    return sorted(changes, key=key)
 
 
 def _change(change: SeriesChange, by: Sequence[str], escape: Escape) -> str:

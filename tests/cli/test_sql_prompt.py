@@ -20,7 +20,7 @@ from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
-from clamp_analytics.cli.sql_prompt import NameCompleter, SqlPrompt
+from clamp_analytics.cli.sql_prompt import NameCompleter, SqlPrompt, TerminalInput
 from clamp_analytics.database import connect
 
 ENTER, CTRL_C, CTRL_D, TAB, UP = "\r", "\x03", "\x04", "\t", "\x1b[A"
@@ -193,11 +193,16 @@ class Terminal:
     def type(self, keys):
         os.write(self.descriptor, keys.encode())
 
+    def hang_up(self):
+        os.close(self.descriptor)
+        self.descriptor = None
+
     def close(self):
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(60)
-        os.close(self.descriptor)
+        if self.descriptor is not None:
+            os.close(self.descriptor)
 
 
 @pytest.fixture
@@ -222,6 +227,24 @@ def test_sql_without_a_query_prompts_on_a_terminal_and_remembers_its_history(ter
 
     assert shell.process.wait(120) == 0
     assert "+SELECT count(*) + 1000" in (tmp_path / "state/clamp-analytics/sql_history").read_text()
+
+
+def test_the_prompt_ends_where_its_terminal_is_gone(terminal, clean):
+    shell = terminal("sql", clean, "-j", "1")
+    shell.read_until(r"Ctrl-D leaves it.*sql>")
+    shell.hang_up()
+
+    assert shell.process.wait(120) == 0
+
+
+def test_a_terminal_that_is_gone_has_no_more_keys():
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs) as file:
+        keyboard = TerminalInput(file)
+        was_closed = keyboard.closed
+        os.close(ours)
+
+        assert (was_closed, keyboard.closed) == (False, True)
 
 
 def test_sql_without_a_query_and_without_a_terminal_is_an_error(clamp, clean):

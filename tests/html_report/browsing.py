@@ -20,8 +20,11 @@ def wait_for_charts(browser: Any) -> None:
 
 
 def open_all(browser: Any) -> None:
-    """Open all folded parts of the page, and wait for their charts."""
-    browser.execute_script("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    """Open all folded parts of the page, draw all charts as for print, and wait for them."""
+    browser.execute_script(
+        "document.querySelectorAll('details').forEach(one => { one.open = true; });"
+        "dispatchEvent(new Event('beforeprint'))"
+    )
     until(
         browser,
         "return document.querySelectorAll('.chart:not(.needs-script *)').length && "
