@@ -1,4 +1,8 @@
-"""The HTML report on 5,000 sessions: the time to write it, its size, and the time until Chromium shows its charts."""
+"""The HTML report on 5,000 sessions: the time to write it, its size, and the time until Chromium shows its charts.
+
+Only the two metrics that the report always draws are judged, because judging takes far longer than everything else and
+has no influence on how quickly a page opens. The page has a chart per context and metric all the same.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,13 @@ MOST_MEGABYTES = 3.0
 PATIENCE = 60
 """Seconds until a page counts as never drawn."""
 
+METRICS = ("mean_stability", "duration_p95_ms")
+
+UNFOLD = """
+document.querySelectorAll("details").forEach((one) => { one.open = true; });
+delete document.documentElement.dataset.charts;
+"""
+
 DRAWN = "return ['drawn', 'failed'].includes(document.documentElement.dataset.charts)"
 
 
@@ -34,22 +45,23 @@ def tables(settings: Settings) -> Iterator[Table]:
     files = sum(path.suffix == ".json" for path in folder.iterdir())
     with tempfile.TemporaryDirectory() as home:
         page = Path(home, "report.html")
-        command = clamp_command("report", str(folder), "-o", str(page), "--force")
+        chosen = [argument for metric in METRICS for argument in ("--metric", metric)]
+        command = clamp_command("report", str(folder), "-o", str(page), "--force", *chosen)
         # Once, because the statistics of so many sessions take far longer than the page.
         seconds = run(command).seconds
         size = page.stat().st_size / 1e6
         table.rows.append(Row(f"write, {files:,} sessions", Spread.of([seconds])))
         target = f"below {MOST_MEGABYTES:g} MB"
         table.rows.append(Row("size", target=target, met=size < MOST_MEGABYTES, note=f"{size:.2f} MB"))
-        table.rows.append(_opening(page, settings.runs))
+        table.rows += _opening(page, settings.runs)
     yield table
 
 
-def _opening(page: Path, runs: int) -> Row:
-    """How long Chromium takes to open the page and to draw what is visible."""
+def _opening(page: Path, runs: int) -> list[Row]:
+    """How long Chromium takes to open the page and to draw what is visible, folded and with all its parts unfolded."""
     program, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not program or not driver:
-        return Row("open in Chromium", note="not measured: chromium and chromedriver are not installed")
+        return [Row("open in Chromium", note="not measured: chromium and chromedriver are not installed")]
     from selenium import webdriver
     from selenium.webdriver.support.ui import WebDriverWait
 
@@ -59,18 +71,24 @@ def _opening(page: Path, runs: int) -> Row:
         options.add_argument(argument)
     browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
 
-    def opened() -> float:
+    def opened(*, unfolded: bool) -> float:
         begin = perf_counter()
         browser.get(page.as_uri())
+        if unfolded:
+            browser.execute_script(UNFOLD)
         WebDriverWait(browser, PATIENCE, poll_frequency=0.02).until(_is_drawn)
         return perf_counter() - begin
 
+    rows = []
     try:
-        opened()
-        seconds = Spread.of([opened() for _ in range(runs)])
+        opened(unfolded=False)
+        for name, unfolded in (("open in Chromium", False), ("open and unfold all", True)):
+            seconds = Spread.of([opened(unfolded=unfolded) for _ in range(runs)])
+            met = seconds.median < MOST_SECONDS
+            rows.append(Row(name, seconds, target=f"below {MOST_SECONDS:g} s", met=met))
     finally:
         browser.quit()
-    return Row("open in Chromium", seconds, target=f"below {MOST_SECONDS:g} s", met=seconds.median < MOST_SECONDS)
+    return rows
 
 
 def _is_drawn(browser: Any) -> bool:

@@ -13,6 +13,7 @@ from clamp_analytics.analysis.metrics import METRICS, Metric, Scale
 from clamp_analytics.analysis.verdicts import RANK, Verdict
 from clamp_analytics.plots.labels import group_label
 from clamp_analytics.plots.outliers import find_outliers
+from clamp_analytics.render.natural_order import in_natural_order
 
 MOST_POINTS = 120
 """A series of up to this many sessions is drawn with one point per session."""
@@ -122,8 +123,8 @@ def select_panels(
     keys = ["metric", *by]
     rank = pl.col("verdict").replace_strict(RANK, return_dtype=pl.UInt8)
     effect = pl.col("effect_relative").abs()
-    ordered = drift.verdicts.sort(
-        rank, effect, "sessions", *keys, descending=[False, True, True, *[False] * len(keys)], nulls_last=True
+    ordered = in_natural_order(drift.verdicts, by).sort(
+        rank, effect, "sessions", descending=[False, True, True], nulls_last=True, maintain_order=True
     )
     wanted = set(DEFAULT_METRICS if metrics is None else metrics)
     others = pl.col("verdict").is_in(CHANGED) if metrics is None else pl.lit(value=False)

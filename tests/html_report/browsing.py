@@ -10,9 +10,10 @@ PATIENCE = 60
 
 
 def show(browser: Any, page: Path) -> None:
-    """Open a report from disk, and come back when its charts are done."""
+    """Open a report from disk, and draw all charts in its open parts, those far from the window too."""
     browser.get(page.as_uri())
     wait_for_charts(browser)
+    draw_all(browser)
 
 
 def wait_for_charts(browser: Any) -> None:
@@ -20,15 +21,18 @@ def wait_for_charts(browser: Any) -> None:
 
 
 def open_all(browser: Any) -> None:
-    """Open all folded parts of the page, draw all charts as for print, and wait for them."""
-    browser.execute_script(
-        "document.querySelectorAll('details').forEach(one => { one.open = true; });"
-        "dispatchEvent(new Event('beforeprint'))"
-    )
+    """Open all folded parts of the page, and draw their charts."""
+    browser.execute_script("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    draw_all(browser)
+
+
+def draw_all(browser: Any) -> None:
+    """Draw all charts in open parts of the page, as printing does, and wait for them."""
+    browser.execute_script("dispatchEvent(new Event('beforeprint'))")
     until(
         browser,
-        "return document.querySelectorAll('.chart:not(.needs-script *)').length && "
-        "[...document.querySelectorAll('.chart')].every(one => one.querySelector('svg'))",
+        "return document.documentElement.dataset.charts === 'failed' || "
+        "[...document.querySelectorAll('.chart')].every(one => one.querySelector('svg') || !one.checkVisibility())",
     )
     wait_for_charts(browser)
 

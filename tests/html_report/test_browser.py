@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.html_report.browsing import emulate, open_all, resize, show, style, until
+from tests.html_report.browsing import draw_all, emulate, open_all, resize, show, style, until, wait_for_charts
 from tests.html_report.conftest import HOSTILE
 
 
@@ -27,6 +27,47 @@ def test_every_chart_is_drawn(opened: Any) -> None:
     assert opened.execute_script("return document.documentElement.dataset.charts") == "drawn"
     assert len(marks) >= 8
     assert min(marks) > 0
+
+
+def test_a_chart_far_from_the_window_is_drawn_when_the_reader_comes_near(browser: Any, page: Path) -> None:
+    last = "document.querySelector('#timeline .chart')"
+    browser.get(page.as_uri())
+    wait_for_charts(browser)
+
+    was_drawn = browser.execute_script(f"return {last}.querySelector('svg') !== null")
+    browser.execute_script(f"{last}.scrollIntoView()")
+    until(browser, f"return {last}.querySelector('svg') !== null")
+
+    assert was_drawn is False
+
+
+def test_the_page_does_not_move_when_charts_are_drawn(browser: Any, page: Path) -> None:
+    height = "return document.documentElement.scrollHeight"
+    browser.get(page.as_uri())
+    wait_for_charts(browser)
+
+    before = browser.execute_script(height)
+    draw_all(browser)
+
+    assert abs(browser.execute_script(height) - before) < 30
+
+
+def test_printing_draws_all_charts(browser: Any, page: Path) -> None:
+    browser.get(page.as_uri())
+    browser.execute_script(
+        "addEventListener('afterprint', () => { window.undrawn = [...document.querySelectorAll('.chart')]"
+        ".filter(one => one.checkVisibility() && !one.querySelector('svg')).length; })"
+    )
+    browser.execute_cdp_cmd("Page.printToPDF", {})
+
+    assert until(browser, "return window.undrawn !== undefined && [window.undrawn]") == [0]
+
+
+def test_changed_series_have_tables_of_their_values_without_javascript(page: Path) -> None:
+    text = page.read_text()
+
+    static = re.findall('<details class="points"><summary>Data of this chart</summary><div .*?<caption>(.*?)<', text)
+    assert "duration_p50_ms of upload" in static
 
 
 def test_the_console_stays_empty(opened: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import polars as pl
@@ -14,6 +15,7 @@ pytest.importorskip("scipy", reason="the drift extra is not installed")
 
 from clamp_analytics import plots
 from clamp_analytics.analysis.drift import Drift
+from clamp_analytics.analysis.incidents.timeline import Timeline
 from tests.plots.builders import START, box, drift_result, kinds, layers, panel, strings
 
 
@@ -32,6 +34,19 @@ def test_a_series_without_a_change_has_no_mark_of_one():
 
 def test_bins_have_a_band():
     assert kinds(plots.series_chart(panel(*range(1, 301)), plots.PAGE))[0] == "area"
+
+
+def test_the_tooltip_of_a_bin_names_its_first_and_last_session():
+    given = panel(*range(1, 301))
+    sources = [f"run_{number:03}.json" for number in range(300)]
+    labels = [{"build": f"b{number}"} for number in range(300)]
+    timeline = Timeline(sources, [START] * 300, labels, {})
+
+    chart = plots.series_chart(replace(given, timeline=timeline), plots.PAGE)
+
+    rows = [row for data in plots.vega_lite_spec(chart)["datasets"].values() for row in data if "n" in row]
+    assert (rows[0]["s"], rows[-1]["s"]) == ("b0 to b4", "b295 to b299")
+    assert '"field": "s"' in json.dumps(plots.vega_lite_spec(chart))
 
 
 def test_levels_before_and_after_reach_from_change_to_change():

@@ -69,6 +69,14 @@ def test_what_changed_comes_first():
     assert [one.group for one in metric_panels.panels] == ["d", "c", "b", "a"]
 
 
+def test_equal_series_are_in_natural_order():
+    given = drift_result(*({"group": {"context": name}, "values": [1]} for name in ("stage-10", "stage-9", "stage-2")))
+
+    (metric_panels,) = plots.select_panels(given, ["context"])
+
+    assert [one.group for one in metric_panels.panels] == ["stage-2", "stage-9", "stage-10"]
+
+
 def test_no_more_series_are_drawn_than_allowed_and_the_others_are_counted():
     given = drift_result(*({"group": {"context": name}, "values": [1]} for name in "abcde"))
 
