@@ -54,7 +54,7 @@ class ExportCommand(AnalysisSourceOptions):
 
     def run(self) -> ExitCode:
         """Export the sources."""
-        with open_sources(self.sources, self, Inputs()) as arguments:
+        with open_sources(self.sources, self, Inputs(), then="writing the last files") as arguments:
             from clamp_analytics.parquet import ExportOptions, export
             from clamp_analytics.reading import Reader
 

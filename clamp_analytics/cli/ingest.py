@@ -68,7 +68,7 @@ class IngestCommand(ReadingOptions, ClusterOptions):
         # An existing archive may know all files; workers of this machine would start for nothing.
         needs_none = os.path.exists(self.archive) and not address
         workers = nullcontext() if needs_none else start_workers(listing, self.jobs, address)
-        with workers as executor, step("ingesting") as progress:
+        with workers as executor, step("ingesting", then="committing") as progress:
             from clamp_analytics.api import library_views
             from clamp_analytics.archive.ingest.options import IngestOptions
             from clamp_analytics.archive.ingest.run import ingest

@@ -25,13 +25,13 @@ Update = Callable[[int, int], None]
 
 
 @contextmanager
-def step(what: str, *, after_seconds: float = SHOWN_AFTER_SECONDS) -> Iterator[Update | None]:
+def step(what: str, *, then: str = "", after_seconds: float = SHOWN_AFTER_SECONDS) -> Iterator[Update | None]:
     """Show what is being done; once the amount of work is known, also how much is done and an estimate.
-
-    When all is done, nothing is shown any more, so that the next step can begin within this one.
 
     Args:
         what: what is being done, such as ``reading``.
+        then: what is still to be done when all is done that is counted; empty where another step begins within this
+            one, so that nothing more of this one is shown.
         after_seconds: nothing is shown before.
 
     Yields:
@@ -49,9 +49,13 @@ def step(what: str, *, after_seconds: float = SHOWN_AFTER_SECONDS) -> Iterator[U
             display.start()
 
     def update(done: int, total: int) -> None:
-        display.update(task, completed=done, total=total or None)
-        if total and done >= total:
+        is_done = total > 0 and done >= total
+        if is_done and not then:
             end()
+        elif is_done:
+            display.update(task, description=then, total=None)
+        else:
+            display.update(task, completed=done, total=total or None)
 
     def end() -> None:
         is_over.set()

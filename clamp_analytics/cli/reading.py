@@ -58,8 +58,16 @@ class Inputs:
 
 
 @contextmanager
-def open_sources(sources: Sequence[str], options: AnalysisSourceOptions, inputs: Inputs) -> Iterator[ReaderArguments]:
+def open_sources(
+    sources: Sequence[str], options: AnalysisSourceOptions, inputs: Inputs, *, then: str = "processing"
+) -> Iterator[ReaderArguments]:
     """List the sources and start workers; the arguments of a reader are valid within the ``with`` block.
+
+    Args:
+        sources: the sources as they were named.
+        options: how they are read.
+        inputs: collects what is read.
+        then: what is done in the ``with`` block after the reading, as its progress names it; see ``progress.step``.
 
     Raises:
         SourceError: a source does not exist, matches nothing, or cannot be listed.
@@ -73,7 +81,7 @@ def open_sources(sources: Sequence[str], options: AnalysisSourceOptions, inputs:
     with step("listing the sources"):
         listing = list_sources(sources, recursive=not options.no_recursive)
     inputs.listed.append(([source for source in sources if source != STDOUT], listing.files))
-    with start_workers(listing, options.jobs, address) as executor, step("reading") as progress:
+    with start_workers(listing, options.jobs, address) as executor, step("reading", then=then) as progress:
         yield {
             "sources": listing,
             "jobs": options.jobs,

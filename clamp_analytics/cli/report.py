@@ -81,7 +81,7 @@ class ReportCommand(HistoryOptions):
         baseline = (
             self.read_values(self.baseline, chosen.by, inputs, strata=chosen.drift.strata) if self.baseline else None
         )
-        with open_sources(self.sources, self, inputs) as arguments:
+        with open_sources(self.sources, self, inputs, then="") as arguments:
             reader = Reader(**arguments, columns=html_report.columns(chosen))
             build_info = provenance(self.snapshot, reader)
             check_output(self.output, kind, force=self.force, inputs=inputs)

@@ -76,6 +76,19 @@ def test_nothing_is_shown_of_a_step_after_all_is_done():
     assert shown.endswith("the next step")
 
 
+def test_what_is_left_when_all_is_counted_is_shown():
+    shown = shown_by(
+        "from clamp_analytics.cli.progress import step\n"
+        "with step('reading', then='writing', after_seconds=0) as update:\n"
+        "    update(10, 10)\n"
+        "    input()\n",
+        until=b"writing",
+    )
+
+    assert "writing" in shown
+    assert "10 of 10" not in shown
+
+
 def test_a_short_step_shows_nothing():
     assert (
         shown_by(
