@@ -18,7 +18,8 @@ from benchmarks.corpus import Corpus
 from benchmarks.measure import Spread, run
 from benchmarks.tables import Row, Table
 
-SESSIONS = Corpus("report", files=5_000, records=20, plain=True)
+SESSIONS = Corpus("report", files=5_000, records=100, plain=True)
+"""So many records that every session has every context: series of one length are judged many times faster."""
 
 MOST_SECONDS = 2.0
 """The longest that the page may take to open."""
@@ -94,10 +95,12 @@ def _opening(page: Path, runs: int) -> list[Row]:
         opened(unfolded=False)
         for name, unfolded in (("open in Chromium", False), ("open and unfold all", True)):
             elapsed, busy = zip(*(opened(unfolded=unfolded) for _ in range(runs)), strict=True)
-            seconds, core = Spread.of(elapsed), Spread.of(busy)
-            met = seconds.median < MOST_SECONDS
-            note = f"{core.median:.2f} s of a core"
-            rows.append(Row(name, seconds, target=f"below {MOST_SECONDS:g} s", met=met, note=note))
+            seconds, note = Spread.of(elapsed), f"{Spread.of(busy).median:.2f} s of a core"
+            if unfolded:
+                rows.append(Row(name, seconds, note=note))
+            else:
+                met = seconds.median < MOST_SECONDS
+                rows.append(Row(name, seconds, target=f"below {MOST_SECONDS:g} s", met=met, note=note))
     finally:
         browser.quit()
     return rows
