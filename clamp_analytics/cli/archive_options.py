@@ -11,9 +11,9 @@ Archive = Annotated[
     typer.Option(
         "--archive",
         "-a",
-        metavar="FILE|FOLDER/",
-        help="The archive; it is created if it does not exist: a DuckDB file, or a folder of Delta tables if the name "
-        "ends with /.",
+        metavar="FILE|FOLDER/|URL",
+        help="The archive; it is created if it does not exist: a DuckDB file, or Delta tables if the name ends with / "
+        "or is a URL.",
     ),
 ]
 Wait = Annotated[

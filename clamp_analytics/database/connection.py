@@ -25,6 +25,8 @@ from clamp_analytics.reading.labels import LabelRule, parse_label_rules, session
 from clamp_analytics.reading.reader import Progress, Sources
 from clamp_analytics.schema import SESSIONS, TABLES, Table, arrow_schema, ddl, meaning
 from clamp_analytics.sources import MANIFEST, is_database, is_delta_archive
+from clamp_analytics.sources.object_listing import is_archive_url
+from clamp_analytics.sources.object_storage import ObjectStorage, is_url
 from clamp_analytics.wording import sql_name, sql_string
 
 if TYPE_CHECKING:
@@ -129,7 +131,7 @@ def open_database(
     else:
         given = [sources] if isinstance(sources, (str, os.PathLike)) else list(sources)
         if not rules:
-            exports, archive = _only_exports(given), _only_archive(given)
+            exports, archive = _only_exports(given), _only_archive(given, storage_options)
             # A query could not tell sessions of one name apart, to which the reader gives other names, and Arrow opens
             # only paths that are UTF-8.
             if not _are_utf8(exports) or (len(exports) > 1 and _share_names(exports)):
@@ -150,7 +152,7 @@ def open_database(
         _insert(connection, telemetry)
         counts, directory = telemetry.counts, telemetry.directory
     elif archive is not None:
-        counts, directory = _attach_archive(connection, archive)
+        counts, directory = _attach_archive(connection, archive, storage_options)
     else:
         counts, directory = _register_exports(connection, exports)
     for query in library().values():
@@ -247,16 +249,24 @@ def _parquet_files(table: Table, manifests: list[tuple[str, Manifest]]) -> list[
     ]
 
 
-def _only_archive(given: list[str | os.PathLike[str]]) -> str | None:
+def _only_archive(given: list[str | os.PathLike[str]], storage_options: Mapping[str, str] | None = None) -> str | None:
     """The path of the archive, if it is the only source; else None."""
     path = os.fspath(given[0]) if len(given) == 1 else ""
+    if is_url(path):
+        return path if is_archive_url(path, ObjectStorage(storage_options or {})) else None
     return path if is_delta_archive(path) or (Path(path).is_file() and is_database(path)) else None
 
 
-def _attach_archive(connection: duckdb.DuckDBPyConnection, path: str) -> tuple[Counts, str]:
+def _attach_archive(
+    connection: duckdb.DuckDBPyConnection, path: str, storage_options: Mapping[str, str] | None
+) -> tuple[Counts, str]:
     """Attach an archive read-only, with a view for each of the three tables."""
     is_delta = is_delta_location(path)
-    state = attach_delta_archive(connection, path) if is_delta else attach_archive(connection, path, ARCHIVE)
+    state = (
+        attach_delta_archive(connection, path, storage_options)
+        if is_delta
+        else attach_archive(connection, path, ARCHIVE)
+    )
     with damage_as_source_error(path):
         for table in TABLES.values():
             if not is_delta:

@@ -21,6 +21,7 @@ from clamp_analytics.path_names import INSIDE, display_name, is_its_own_name, so
 from clamp_analytics.sources.files import STDIN, reason_of
 from clamp_analytics.sources.names import (
     CONTAINER_ENDINGS,
+    DELTA_LOG,
     ENDING,
     MANIFEST,
     NOT_SESSIONS,
@@ -34,9 +35,6 @@ from clamp_analytics.sources.object_storage import Object, ObjectStorage, is_url
 
 DATABASE_MARK = b"DUCK"
 """The bytes at offset 8 of a DuckDB database, by which an archive is recognized."""
-
-DELTA_LOG = "sessions/_delta_log"
-"""The folder that every Delta archive has: the log of its table of sessions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,7 @@ def list_sources(
     return Listing(
         files=_by_source(_distinct_files(walk) | remote.objects.keys()),
         exports=sorted({*walk.exports, *remote.exports}),
-        archives=sorted(set(walk.archives)),
+        archives=sorted({*walk.archives, *remote.archives}),
         skipped=walk.skipped,
         directory=_common_folder(named),
         single_folder=named[0] if len(named) == 1 and not (urls or walk.archives) and Path(named[0]).is_dir() else None,

@@ -13,6 +13,9 @@ ENDING = ".json"
 MANIFEST = "clamp_export.json"
 """The file that makes a folder an export; it is written last."""
 
+DELTA_LOG = "sessions/_delta_log"
+"""The folder that makes a folder a Delta archive: the log of its table of sessions."""
+
 NOT_SESSIONS = frozenset({"telemetry_summary.json", "rocm_snapshot.json", MANIFEST})
 """Names of files beside sessions that are not sessions; they are read only if the user names them."""
 

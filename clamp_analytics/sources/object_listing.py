@@ -10,6 +10,7 @@ from clamp_analytics.errors import SourceError
 from clamp_analytics.path_names import INSIDE
 from clamp_analytics.sources.names import (
     COMPRESSED_ENDINGS,
+    DELTA_LOG,
     MANIFEST,
     READ_ENDINGS,
     classify_name,
@@ -27,11 +28,13 @@ class ObjectListing:
         objects: the object to fetch for each file: for a member of a container, as ``s3://b/a.zip!/x.json``, the
             container.
         exports: folders that are exports, with a slash at the end.
+        archives: folders that are Delta archives, with a slash at the end.
         skipped: how many entries were skipped, by reason.
     """
 
     objects: dict[str, Object] = field(default_factory=dict)
     exports: set[str] = field(default_factory=set)
+    archives: set[str] = field(default_factory=set)
     skipped: Counter[str] = field(default_factory=Counter)
 
 
@@ -65,6 +68,18 @@ def list_urls(urls: Iterable[str], storage: ObjectStorage, *, recursive: bool) -
     return listing
 
 
+def is_archive_url(url: str, storage: ObjectStorage) -> bool:
+    """Whether there is a Delta archive at a URL.
+
+    Raises:
+        SourceError: the service does not say.
+        UsageError: a package is missing, or an option is unknown.
+    """
+    if has_magic(url) or url.endswith(READ_ENDINGS):
+        return False
+    return any(True for _ in storage.list_objects(f"{url.rstrip('/')}/{DELTA_LOG}/"))
+
+
 def _split_member(url: str) -> tuple[str, str] | None:
     """The URL of a container and the name of its member; None for a plain URL."""
     at = url.find(INSIDE)
@@ -94,11 +109,17 @@ def _add_all(folder: str, found: list[Object], listing: ObjectListing, *, recurs
     if folder in manifests:
         listing.exports.add(folder)
         return
+    archives = {item.url.partition(DELTA_LOG)[0] for item in found if f"/{DELTA_LOG}/" in item.url}
+    if folder in archives:
+        listing.archives.add(folder)
+        return
     listing.skipped["export below"] += len(manifests)
+    listing.skipped["archive below"] += len(archives)
+    below = tuple(manifests | archives)
     folders_below = set()
     for item in found:
         parts = item.url.removeprefix(folder).split("/")
-        if not parts[-1] or any(item.url.startswith(export) for export in manifests):
+        if not parts[-1] or item.url.startswith(below):
             continue
         if not recursive and len(parts) > 1:
             folders_below.add(parts[0])

@@ -7,7 +7,6 @@ import pytest
 
 from clamp_analytics.archive.check import check
 from clamp_analytics.archive.copy import copy
-from clamp_analytics.archive.delta.tables import open_delta_archive
 from clamp_analytics.archive.forget import Forget, forget
 from clamp_analytics.archive.ingest.run import ingest
 from clamp_analytics.errors import OutputError, SourceError
@@ -45,20 +44,6 @@ def test_a_copy_and_its_copy_back_hold_the_same_rows(filled, lake, tmp_path, hea
     assert load(lake).records.equals(load(filled).records)
     assert check(back).rows() == check(lake).rows() == []
     assert ingest(heap, lake).new == ingest(heap, back).new == 0
-
-
-def test_a_delta_archive_is_copied_into_another_one(filled, lake, tmp_path):
-    copy(filled, lake)
-    other = f"{tmp_path}/other/"
-
-    copy(lake, other)
-
-    found = []
-    for location in (lake, other):
-        connection, _ = open_delta_archive(location)
-        found.append(tables(connection))
-        connection.close()
-    assert found[0] == found[1]
 
 
 def test_an_empty_archive_is_copied(heap, archive, lake):

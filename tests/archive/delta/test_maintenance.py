@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from datetime import UTC, datetime
 
 import polars as pl
@@ -29,11 +30,26 @@ def on_disk(folder, name):
     return len(list((folder / name).glob("ingested_on=*/*.parquet")))
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """A folder with session files, and an archive of two ingests of them: a, b and a rejected file; then c."""
+    folder = tmp_path_factory.mktemp("original")
+    heap = write(folder / "heap", {"a.json": numbered(1), "b.json": numbered(2), "cut.json": b"{"})
+    ingest(heap, f"{folder}/lake/")
+    ingest(write(heap, {"c.json": numbered(3)}), f"{folder}/lake/")
+    return folder
+
+
 @pytest.fixture
-def filled(heap, lake):
-    """An archive of two ingests: a, b and a rejected file; then c."""
-    ingest(write(heap, {"a.json": numbered(1), "b.json": numbered(2), "cut.json": b"{"}), lake)
-    ingest(write(heap, {"c.json": numbered(3)}), lake)
+def heap(original):
+    """The session files of the archive, which no test changes."""
+    return original / "heap"
+
+
+@pytest.fixture
+def filled(original, lake):
+    """A copy of the archive."""
+    shutil.copytree(original / "lake", lake)
     return lake
 
 
@@ -50,13 +66,15 @@ def test_a_sound_archive_passes_the_check(filled):
     assert check(filled, rehash=True).rows() == []
 
 
-def test_missing_records_and_changed_files_are_found(filled, heap):
-    DeltaTable(f"{filled}records").delete("seed = 2")
+def test_missing_records_and_changed_files_are_found(tmp_path, lake):
+    heap = write(tmp_path / "heap", {"b.json": numbered(2), "c.json": numbered(3)})
+    ingest(heap, lake)
+    DeltaTable(f"{lake}records").delete("seed = 2")
     times = (heap / "c.json").stat()
     write(heap, {"c.json": numbered(3).replace(b"alpha", b"omega")})
     os.utime(heap / "c.json", ns=(times.st_atime_ns, times.st_mtime_ns))
 
-    found = check(filled, rehash=True).select("check", pl.col("subject").str.slice(-6)).rows()
+    found = check(lake, rehash=True).select("check", pl.col("subject").str.slice(-6)).rows()
 
     assert found == [("record-counts", "b.json"), ("hashes", "c.json")]
 
@@ -117,7 +135,7 @@ def test_compact_keeps_the_rows_of_a_writer_that_may_be_about_to_commit(filled):
 
 
 def test_hours_are_refused_for_a_duckdb_archive(heap, archive):
-    ingest(write(heap, {"a.json": numbered(1)}), archive)
+    ingest(heap, archive)
 
     with pytest.raises(UsageError, match="only a Delta archive keeps rows"):
         compact(archive, retain_hours=0)

@@ -21,10 +21,10 @@ SEED = int(os.environ.get("CLAMP_KILL_SEED", "0"))
 def found(tmp_path_factory):
     """The report of the program."""
     work = tmp_path_factory.mktemp("work")
-    heap = write(work / "heap", {f"{number:02}.json": numbered(number) for number in range(1, 31)})
+    heap = write(work / "heap", {f"{number:02}.json": numbered(number) for number in range(1, 17)})
     write(heap, {"cut.json": numbered(50)[:-4], "empty.json": b""})
     with zipfile.ZipFile(heap / "packed.zip", "w") as packed:
-        for number in range(31, 37):
+        for number in range(17, 21):
             packed.writestr(f"run/{number}.json", numbered(number))
         packed.writestr("run/notes.txt", "no session")
     done = subprocess.run(
@@ -40,7 +40,7 @@ def found(tmp_path_factory):
 
 
 def test_four_writers_add_each_session_once(found):
-    assert sum(count["new"] for count in found["counts"]) == found["clean"]["new"] == 36
+    assert sum(count["new"] for count in found["counts"]) == found["clean"]["new"] == 20
     assert "undisturbed" not in found["wrong"]
 
 
