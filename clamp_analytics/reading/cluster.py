@@ -41,7 +41,7 @@ class ClusterOptions:
         retries: how often a task is tried again after its worker failed.
     """
 
-    connect_seconds: float = 10.0
+    connect_seconds: float = 20.0
     no_workers_seconds: float = 20.0
     count_seconds: float = 1.0
     retries: int = 3

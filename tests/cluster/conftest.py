@@ -29,7 +29,7 @@ def started(workers: int, folder: Path) -> Iterator[str]:
     with process:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,16 @@ def folder(tmp_path: Path) -> Path:
     return write(tmp_path / "heap", {f"{seed}.json": numbered(seed) for seed in (1, 2, 3)})
 
 
+@pytest.fixture
+def mortal_cluster(cluster: str) -> Iterator[str]:
+    """The address of the cluster; its workers may be killed, and are back when the test ends."""
+    from distributed import Client
+
+    yield cluster
+    with Client(cluster, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=300)
+
+
 def die_once(mark: Path, batch: Batch) -> int:
     try:
         mark.touch(exist_ok=False)
@@ -37,8 +47,8 @@ def die_once(mark: Path, batch: Batch) -> int:
     return 0
 
 
-def test_a_task_of_a_killed_worker_is_run_again(folder: Path, cluster: str, tmp_path: Path) -> None:
-    counts = list(Reader(folder, cluster=cluster).fold(partial(die_once, tmp_path / "mark")))
+def test_a_task_of_a_killed_worker_is_run_again(folder: Path, mortal_cluster: str, tmp_path: Path) -> None:
+    counts = list(Reader(folder, cluster=mortal_cluster).fold(partial(die_once, tmp_path / "mark")))
 
     assert counts == [3]
     assert (tmp_path / "mark").exists()
@@ -48,9 +58,9 @@ def die(batch: Batch) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_task_that_kills_every_worker_is_an_error_that_names_its_files(folder: Path, cluster: str) -> None:
+def test_a_task_that_kills_every_worker_is_an_error_that_names_its_files(folder: Path, mortal_cluster: str) -> None:
     with pytest.raises(WorkerError, match="workers ended before their work was done") as caught:
-        list(Reader(folder, cluster=cluster).fold(die))
+        list(Reader(folder, cluster=mortal_cluster).fold(die))
 
     assert caught.value.where == ", ".join(str(folder / f"{seed}.json") for seed in (1, 2, 3))
 
@@ -123,7 +133,7 @@ def test_an_interrupt_ends_the_command_and_leaves_no_task(folder: Path, no_worke
     ):
         client.run_on_scheduler(wait_for_tasks, some=True)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
         client.run_on_scheduler(wait_for_tasks, some=False)
 
     assert (process.returncode, out, err) == (130, b"", b"interrupted\n")
