@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks import archive, reading, report, startup
+from benchmarks import archive, objects, reading, report, startup
 from benchmarks.commands import Settings
 from benchmarks.measure import ROOT, FailedError, Spread
 from benchmarks.tables import Row, Table, as_json, machine
@@ -40,7 +40,10 @@ def _arguments() -> argparse.Namespace:
         prog="python -m benchmarks", description="Measure clamp_analytics against other tools, as ratios."
     )
     parser.add_argument(
-        "what", nargs="?", choices=("all", "reading", "archive", "report", "startup", "recorder"), default="all"
+        "what",
+        nargs="?",
+        choices=("all", "reading", "archive", "objects", "report", "startup", "recorder"),
+        default="all",
     )
     parser.add_argument("--quick", action="store_true", help=f"a tenth of the files and {QUICK_RUNS} turns")
     parser.add_argument("--full", action="store_true", help="200,000 files and 2.5 GB as well")
@@ -62,6 +65,8 @@ def _tables(wanted: argparse.Namespace) -> Iterator[Table]:
         yield from reading.tables(settings)
     if wanted.what in ("all", "archive"):
         yield from archive.tables(settings)
+    if wanted.what in ("all", "objects"):
+        yield from objects.tables(settings)
     if wanted.what in ("all", "report"):
         yield from report.tables(settings)
     if wanted.what in ("all", "startup"):

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import corpus
-from benchmarks.commands import check_exactly, clamp_command, contenders, in_process, missing_tools
+from benchmarks import corpus, objects
+from benchmarks.commands import Settings, check_exactly, clamp_command, contenders, in_process, missing_tools
 from benchmarks.corpus import Corpus, make_corpus
 from benchmarks.measure import Contender, FailedError, Run, Spread, check, ratios, run, run_checked, shorten_reason
 from benchmarks.rivals import LOADS, SUMMARIES
@@ -209,3 +209,10 @@ def test_a_contender_takes_its_time_from_inside_where_that_counts() -> None:
 
     assert in_process("alone", Path("x")).seconds(done) == 0.5
     assert Contender("whole", []).seconds(done) == 9.0
+
+
+def test_each_object_of_a_bucket_costs_one_request_and_gives_the_right_answer(tmp_path: Path) -> None:
+    (table,) = objects.tables(Settings(tmp_path, runs=1), Corpus("few", 5, 3))
+
+    (requests,) = (row for row in table.rows if row.name == "requests per object")
+    assert (requests.ratio, requests.note) == (Spread.of([1.0]), "and 1 to list")

@@ -14,11 +14,13 @@ import polars as pl
 from clamp_analytics.archive.paths import existing_archive
 from clamp_analytics.archive.tables import LEDGER_TABLES, empty_archive_in_memory, require_current
 from clamp_analytics.errors import SourceError
-from clamp_analytics.path_names import display_name
+from clamp_analytics.path_names import display_name, path_of
 from clamp_analytics.reading.archive_connection import check_counts, first_line, open_archive
 from clamp_analytics.reading.delta_archive import is_delta_location
+from clamp_analytics.reading.fetching import RemoteFiles
 from clamp_analytics.reading.interrupts import raise_keyboard_interrupt
 from clamp_analytics.schema import TABLES
+from clamp_analytics.sources.object_storage import Object, is_url
 
 if TYPE_CHECKING:
     import duckdb
@@ -100,7 +102,7 @@ def check(
 
     Args:
         archive: the archive.
-        rehash: whether to read plain files whose size and time have not changed, and compare their hashes.
+        rehash: whether to read plain files whose size and time, or ETag, have not changed, and compare their hashes.
         progress: called with the number of files that were read and of all files.
 
     Returns:
@@ -172,22 +174,38 @@ def _columns(connection: duckdb.DuckDBPyConnection) -> Iterator[Problem]:
 def changed_files(
     connection: duckdb.DuckDBPyConnection, progress: Callable[[int, int], None] | None
 ) -> Iterator[Problem]:
-    """Files whose bytes have changed although their size and time have not."""
+    """Files whose bytes have changed although their size and time, or ETag, have not."""
     files = connection.execute(
-        "SELECT path, size_bytes, mtime_ns, session_id FROM files "
+        "SELECT path, size_bytes, mtime_ns, etag, session_id FROM files "
         "WHERE container IS NULL AND session_id IS NOT NULL ORDER BY path"
     ).fetchall()
-    for number, (path, size, modified, session_id) in enumerate(files, 1):
+    objects = {path: Object(path_of(path), size, etag) for path, size, _, etag, _ in files if is_url(path)}
+    contents = RemoteFiles(objects=objects).with_contents(path for path, *_ in files)
+    for number, (path, content) in enumerate(contents, 1):
         if progress is not None:
             progress(number, len(files))
-        try:
-            status = Path(path).stat()
-            if (status.st_size, status.st_mtime_ns) != (size, modified):
-                continue
-            with Path(path).open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError:
-            # A removed file cannot be compared, and an archive may outlive its sources.
-            continue
-        if digest != session_id:
-            yield "hashes", path, "its bytes have changed since it was ingested, although its size and time have not"
+        _, size, modified, _, session_id = files[number - 1]
+        if path in objects:
+            digest = hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else None
+        else:
+            digest = _digest_if_unchanged(path, size, modified)
+        # A file that is gone cannot be compared, and an archive may outlive its sources.
+        if digest not in (None, session_id):
+            version = "ETag" if path in objects else "time"
+            yield (
+                "hashes",
+                path,
+                f"its bytes have changed since it was ingested, although its size and {version} have not",
+            )
+
+
+def _digest_if_unchanged(path: str, size: int, modified: int) -> str | None:
+    """The hash of a file that still has this size and modification time; None where it has not, or is gone."""
+    try:
+        status = Path(path).stat()
+        if (status.st_size, status.st_mtime_ns) != (size, modified):
+            return None
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None

@@ -60,11 +60,12 @@ class LedgerTable:
     def ddl(self) -> str:
         """The statements that create the table, with its comments."""
         columns = ", ".join(f"{column.name} {column.type}" for column in self.columns)
-        comments = [
-            f"COMMENT ON COLUMN {self.name}.{each.name} IS {sql_string(each.meaning)};" for each in self.columns
-        ]
         head = f"CREATE TABLE {self.name} ({columns}); COMMENT ON TABLE {self.name} IS {sql_string(self.meaning)};"
-        return "\n".join([head, *comments])
+        return "\n".join([head, *self.comments()])
+
+    def comments(self) -> list[str]:
+        """Statements that describe the columns."""
+        return [f"COMMENT ON COLUMN {self.name}.{each.name} IS {sql_string(each.meaning)};" for each in self.columns]
 
 
 META = LedgerTable(
@@ -84,10 +85,17 @@ FILES = LedgerTable(
     "files",
     "The ledger: one row per file that was ever ingested, with its status.",
     (
-        _Column("path", "VARCHAR NOT NULL", "Absolute path; a member of a container is named `container!/member`."),
+        _Column(
+            "path", "VARCHAR NOT NULL", "Absolute path or URL; a member of a container is named `container!/member`."
+        ),
         _Column("container", "VARCHAR", "The container or compressed file that holds it; null for a plain file."),
         _Column("size_bytes", "UBIGINT", "Size when it was read. (bytes)"),
-        _Column("mtime_ns", "BIGINT", "Modification time when it was read; null for a member. (ns since 1970, UTC)"),
+        _Column(
+            "mtime_ns",
+            "BIGINT",
+            "Modification time when it was read; null for a member and for an object. (ns since 1970, UTC)",
+        ),
+        _Column("etag", "VARCHAR", "ETag of an object in object storage; null for a file on disk and for a member."),
         _Column("session_id", "VARCHAR", "SHA-256 of its bytes; null where they could not be read."),
         _Column(
             "status",
@@ -104,10 +112,11 @@ CONTAINERS = LedgerTable(
     "containers",
     "One row per container or compressed file that was ever ingested; its members are in `files`.",
     (
-        _Column("path", "VARCHAR NOT NULL", "Absolute path."),
+        _Column("path", "VARCHAR NOT NULL", "Absolute path or URL."),
         _Column("size_bytes", "UBIGINT", "Size when it was read. (bytes)"),
-        _Column("mtime_ns", "BIGINT", "Modification time when it was read. (ns since 1970, UTC)"),
-        _Column("sha256", "VARCHAR", "Hash of its bytes; null where they could not be read."),
+        _Column("mtime_ns", "BIGINT", "Modification time when it was read; null for an object. (ns since 1970, UTC)"),
+        _Column("etag", "VARCHAR", "ETag of an object in object storage; null for a file on disk."),
+        _Column("sha256", "VARCHAR", "Hash of its bytes; null for an object, and where they could not be read."),
         _Column("skipped_reasons", "VARCHAR NOT NULL", "Skipped members by reason, as a JSON object."),
         _Column("ingest", "UINTEGER NOT NULL", "Number of the ingest that last opened it."),
     ),

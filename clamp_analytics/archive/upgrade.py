@@ -52,7 +52,21 @@ def _add_labels(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(f"COMMENT ON COLUMN sessions.labels IS {sql_string(labels.meaning)}")
 
 
-STEPS: Mapping[int, Step] = {1: _add_containers_and_forgotten, 2: record_counts, 3: _add_labels}
+def _add_etags(connection: duckdb.DuckDBPyConnection) -> None:
+    """From version 4 to 5: the ETags of objects, which are null for files on disk."""
+    for table in (FILES, CONTAINERS):
+        # The first step creates the tables with this column.
+        connection.execute(f"ALTER TABLE {table.name} ADD COLUMN IF NOT EXISTS etag VARCHAR")
+        for comment in table.comments():
+            connection.execute(comment)
+
+
+STEPS: Mapping[int, Step] = {
+    1: _add_containers_and_forgotten,
+    2: record_counts,
+    3: _add_labels,
+    4: _add_etags,
+}
 """The function that upgrades each older version to the next one."""
 
 

@@ -11,7 +11,7 @@ from clamp_analytics.cli import options
 from clamp_analytics.cli.command import add_command
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import tell, tell_each
-from clamp_analytics.cli.options import ListingOptions, output_option
+from clamp_analytics.cli.options import ListingOptions, ObjectStorageOptions, output_option
 from clamp_analytics.cli.progress import step
 from clamp_analytics.errors import UsageError
 from clamp_analytics.wording import plural
@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlignCommand(ListingOptions):
+class AlignCommand(ObjectStorageOptions, ListingOptions):
     """Shift sessions to a common start time, to compare hosts.
 
     Writes a copy of each session file in which the earliest acquisition is at TIMESTAMP; all other bytes are
@@ -61,6 +61,7 @@ class AlignCommand(ListingOptions):
                 start,
                 self.output,
                 recursive=not self.no_recursive,
+                concurrency=self.concurrency,
                 **self.container_settings(),
             )
         _tell_exceptions(aligned)

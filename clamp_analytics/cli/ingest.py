@@ -14,7 +14,7 @@ from clamp_analytics.cli.archive_options import Archive, Wait
 from clamp_analytics.cli.command import add_command
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import tell
-from clamp_analytics.cli.options import ClusterOptions, ReadingOptions
+from clamp_analytics.cli.options import ClusterOptions, ObjectStorageOptions, ReadingOptions
 from clamp_analytics.cli.output import print_data
 from clamp_analytics.cli.progress import step
 from clamp_analytics.cli.provenance import snapshot_beside
@@ -41,20 +41,19 @@ def register(app: typer.Typer) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class IngestCommand(ReadingOptions, ClusterOptions):
+class IngestCommand(ObjectStorageOptions, ReadingOptions, ClusterOptions):
     """Add new sessions to an archive.
 
     The archive is a DuckDB file, or a folder of Delta tables, to which many processes may write at once. It is a
     SOURCE of every command here. A session is identified by the hash of its bytes, so it is added once, whatever its
-    name, time or container. Files whose name, size and time are known are not opened again.
+    name, time or container. Files whose name, size and time are known are not opened again, nor are objects whose
+    name, size and ETag are known.
     """
 
     sources: options.Sources
     archive: Archive
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the new sessions, and write nothing.")] = False
-    rehash: Annotated[bool, typer.Option("--rehash", help="Also open files whose name, size and time are known.")] = (
-        False
-    )
+    rehash: Annotated[bool, typer.Option("--rehash", help="Also open files and objects that are known.")] = False
     wait_seconds: Wait = 10.0
     snapshot: options.Snapshot = None
 
@@ -72,6 +71,7 @@ class IngestCommand(ReadingOptions, ClusterOptions):
             from clamp_analytics.api import library_views
             from clamp_analytics.archive.ingest.options import IngestOptions
             from clamp_analytics.archive.ingest.run import ingest
+            from clamp_analytics.reading import options as reading
 
             chosen = IngestOptions(
                 rehash=self.rehash,
@@ -79,6 +79,7 @@ class IngestCommand(ReadingOptions, ClusterOptions):
                 jobs=self.jobs,
                 wait_seconds=self.wait_seconds,
                 labels=self.label_rules(),
+                reading=reading.ReadingOptions(concurrency=self.concurrency),
                 build_info=snapshot_beside(self.snapshot, listing),
                 **self.container_settings(),
             )

@@ -11,7 +11,7 @@ from clamp_analytics.cli import options
 from clamp_analytics.cli.command import OUTPUT_PANEL, add_command
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import tell
-from clamp_analytics.cli.options import STDOUT, ListingOptions, output_option
+from clamp_analytics.cli.options import STDOUT, ListingOptions, ObjectStorageOptions, output_option
 from clamp_analytics.cli.output import print_data
 from clamp_analytics.cli.progress import step
 from clamp_analytics.wording import plural
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MergeCommand(ListingOptions):
+class MergeCommand(ObjectStorageOptions, ListingOptions):
     """Merge the session files of one run into one session.
 
     Records keep their text and are sorted by acquisition. Thread ids that occur in several files get a suffix per
@@ -58,7 +58,9 @@ class MergeCommand(ListingOptions):
         if not to_stdout:
             check_session_target(self.output, self.sources, listing.files, overwrite=self.overwrite)
         with step("merging"):
-            merged = rewrite.merge(listing, skip_rejected=self.skip_rejected, **self.container_settings())
+            merged = rewrite.merge(
+                listing, skip_rejected=self.skip_rejected, concurrency=self.concurrency, **self.container_settings()
+            )
         if to_stdout:
             print_data(merged.data)
         else:

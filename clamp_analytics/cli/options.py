@@ -138,6 +138,23 @@ class ContainerOptions(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ObjectStorageOptions(Command):
+    """How sources in object storage are read."""
+
+    concurrency: Annotated[
+        int,
+        typer.Option(
+            "--concurrency",
+            min=1,
+            max=1024,
+            metavar="N",
+            help="Objects that are fetched from object storage at once.",
+            rich_help_panel=SOURCES_PANEL,
+        ),
+    ] = DEFAULT_OPTIONS.concurrency
+
+
+@dataclass(frozen=True, kw_only=True)
 class ListingOptions(ContainerOptions):
     """How the sources are searched for files."""
 
@@ -199,7 +216,7 @@ class ClusterOptions(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnalysisSourceOptions(ReadingOptions, ClusterOptions):
+class AnalysisSourceOptions(ObjectStorageOptions, ReadingOptions, ClusterOptions):
     """How the sources of an analysis are read."""
 
     unique: Annotated[
@@ -210,17 +227,6 @@ class AnalysisSourceOptions(ReadingOptions, ClusterOptions):
             rich_help_panel=SOURCES_PANEL,
         ),
     ] = False
-    concurrency: Annotated[
-        int,
-        typer.Option(
-            "--concurrency",
-            min=1,
-            max=1024,
-            metavar="N",
-            help="Objects that are fetched from object storage at once.",
-            rich_help_panel=SOURCES_PANEL,
-        ),
-    ] = DEFAULT_OPTIONS.concurrency
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 FORMAT = "clamp-analytics-archive"
-VERSION = 4
+VERSION = 5
 """The version of the tables. Older archives can be read, and written to after `archive upgrade`."""
 
 COUNTS_SINCE_VERSION = 3
 """The first version that records the number of rows of each table in ``meta``."""
 
-LABELS_SINCE_VERSION = 4
+LABELS_SINCE_VERSION = 5
 """The first version in which sessions have labels."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.25

@@ -15,6 +15,12 @@ from clamp_analytics.sources.object_storage import Object, ObjectStorage
 AHEAD_BYTES = 256_000_000
 """Bytes of objects that are in memory before the reader takes them; one larger object is fetched alone."""
 
+AHEAD_OBJECTS = 8_192
+"""Objects that are in memory before the reader takes them: enough to fetch while a batch of small ones is decoded."""
+
+UNKNOWN_BYTES = 2_000_000
+"""The size that is assumed of an object that was named instead of listed."""
+
 
 @dataclass(frozen=True, slots=True)
 class RemoteFiles:
@@ -47,8 +53,8 @@ class RemoteFiles:
             try:
                 for path in paths:
                     found = self.objects.get(path)
-                    size = (found.size or 0) if found else 0
-                    while pending and (len(pending) >= 2 * self.concurrency or in_memory + size > AHEAD_BYTES):
+                    size = 0 if found is None else UNKNOWN_BYTES if found.size is None else found.size
+                    while pending and (len(pending) >= AHEAD_OBJECTS or in_memory + size > AHEAD_BYTES):
                         taken, taken_size, future = pending.popleft()
                         in_memory -= taken_size
                         yield taken, _result(future)

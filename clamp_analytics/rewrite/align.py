@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,9 +20,11 @@ from clamp_analytics.decode import timestamps
 from clamp_analytics.errors import UsageError
 from clamp_analytics.path_names import display_name, source_name
 from clamp_analytics.reading import Counts
+from clamp_analytics.reading.options import DEFAULT_OPTIONS
 from clamp_analytics.reading.reader import Sources
 from clamp_analytics.rewrite.document import Document, RejectedFile, read_document, session_files
 from clamp_analytics.sources import COMPRESSED_ENDINGS, DEFAULT_LIMITS, STDIN, ContainerLimits
+from clamp_analytics.sources.object_storage import is_url, split_url
 
 STAMPS = ("acquired_at", "released_at")
 """The fields that are shifted."""
@@ -112,6 +115,8 @@ def align_files(
     recursive: bool = True,
     limits: ContainerLimits = DEFAULT_LIMITS,
     salvage: bool = False,
+    concurrency: int = DEFAULT_OPTIONS.concurrency,
+    storage_options: Mapping[str, str] | None = None,
 ) -> AlignResult:
     """Write an aligned copy of each session file, in which only the timestamps differ; all copies appear, or none.
 
@@ -122,14 +127,29 @@ def align_files(
         recursive: whether to search subfolders.
         limits: how much one container may hold.
         salvage: whether to keep the intact members of a damaged container.
+        concurrency: objects that are fetched from object storage at once.
+        storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
 
     Raises:
         SourceError: a source does not exist, or there is no session file.
         OutputError: a file exists already, or cannot be written; then none of the copies is left.
-        UsageError: a source is an export, or ``to`` has no time zone.
+        UsageError: a source is an export, ``directory`` is a URL, or ``to`` has no time zone.
     """
     to = _in_utc(to)
-    files = session_files(sources, recursive=recursive, limits=limits, salvage=salvage)
+    if is_url(os.fspath(directory)):
+        raise UsageError(
+            "aligned copies are not written into object storage",
+            where=os.fspath(directory),
+            hint="name a folder on disk, and copy it",
+        )
+    files = session_files(
+        sources,
+        recursive=recursive,
+        limits=limits,
+        salvage=salvage,
+        concurrency=concurrency,
+        storage_options=storage_options,
+    )
     names, renamed = _output_names([file.path for file in files.files], files.directory)
     targets = [Path(directory, name) for name in names]
     for target in targets:
@@ -163,7 +183,7 @@ def _output_names(files: list[str], directory: str) -> tuple[list[str], list[tup
     taken: set[str] = set()
     renamed: list[tuple[str, str]] = []
     for path in files:
-        own = STDIN_FILE if path == STDIN else os.path.relpath(os.path.abspath(path), directory)
+        own = STDIN_FILE if path == STDIN else path_below(path, directory)
         # A glob such as `a/../../x.json` can leave the folder in its fixed part.
         wanted = Path(path).name if Path(own).parts[0] == os.pardir else own
         if wanted.endswith(COMPRESSED_ENDINGS):
@@ -178,6 +198,15 @@ def _output_names(files: list[str], directory: str) -> tuple[list[str], list[tup
         if name != own:
             renamed.append((source_name(path), display_name(name)))
     return names, renamed
+
+
+def path_below(path: str, directory: str) -> str:
+    """The path of a file below the common folder of all sources, or where objects have none, below the bucket."""
+    if not is_url(path):
+        return os.path.relpath(os.path.abspath(path), directory)
+    parts = (path.removeprefix(directory + "/") if directory else split_url(path)[1]).split("/")
+    # The key of an object is any text, which must not lead out of the folder.
+    return parts[-1] if os.pardir in parts else "/".join(part for part in parts if part)
 
 
 def _align_document(document: Document, to: datetime) -> tuple[bytes, bool]:

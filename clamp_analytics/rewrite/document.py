@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -20,21 +20,25 @@ from clamp_analytics.decode.json_scanner import MalformedError, Scanner
 from clamp_analytics.decode.typed import KeyLayouts
 from clamp_analytics.errors import SourceError, UsageError
 from clamp_analytics.path_names import display_name, source_name
+from clamp_analytics.reading.fetching import RemoteFiles
+from clamp_analytics.reading.options import DEFAULT_OPTIONS
 from clamp_analytics.reading.reader import Sources
 from clamp_analytics.rules import BY_ID
 from clamp_analytics.schema import Status
 from clamp_analytics.sources import (
     DEFAULT_LIMITS,
+    INSIDE,
     ContainerLimits,
     Listing,
     Member,
+    Rejected,
     Skipped,
     UnreadableError,
     is_container,
     list_sources,
     read_bytes,
     read_container,
-    require_local,
+    read_packed,
     split_member,
 )
 
@@ -122,6 +126,8 @@ def session_files(
     recursive: bool = True,
     limits: ContainerLimits = DEFAULT_LIMITS,
     salvage: bool = False,
+    concurrency: int = DEFAULT_OPTIONS.concurrency,
+    storage_options: Mapping[str, str] | None = None,
 ) -> Files:
     """Find the session files of the sources, and read those in containers.
 
@@ -130,13 +136,18 @@ def session_files(
         recursive: whether to search subfolders.
         limits: how much one container may hold.
         salvage: whether to keep the intact members of a damaged container.
+        concurrency: objects that are fetched from object storage at once.
+        storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
 
     Raises:
         SourceError: a source does not exist, or there is no session file.
         UsageError: a source is an export or an archive, which does not contain the text of session files.
     """
-    listing = sources if isinstance(sources, Listing) else list_sources(sources, recursive=recursive)
-    require_local(listing)
+    listing = (
+        sources
+        if isinstance(sources, Listing)
+        else list_sources(sources, recursive=recursive, storage_options=storage_options)
+    )
     if tables := listing.exports + listing.archives:
         raise UsageError(
             "an export or archive holds tables and not the text of session files",
@@ -149,19 +160,35 @@ def session_files(
         )
     files: list[SessionFile] = []
     skipped = Counter(listing.skipped)
-    for path in listing.files:
-        if not is_container(path) and split_member(path) is None:
-            files.append(SessionFile(path))
-            continue
-        for found in read_container(path, limits, salvage=salvage):
+    remote = RemoteFiles(listing.storage, listing.objects, concurrency)
+    for path, content in remote.with_contents(listing.files):
+        for found in _contents(path, content, listing, limits, salvage=salvage):
             if isinstance(found, Skipped):
                 skipped.update(found.skipped)
+            elif isinstance(found, Rejected):
+                why = f"{BY_ID[found.rule].sentence} ({found.why})"
+                files.append(SessionFile(found.source, RejectedFile(found.source, why)))
             elif isinstance(found, Member):
                 files.append(SessionFile(found.source, found.data))
             else:
-                why = f"{BY_ID[found.rule].sentence} ({found.why})"
-                files.append(SessionFile(found.source, RejectedFile(found.source, why)))
+                files.append(found)
     return Files(files, listing.directory, skipped.total())
+
+
+def _contents(
+    path: str, content: bytes | Rejected | None, listing: Listing, limits: ContainerLimits, *, salvage: bool
+) -> Iterable[SessionFile | Member | Rejected | Skipped]:
+    """A session file, or what a container holds; of an object, ``content`` is what was fetched."""
+    if isinstance(content, Rejected):
+        return [content]
+    if content is not None:
+        url = listing.objects[path].url
+        if not is_container(url):
+            return [SessionFile(path, content)]
+        return read_packed(url, path.removeprefix(url).removeprefix(INSIDE), content, limits, salvage=salvage)
+    if is_container(path) or split_member(path):
+        return read_container(path, limits, salvage=salvage)
+    return [SessionFile(path)]
 
 
 def read_document(file: SessionFile, columns: Collection[str]) -> Document | RejectedFile:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -16,6 +16,7 @@ import polars as pl
 
 from clamp_analytics.errors import SourceError
 from clamp_analytics.reading import Counts
+from clamp_analytics.reading.options import DEFAULT_OPTIONS
 from clamp_analytics.reading.reader import Sources
 from clamp_analytics.rewrite.document import Document, Field, RejectedFile, read_document, session_files
 from clamp_analytics.sources import DEFAULT_LIMITS, ContainerLimits, Listing
@@ -56,6 +57,8 @@ def merge(
     recursive: bool = True,
     limits: ContainerLimits = DEFAULT_LIMITS,
     salvage: bool = False,
+    concurrency: int = DEFAULT_OPTIONS.concurrency,
+    storage_options: Mapping[str, str] | None = None,
 ) -> MergeResult:
     """Merge session files into one session with its records in order of acquisition.
 
@@ -67,12 +70,21 @@ def merge(
         recursive: whether to search subfolders.
         limits: how much one container may hold.
         salvage: whether to keep the intact members of a damaged container.
+        concurrency: objects that are fetched from object storage at once.
+        storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
 
     Raises:
         SourceError: a file was rejected, or there is no file to merge.
         UsageError: a source is an export or an archive.
     """
-    files = session_files(sources, recursive=recursive, limits=limits, salvage=salvage)
+    files = session_files(
+        sources,
+        recursive=recursive,
+        limits=limits,
+        salvage=salvage,
+        concurrency=concurrency,
+        storage_options=storage_options,
+    )
     rejected: list[RejectedFile] = []
     seen: dict[bytes, str] = {}
     documents: list[Document] = []

@@ -18,7 +18,6 @@ from clamp_analytics.sources.listing import (
     is_database,
     is_delta_archive,
     list_sources,
-    require_local,
 )
 from clamp_analytics.sources.names import (
     COMPRESSED_ENDINGS,
@@ -61,7 +60,6 @@ __all__ = [
     "read_bytes",
     "read_container",
     "read_packed",
-    "require_local",
     "size_of",
     "split_member",
 ]

@@ -118,21 +118,6 @@ def list_sources(
     )
 
 
-def require_local(listing: Listing) -> None:
-    """Check that no source is in object storage, for functions that read files by their path.
-
-    Raises:
-        UsageError: a source is in object storage.
-    """
-    urls = [*listing.objects, *filter(is_url, listing.exports)]
-    if urls:
-        raise UsageError(
-            "only local files can be read here, and not object storage",
-            where=display_name(urls[0]),
-            hint="copy the files to a folder, and name the folder",
-        )
-
-
 def check_no_source(path: str | Path, named: Iterable[str], files: Iterable[str] = ()) -> None:
     """Check that an output path is not one of the files that are read.
 

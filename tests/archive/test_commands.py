@@ -165,7 +165,7 @@ def test_an_archive_outlives_its_sources(kept, heap):
 def test_info_tells_what_is_there(kept, heap):
     found = info(kept)
 
-    assert (found.sessions, found.rejected, found.records, found.files, found.version) == (2, 1, 2, 3, 4)
+    assert (found.sessions, found.rejected, found.records, found.files, found.version) == (2, 1, 2, 3, 5)
     assert found.json_bytes == sum((heap / name).stat().st_size for name in ("a.json", "b.json"))
     assert found.first_acquired_at == datetime(2026, 1, 1, tzinfo=UTC)
     assert found.last_acquired_at == datetime(2026, 3, 1, tzinfo=UTC)

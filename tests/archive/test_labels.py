@@ -69,6 +69,8 @@ def version_3(heap: Path, archive: Path) -> Path:
     change(
         archive,
         "ALTER TABLE sessions DROP COLUMN labels",
+        "ALTER TABLE files DROP COLUMN etag",
+        "ALTER TABLE containers DROP COLUMN etag",
         "UPDATE meta SET value = '3' WHERE name = 'schema_version'",
     )
     return archive
@@ -90,14 +92,14 @@ def test_a_connection_to_an_archive_without_labels_is_read_with_nulls(version_3)
 
 
 def test_an_archive_without_labels_is_not_written_to_before_its_upgrade(version_3, heap):
-    with pytest.raises(OutputError, match=r"version 3, and only version 4(.|\n)*archive upgrade"):
+    with pytest.raises(OutputError, match=r"version 3, and only version 5(.|\n)*archive upgrade"):
         ingest(heap, version_3)
 
 
 def test_an_upgrade_adds_labels_with_their_comment(version_3, heap):
     done = upgrade(version_3, library_views())
 
-    assert (done.before, done.after, info(version_3).version) == (3, 4, 4)
+    assert (done.before, done.after, info(version_3).version) == (3, 5, 5)
     assert check(version_3).is_empty()
     comment = "SELECT comment FROM duckdb_columns() WHERE table_name = 'sessions' AND column_name = 'labels'"
     assert rows(version_3, comment) == [

@@ -213,11 +213,3 @@ def test_a_profile_gives_the_credentials(server: str, tmp_path: Path, monkeypatc
     found = load("s3://telemetry/samples/clean/", storage_options=service)
 
     assert found.counts.loaded == 10
-
-
-def test_files_of_object_storage_are_not_merged(server: str, tmp_path: Path, monkeypatch) -> None:
-    for name, value in storage_options(server).items():
-        monkeypatch.setenv(name.upper(), value)
-
-    with pytest.raises(clamp.UsageError, match="only local files can be read here"):
-        clamp.ingest("s3://telemetry/samples/clean/", tmp_path / "a.duckdb")

@@ -127,9 +127,11 @@ class DeltaStore:
                 self._delete_other_members(each.path, each.members)
         columns = [column.name for column in CONTAINERS.columns]
         rows = [
-            (each.path, each.size_bytes, each.mtime_ns, each.sha256, each.skipped, ingest.number) for each in containers
+            (each.path, each.size_bytes, each.mtime_ns, each.etag, each.sha256, each.skipped, ingest.number)
+            for each in containers
         ]
-        schema = dict(zip(columns, (pl.String, pl.UInt64, pl.Int64, pl.String, pl.String, pl.Int64), strict=True))
+        types = (pl.String, pl.UInt64, pl.Int64, pl.String, pl.String, pl.String, pl.Int64)
+        schema = dict(zip(columns, types, strict=True))
         self._append(
             CONTAINERS.name,
             pl.DataFrame(rows, schema=schema, orient="row").with_columns(batch=pl.lit(new_batch())),

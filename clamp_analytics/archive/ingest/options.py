@@ -14,7 +14,7 @@ class IngestOptions:
     r"""What an ingest reads, and how it divides the work.
 
     Attributes:
-        rehash: whether to read files whose name, size and time are known.
+        rehash: whether to read files whose name, size and time, or ETag, are known.
         dry_run: whether to count what would be new without writing it.
         recursive: whether subfolders are searched, too.
         jobs: how many batches are read at once; the number of usable cores by default.

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from clamp_analytics.sources import (
     read_bytes,
     split_member,
 )
+from clamp_analytics.sources.object_storage import Object, is_url
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,12 +36,16 @@ _FILE = {
     "path": pl.String,
     "size_bytes": pl.UInt64,
     "mtime_ns": pl.Int64,
+    "etag": pl.String,
     "session_id": pl.String,
     "status": pl.String,
     "reason": pl.String,
 }
-_CONTAINER = {"path": pl.String, "size_bytes": pl.UInt64, "mtime_ns": pl.Int64, "sha256": pl.String}
-_CONTAINER |= {"skipped_reasons": pl.String, "known": pl.UInt32, "rejected": pl.UInt32}
+_CONTAINER = {"path": pl.String, "size_bytes": pl.UInt64, "mtime_ns": pl.Int64, "etag": pl.String}
+_CONTAINER |= {"sha256": pl.String, "skipped_reasons": pl.String, "known": pl.UInt32, "rejected": pl.UInt32}
+VERSION_COLUMNS = ("size_bytes", "mtime_ns", "etag")
+"""The columns that say whether a file has changed: of an object its size and ETag, else its size and time."""
+
 OLD_COLUMNS = tuple(f"old_{name}" for name in _FILE if name != "path")
 """The columns of a file's entry in the ledger, next to those of the file as it is now."""
 
@@ -67,7 +72,7 @@ def read_ledger(connection: duckdb.DuckDBPyConnection) -> Ledger:
         connection.sql(f"SELECT {names} FROM files WHERE container IS NULL").pl(),
         connection.sql(f"SELECT {names} FROM files WHERE container IS NOT NULL").pl(),
         connection.sql(
-            "SELECT c.path, c.size_bytes, c.mtime_ns, c.sha256, c.skipped_reasons, "
+            "SELECT c.path, c.size_bytes, c.mtime_ns, c.etag, c.sha256, c.skipped_reasons, "
             "count(*) FILTER (WHERE f.status <> 'rejected')::UINTEGER AS known, "
             "count(*) FILTER (WHERE f.status = 'rejected')::UINTEGER AS rejected "
             "FROM containers c LEFT JOIN files f ON f.container = c.path GROUP BY ALL"
@@ -86,8 +91,9 @@ class Plan:
 
     Attributes:
         read: the files to read, in order: ``found_index`` among the files that were found, ``name``, ``path``,
-            ``size_bytes``, ``mtime_ns``, ``packed`` (whether it is a container or a member of one), ``container``
-            (the absolute path of that container) with its ``sha256``, and, as ``old_…``, the ledger's entry.
+            ``size_bytes``, ``mtime_ns``, ``etag``, ``packed`` (whether it is a container or a member of one),
+            ``container`` (the absolute path or URL of that container) with its ``sha256``, and, as ``old_…``, the
+            ledger's entry.
         recognized: plain files with a new name or time and known content, with their ``session_id``.
         touched: containers with a new time and known content.
         known: the number of files that need not be read because their session is known.
@@ -103,25 +109,27 @@ class Plan:
     skipped: Counter[str] = field(default_factory=Counter)
 
 
-def plan(names: Sequence[str], ledger: Ledger, *, rehash: bool, large_bytes: int) -> Plan:
+def plan(
+    names: Sequence[str], ledger: Ledger, *, rehash: bool, large_bytes: int, objects: Mapping[str, Object]
+) -> Plan:
     """Compare the files that were found with the ledger.
 
-    Only files that may be known under another name or time are opened.
+    Only files on disk that may be known under another name or time are opened.
 
     Args:
         names: paths of files and containers as they were found, in order.
         ledger: the files that the archive knows.
         rehash: whether to read files that have not changed.
         large_bytes: files from this size on are not hashed here, but by the workers that read them.
+        objects: those of the files that are in object storage.
     """
-    found = stat_files(names)
+    found = stat_files(names, objects)
     plain = found.filter(~pl.col("packed"))
-    same = pl.col("old_size_bytes").eq_missing(pl.col("size_bytes")) & pl.col("old_mtime_ns").eq_missing(
-        pl.col("mtime_ns")
-    )
-    # A file that could not be read may be readable now although its size and time are the same; standard input has
-    # neither and is always read.
-    is_current = same & pl.col("old_session_id").is_not_null() & pl.col("mtime_ns").is_not_null()
+    same = pl.all_horizontal(pl.col(f"old_{name}").eq_missing(pl.col(name)) for name in VERSION_COLUMNS)
+    # A file that could not be read may be readable now although its size and time are the same. Standard input has
+    # neither, nor has an object that was named instead of listed; both are always read.
+    has_version = pl.col("mtime_ns").is_not_null() | pl.col("etag").is_not_null()
+    is_current = same & pl.col("old_session_id").is_not_null() & has_version
     old = ledger.files.rename({name: f"old_{name}" for name in _FILE if name != "path"})
     plain = plain.join(old, on="path", how="left", maintain_order="left").with_columns(is_current=is_current)
     known = plain.clear() if rehash else plain.filter("is_current")
@@ -145,21 +153,32 @@ def plan(names: Sequence[str], ledger: Ledger, *, rehash: bool, large_bytes: int
     )
 
 
-def stat_files(names: Sequence[str]) -> pl.DataFrame:
-    """Files with their absolute path, size and modification time; null where the system does not say.
+def stat_files(names: Sequence[str], objects: Mapping[str, Object]) -> pl.DataFrame:
+    """Files with their absolute path, size and modification time, objects with their URL, size and ETag.
 
-    ``container`` is the file on disk that a container or a member of one is in.
+    What the system or the listing does not say is null. ``container`` is the file or object that a container or a
+    member of one is in.
     """
     # Nearly all files are plain session files, for which the ending is enough.
     maybe_packed = [name.endswith(CONTAINER_ENDINGS) or INSIDE in name for name in names]
-    outers = [file_on_disk(name) if maybe else name for name, maybe in zip(names, maybe_packed, strict=True)]
+    outers = [
+        (objects[name].url if name in objects else file_on_disk(name)) if maybe else name
+        for name, maybe in zip(names, maybe_packed, strict=True)
+    ]
     packed = [
         maybe and (is_container(name) or on_disk != name)
         for name, on_disk, maybe in zip(names, outers, maybe_packed, strict=True)
     ]
     sizes: list[int | None] = []
     times: list[int | None] = []
+    etags: list[str | None] = []
     for name, on_disk in zip(names, outers, strict=True):
+        if name in objects:
+            sizes.append(objects[name].size)
+            times.append(None)
+            etags.append(objects[name].etag)
+            continue
+        etags.append(None)
         try:
             if name == STDIN:
                 # A file may have the name of standard input, which is read all the same.
@@ -171,8 +190,8 @@ def stat_files(names: Sequence[str]) -> pl.DataFrame:
         else:
             sizes.append(status.st_size)
             times.append(status.st_mtime_ns)
-    schema = {"name": pl.String, "path": pl.String, "size_bytes": pl.UInt64, "mtime_ns": pl.Int64, "packed": pl.Boolean}
-    columns = (source_names(names), absolute_paths(names), sizes, times, packed)
+    schema = {"name": pl.String, **{name: _FILE[name] for name in ("path", *VERSION_COLUMNS)}, "packed": pl.Boolean}
+    columns = (source_names(names), absolute_paths(names), sizes, times, etags, packed)
     found = pl.DataFrame(dict(zip(schema, columns, strict=True)), schema=schema).with_row_index("found_index")
     containers = pl.Series(absolute_paths(outers), dtype=pl.String) if any(packed) else pl.lit(None, pl.String)
     return found.with_columns(container=pl.when("packed").then(containers))
@@ -192,10 +211,13 @@ def source_names(names: Sequence[str]) -> Sequence[str]:
 
 
 def absolute_paths(names: Iterable[str]) -> list[str]:
-    """The absolute path of each file, as valid Unicode; links are not resolved."""
+    """The absolute path of each file, as valid Unicode, or its URL; links are not resolved."""
     folders: dict[str, str] = {}
     paths: list[str] = []
     for name in names:
+        if is_url(name):
+            paths.append(name)
+            continue
         if isinstance(name, EscapedName):
             container, inside, member = name.partition(INSIDE)
             start = folders.get(container)
@@ -219,10 +241,10 @@ def _recognize(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Separate the files whose hash is known from those to read; hashing is faster than decoding.
 
-    Only files whose size is known are hashed.
+    Only files on disk whose size is known are hashed.
     """
     loaded = ledger.filter(pl.col("status") != Status.REJECTED.value).select("size_bytes", "session_id").unique()
-    alike = read.filter(pl.col("size_bytes") < large_bytes).join(
+    alike = read.filter(pl.col("size_bytes") < large_bytes, pl.col("mtime_ns").is_not_null()).join(
         loaded.select("size_bytes").unique(), on="size_bytes", how="semi", maintain_order="left"
     )
     hashed = alike.with_columns(
@@ -252,13 +274,15 @@ def _compare_containers(
         # The ledger knows the content of a container as a whole, and not that of a member or folder in it.
         pl.col("path") == pl.col("container"),
         pl.col("known").is_not_null(),
-        *(pl.col(name).eq_missing(pl.col(f"{name}_right")) for name in ("size_bytes", "mtime_ns")),
+        *(pl.col(name).eq_missing(pl.col(f"{name}_right")) for name in VERSION_COLUMNS),
     )
     compared = compared.with_columns(same=same)
     unread = compared.clear() if rehash else compared.filter("same")
     others = compared if rehash else compared.filter(~pl.col("same"))
+    on_disk = others.select(pl.when(pl.col("mtime_ns").is_not_null()).then("found_index")).to_series()
     others = others.with_columns(
-        sha256=pl.Series([_identity(names[index]) for index in others["found_index"]], dtype=pl.String)
+        # An object is not fetched before it is read.
+        sha256=pl.Series([None if index is None else _identity(names[index]) for index in on_disk], dtype=pl.String)
     )
     unchanged = pl.col("sha256") == pl.col("old_sha256")
     if rehash:

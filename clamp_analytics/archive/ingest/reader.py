@@ -10,12 +10,13 @@ from concurrent.futures import Executor
 import polars as pl
 
 from clamp_analytics.archive.ingest.options import IngestOptions
-from clamp_analytics.archive.ingest.plan import OLD_COLUMNS, Plan, absolute_paths
+from clamp_analytics.archive.ingest.plan import OLD_COLUMNS, VERSION_COLUMNS, Plan, absolute_paths
 from clamp_analytics.archive.ingest.reconcile import LOADED, REJECTED
 from clamp_analytics.archive.ingest.staging import INCOMING, FinishedContainer
 from clamp_analytics.batch import Batch
 from clamp_analytics.reading.distributed import Workers, file_reader
 from clamp_analytics.reading.executors import checked_jobs
+from clamp_analytics.reading.fetching import RemoteFiles
 from clamp_analytics.reading.labels import parse_label_rules
 from clamp_analytics.reading.task import ReadRequest
 from clamp_analytics.reading.tasks import Containers
@@ -31,13 +32,15 @@ class PlannedReader:
         names: paths of all files and containers, as they were found.
         planned: which of them to read.
         members: the ledger's entries of members of containers.
+        remote: the objects among the files.
 
     Attributes:
         skipped: skipped entries of containers, by reason.
     """
 
-    def __init__(self, names: Sequence[str], planned: Plan, members: pl.DataFrame) -> None:
+    def __init__(self, names: Sequence[str], planned: Plan, members: pl.DataFrame, remote: RemoteFiles) -> None:
         self._names = names
+        self._remote = remote
         self._planned = planned
         self._members = members.rename({name.removeprefix("old_"): name for name in OLD_COLUMNS})
         self._next_number = planned.recognized.height
@@ -58,6 +61,7 @@ class PlannedReader:
             container=pl.lit(None, pl.String),
             size_bytes="size_bytes",
             mtime_ns="mtime_ns",
+            etag="etag",
             source="name",
             session_id="session_id",
             status=pl.lit(LOADED),
@@ -69,7 +73,13 @@ class PlannedReader:
         """Containers that need not be read, because their content is known."""
         return [
             FinishedContainer(
-                row["path"], row["size_bytes"], row["mtime_ns"], row["sha256"], row["skipped_reasons"], None
+                row["path"],
+                row["size_bytes"],
+                row["mtime_ns"],
+                row["etag"],
+                row["sha256"],
+                row["skipped_reasons"],
+                None,
             )
             for row in self._planned.touched.iter_rows(named=True)
         ]
@@ -88,7 +98,7 @@ class PlannedReader:
         packed = read["packed"].to_list()
         request = ReadRequest(frozenset(RECORDS.names), session_ids=True, labels=parse_label_rules(options.labels))
         containers = Containers(options.limits, options.salvage)
-        files = file_reader(executor, checked_jobs(options.jobs), containers, options.reading)
+        files = file_reader(executor, checked_jobs(options.jobs), containers, options.reading, remote=self._remote)
         # The planned file that is being read, and the members of it that were read, if it is a container.
         current = -1
         members: list[str] = []
@@ -124,15 +134,17 @@ class PlannedReader:
         reasons = json.dumps(dict(sorted(skipped.items())))
         paths = absolute_paths(members)
         self._finished.append(
-            FinishedContainer(row["path"], row["size_bytes"], row["mtime_ns"], row["sha256"], reasons, paths)
+            FinishedContainer(
+                row["path"], row["size_bytes"], row["mtime_ns"], row["etag"], row["sha256"], reasons, paths
+            )
         )
 
     def _files(self, planned: pl.DataFrame, paths: Sequence[str], batch: Batch) -> pl.DataFrame:
         """One row per file that was read, with its status and its entry in the ledger."""
         sessions = batch.sessions.select("source", "session_id", "status", session_bytes="size_bytes")
-        found = planned.select(
-            "packed", *OLD_COLUMNS, "size_bytes", "mtime_ns", "container", planned_path="path"
-        ).hstack(sessions)
+        found = planned.select("packed", *OLD_COLUMNS, *VERSION_COLUMNS, "container", planned_path="path").hstack(
+            sessions
+        )
         found = found.with_columns(
             file_number=pl.int_range(self._next_number, self._next_number + found.height, dtype=pl.UInt32)
         )
@@ -148,12 +160,13 @@ class PlannedReader:
         )
 
     def _with_member_entries(self, found: pl.DataFrame) -> pl.DataFrame:
-        """Set the size and the ledger's entry of members; a member has no modification time."""
+        """Set the size and the ledger's entry of members; a member has no modification time and no ETag."""
         known = found.select("path").join(self._members, on="path", how="left", maintain_order="left")
         packed = pl.col("packed")
         return found.with_columns(
             size_bytes=pl.when(packed).then("session_bytes").otherwise("size_bytes"),
             mtime_ns=pl.when(~packed).then("mtime_ns"),
+            etag=pl.when(~packed).then("etag"),
             **{name: pl.when(packed).then(known[name]).otherwise(name) for name in OLD_COLUMNS},
         )
 

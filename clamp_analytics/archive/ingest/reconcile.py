@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from clamp_analytics.archive.ingest.plan import DUPLICATE, FORGOTTEN
+from clamp_analytics.archive.ingest.plan import DUPLICATE, FORGOTTEN, VERSION_COLUMNS
 from clamp_analytics.path_names import unique_name
 from clamp_analytics.schema import Status
 
@@ -19,8 +19,8 @@ class Decisions:
     """What to write to the archive for some files.
 
     Attributes:
-        files: rows for the ledger: ``path``, ``container``, ``size_bytes``, ``mtime_ns``, ``session_id``, ``status``,
-            ``reason`` and ``source``.
+        files: rows for the ledger: ``path``, ``container``, ``size_bytes``, ``mtime_ns``, ``etag``, ``session_id``,
+            ``status``, ``reason`` and ``source``.
         added: the sessions to add: ``file_number``, ``session_id``, ``source`` as it was read, and ``name``, which no
             other session has.
         replaced: hashes of sessions that were rejected before and can be loaded now.
@@ -42,7 +42,7 @@ def reconcile(incoming: pl.DataFrame, held: pl.DataFrame, taken: pl.DataFrame, f
 
     Args:
         incoming: one row per file, in order: ``file_number``, ``path``, ``container``, ``size_bytes``, ``mtime_ns``,
-            ``source``, ``session_id``, ``status``, ``reason``, and the entry in the ledger as ``old_…``.
+            ``etag``, ``source``, ``session_id``, ``status``, ``reason``, and the entry in the ledger as ``old_…``.
         held: sessions of the archive with one of these hashes: ``session_id``, ``held_status``, ``held_source``.
         taken: names of sessions of the archive that are those of incoming files, with or without a tag: ``source``.
         forgotten: hashes that were forgotten on request: ``session_id``.
@@ -88,6 +88,7 @@ def reconcile(incoming: pl.DataFrame, held: pl.DataFrame, taken: pl.DataFrame, f
         "container",
         "size_bytes",
         "mtime_ns",
+        "etag",
         "session_id",
         status="new_status",
         reason=pl.when(pl.col("new_status") == REJECTED).then("reason"),
@@ -107,7 +108,7 @@ def reconcile(incoming: pl.DataFrame, held: pl.DataFrame, taken: pl.DataFrame, f
 
 def is_unchanged(incoming: pl.DataFrame) -> pl.Series:
     """Whether each file that was read agrees with its entry in the ledger, which then need not be written."""
-    names = ("size_bytes", "mtime_ns", "session_id")
+    names = (*VERSION_COLUMNS, "session_id")
     same = pl.all_horizontal(pl.col(f"old_{name}").eq_missing(pl.col(name)) for name in names)
     was_rejected = pl.col("old_status") == REJECTED
     same_status = (pl.col("status") == REJECTED) == was_rejected

@@ -25,6 +25,7 @@ from clamp_analytics.errors import UsageError
 from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.delta_archive import is_delta_location
 from clamp_analytics.reading.distributed import Workers
+from clamp_analytics.reading.fetching import RemoteFiles
 from clamp_analytics.reading.interrupts import raise_keyboard_interrupt
 from clamp_analytics.reading.labels import parse_label_rules
 from clamp_analytics.reading.reader import Progress, Sources
@@ -34,7 +35,6 @@ from clamp_analytics.sources import (
     ENDING,
     Listing,
     list_sources,
-    require_local,
 )
 
 
@@ -126,7 +126,6 @@ def ingest(
         if isinstance(sources, Listing)
         else list_sources(sources, recursive=options.recursive, storage_options=storage_options)
     )
-    require_local(listing)
     if listing.exports or listing.archives:
         raise UsageError(
             "an export or archive cannot be ingested",
@@ -135,7 +134,7 @@ def ingest(
         )
     # A wrong rule is reported before anything is read or locked.
     options = replace(options, labels=parse_label_rules(options.labels))
-    run = _Run(listing, _store(archive, options, views), options, added)
+    run = _Run(listing, _store(archive, options, views, storage_options), options, added)
     with raise_keyboard_interrupt():
         if options.dry_run:
             return run.count(executor, progress)
@@ -143,7 +142,12 @@ def ingest(
             return run.write(executor, progress)
 
 
-def _store(archive: str | os.PathLike[str], options: IngestOptions, views: Sequence[View]) -> Store:
+def _store(
+    archive: str | os.PathLike[str],
+    options: IngestOptions,
+    views: Sequence[View],
+    storage_options: Mapping[str, str] | None,
+) -> Store:
     """The store of an archive: Delta tables in a folder or at a URL, else a DuckDB file.
 
     Raises:
@@ -153,7 +157,7 @@ def _store(archive: str | os.PathLike[str], options: IngestOptions, views: Seque
     if is_delta_location(name) or name.endswith("/"):
         from clamp_analytics.archive.delta.store import DeltaStore
 
-        return DeltaStore(name)
+        return DeltaStore(name, storage_options)
     path = Path(os.path.realpath(archive))
     if path.is_dir():
         raise UsageError(
@@ -235,11 +239,16 @@ class _Run:
         """Stage the new files, and yield whenever a transaction is due: whether more files follow."""
         ledger = self.store.ledger()
         planned = plan(
-            self.listing.files, ledger, rehash=self.options.rehash, large_bytes=self.options.reading.large_bytes
+            self.listing.files,
+            ledger,
+            rehash=self.options.rehash,
+            large_bytes=self.options.reading.large_bytes,
+            objects=self.listing.objects,
         )
         self.unread_known, self.unread_rejected = planned.known, planned.rejected
         self.skipped.update(planned.skipped)
-        reader = PlannedReader(self.listing.files, planned, ledger.members)
+        remote = RemoteFiles(self.listing.storage, self.listing.objects, self.options.reading.concurrency)
+        reader = PlannedReader(self.listing.files, planned, ledger.members, remote)
         for container in reader.touched():
             staging.containers.append(container)
         self._stage(staging, reader.recognized())

@@ -23,12 +23,14 @@ INCOMING = {
     "container": pl.String,
     "size_bytes": pl.UInt64,
     "mtime_ns": pl.Int64,
+    "etag": pl.String,
     "source": pl.String,
     "session_id": pl.String,
     "status": pl.String,
     "reason": pl.String,
     "old_size_bytes": pl.UInt64,
     "old_mtime_ns": pl.Int64,
+    "old_etag": pl.String,
     "old_session_id": pl.String,
     "old_status": pl.String,
     "old_reason": pl.String,
@@ -43,7 +45,8 @@ class FinishedContainer:
     Attributes:
         path: its absolute path.
         size_bytes: its size.
-        mtime_ns: its modification time.
+        mtime_ns: its modification time; None for an object.
+        etag: its ETag; None for a file on disk.
         sha256: the hash of its bytes; None where they could not be read.
         skipped: skipped members by reason, as a JSON object.
         members: paths of its members; None where they have not changed.
@@ -52,6 +55,7 @@ class FinishedContainer:
     path: str
     size_bytes: int | None
     mtime_ns: int | None
+    etag: str | None
     sha256: str | None
     skipped: str
     members: list[str] | None

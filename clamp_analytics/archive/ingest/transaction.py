@@ -232,8 +232,9 @@ def _write_containers(
     for each in containers:
         connection.execute("DELETE FROM containers WHERE path = ?", [each.path])
         connection.execute(
-            "INSERT INTO containers VALUES (?, ?, ?, ?, ?, ?)",
-            [each.path, each.size_bytes, each.mtime_ns, each.sha256, each.skipped, number],
+            "INSERT INTO containers (path, size_bytes, mtime_ns, etag, sha256, skipped_reasons, ingest) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [each.path, each.size_bytes, each.mtime_ns, each.etag, each.sha256, each.skipped, number],
         )
         if each.members is not None:
             # Members that were removed leave the ledger; their sessions stay.
