@@ -141,7 +141,7 @@ def check_no_source(path: str | Path, named: Iterable[str], files: Iterable[str]
     # Resolving every path would be slow, and few files have this name.
     alike = (file for file in files if file.endswith(os.path.basename(real)))
     if any(os.path.realpath(source.partition(INSIDE)[0]) == real for source in chain(named, alike)):
-        raise UsageError("it is one of the sources", where=display_name(path), hint="choose another path")
+        raise UsageError("it is one of the sources", where=display_name(Path(path)), hint="choose another path")
 
 
 def _expand(source: str, walk: _Walk) -> Iterable[str]:

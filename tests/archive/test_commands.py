@@ -206,7 +206,7 @@ def test_an_older_archive_is_not_written_to_before_its_upgrade(version_1, heap):
     write(heap, {"a.json": numbered(1)})
     before = version_1.read_bytes()
 
-    with pytest.raises(OutputError, match=r"version 1, and only version 4(.|\n)*archive upgrade"):
+    with pytest.raises(OutputError, match=r"version 1, and only version 5(.|\n)*archive upgrade"):
         ingest(heap, version_1)
 
     assert version_1.read_bytes() == before
@@ -217,7 +217,7 @@ def test_an_upgrade_brings_an_older_archive_up_to_date(version_1, heap):
 
     done = upgrade(version_1)
 
-    assert (done.before, done.after) == (1, 4)
+    assert (done.before, done.after) == (1, 5)
     assert check(version_1).is_empty()
     assert rows(version_1, "SELECT path, container, source FROM files") == [("/runs/old.json", None, "old.json")]
     assert ingest(heap, version_1).new == 1
@@ -231,9 +231,9 @@ def test_an_upgrade_that_fails_changes_nothing(version_1):
 
 
 def test_an_upgrade_of_a_newer_archive_is_refused(kept):
-    change(kept, "UPDATE meta SET value = '5' WHERE name = 'schema_version'")
+    change(kept, "UPDATE meta SET value = '6' WHERE name = 'schema_version'")
 
-    with pytest.raises(SourceError, match="version 5"):
+    with pytest.raises(SourceError, match="version 6"):
         upgrade(kept)
 
 

@@ -30,7 +30,7 @@ def test_info_is_json_for_programs(clamp, kept):
         "sessions": 2,
         "rejected": 1,
         "records": 2,
-        "version": 4,
+        "version": 5,
         "first_acquired_at": "2026-01-01T00:00:00+00:00",
     }
     assert [(row["number"], row["new"]) for row in found["ingests"]] == [(1, 2)]
@@ -81,7 +81,7 @@ def test_compact_tells_the_sizes(clamp, kept):
 def test_upgrade_of_a_present_archive_says_so(clamp, kept):
     done = clamp("archive", "upgrade", "t.duckdb")
 
-    assert (done.code, done.err) == (0, "t.duckdb: version 4 before, version 4 now\n")
+    assert (done.code, done.err) == (0, "t.duckdb: version 5 before, version 5 now\n")
 
 
 def test_a_newer_archive_is_refused_with_a_hint(clamp, kept):

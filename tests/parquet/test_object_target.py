@@ -32,19 +32,19 @@ OVERWRITE = ExportOptions(overwrite=True)
 def export_seed(seed: int, folder: Path, url: str, target: str, options: ExportOptions = OVERWRITE) -> None:
     write(folder, {f"{seed}.json": numbered(seed)})
     reader = Reader(folder / f"{seed}.json", session_ids=True)
-    export(reader, f"s3://telemetry/{target}", options, storage_options=storage_options(url))
+    export(reader, f"s3://telemetry/exports/{target}", options, storage_options=storage_options(url))
 
 
 def seeds(url: str, target: str) -> list[int]:
-    found = clamp.load(f"s3://telemetry/{target}", storage_options=storage_options(url))
+    found = clamp.load(f"s3://telemetry/exports/{target}", storage_options=storage_options(url))
     return found.records["seed"].to_list()
 
 
 def test_an_export_in_a_bucket_gives_the_artifact_of_the_sources(s3_url: str) -> None:
     settings = storage_options(s3_url)
-    clamp.export(SAMPLES / "drifting", "s3://telemetry/same", storage_options=settings)
+    clamp.export(SAMPLES / "drifting", "s3://telemetry/exports/same", storage_options=settings)
 
-    found = clamp.summarize("s3://telemetry/same", storage_options=settings)
+    found = clamp.summarize("s3://telemetry/exports/same", storage_options=settings)
 
     expected = clamp.summarize(SAMPLES / "drifting")
     assert clamp.artifact(found.total, found.directory) == clamp.artifact(expected.total, expected.directory)
@@ -52,10 +52,10 @@ def test_an_export_in_a_bucket_gives_the_artifact_of_the_sources(s3_url: str) ->
 
 def test_the_rows_of_an_export_in_a_bucket_have_the_order_of_one_on_disk(s3_url: str, tmp_path: Path) -> None:
     settings = storage_options(s3_url)
-    clamp.export(SAMPLES / "drifting", "s3://telemetry/order", storage_options=settings)
+    clamp.export(SAMPLES / "drifting", "s3://telemetry/exports/order", storage_options=settings)
     clamp.export(SAMPLES / "drifting", tmp_path / "order")
 
-    found = clamp.load("s3://telemetry/order", storage_options=settings)
+    found = clamp.load("s3://telemetry/exports/order", storage_options=settings)
 
     assert found.records.equals(clamp.load(tmp_path / "order").records)
 
@@ -63,9 +63,9 @@ def test_the_rows_of_an_export_in_a_bucket_have_the_order_of_one_on_disk(s3_url:
 def test_files_have_the_hash_of_their_content_as_name(s3_url: str, tmp_path: Path) -> None:
     export_seed(1, tmp_path, s3_url, "names")
 
-    found = clamp.load("s3://telemetry/names", storage_options=storage_options(s3_url))
+    found = clamp.load("s3://telemetry/exports/names", storage_options=storage_options(s3_url))
     day = "records/day=2026-01-01"
-    assert [re.sub("[0-9a-f]{64}", "HASH", key) for key in keys(s3_url, "names")] == [
+    assert [re.sub("[0-9a-f]{64}", "HASH", key) for key in keys(s3_url, "exports/names")] == [
         "clamp_export.json",
         f"{day}/HASH.parquet",
         "sessions/HASH.parquet",
@@ -86,12 +86,12 @@ def test_an_export_that_exists_is_not_replaced_unless_asked(s3_url: str, tmp_pat
 
 
 def test_a_folder_with_other_objects_is_refused(s3_url: str, tmp_path: Path) -> None:
-    obstore.put(open_bucket(s3_url), "other/notes.txt", b"x")
+    obstore.put(open_bucket(s3_url), "exports/other/notes.txt", b"x")
 
-    with pytest.raises(OutputError, match=r"s3://telemetry/other/notes.txt: .* not part of an export"):
+    with pytest.raises(OutputError, match=r"s3://telemetry/exports/other/notes.txt: .* not part of an export"):
         export_seed(1, tmp_path, s3_url, "other")
 
-    assert keys(s3_url, "other") == ["notes.txt"]
+    assert keys(s3_url, "exports/other") == ["notes.txt"]
 
 
 class FoldAround(Reader):
@@ -119,7 +119,7 @@ def test_of_two_exports_at_once_one_wins_and_the_other_says_so(
     )
 
     with pytest.raises(OutputError, match="another export was written there meanwhile"):
-        export(slow, f"s3://telemetry/{target}", options, storage_options=storage_options(s3_url))
+        export(slow, f"s3://telemetry/exports/{target}", options, storage_options=storage_options(s3_url))
 
     assert seeds(s3_url, target) == [2]
 
@@ -131,11 +131,11 @@ def test_an_export_that_fails_leaves_no_manifest(s3_url: str, tmp_path: Path) ->
     with pytest.raises(KeyboardInterrupt):
         export(
             FoldAround(write(tmp_path / "x", {"1.json": numbered(1)}), fail),
-            "s3://telemetry/failed",
+            "s3://telemetry/exports/failed",
             storage_options=storage_options(s3_url),
         )
 
-    assert "clamp_export.json" not in keys(s3_url, "failed")
+    assert "clamp_export.json" not in keys(s3_url, "exports/failed")
 
 
 def break_once(proxy: Proxy, path: str, fault: str) -> None:
@@ -151,11 +151,11 @@ def test_a_manifest_whose_request_breaks_is_written_once(
 ) -> None:
     target = f"broken-{fault.replace(' ', '-')}"
     # The first request of the manifest asks whether there is one.
-    path = f"/telemetry/{target}/clamp_export.json"
+    path = f"/telemetry/exports/{target}/clamp_export.json"
     write(tmp_path, {"1.json": numbered(1)})
     reader = FoldAround(tmp_path / "1.json", lambda: break_once(s3_proxy, path, fault))
 
-    export(reader, f"s3://telemetry/{target}", storage_options=storage_options(s3_proxy.url))
+    export(reader, f"s3://telemetry/exports/{target}", storage_options=storage_options(s3_proxy.url))
 
     assert seeds(s3_url, target) == [1]
     assert s3_proxy.faults.get(path, []) == []
@@ -166,13 +166,13 @@ def test_a_manifest_whose_request_breaks_is_written_once(
 def test_a_file_whose_request_breaks_is_sent_again(s3_url: str, s3_proxy: Proxy, tmp_path: Path, fault: str) -> None:
     target = f"resent-{fault.replace(' ', '-')}"
     export_seed(1, tmp_path, s3_url, target)
-    (name,) = (key for key in keys(s3_url, target) if key.startswith("sessions/"))
-    break_once(s3_proxy, f"/telemetry/{target}/{name}", fault)
+    (name,) = (key for key in keys(s3_url, f"exports/{target}") if key.startswith("sessions/"))
+    break_once(s3_proxy, f"/telemetry/exports/{target}/{name}", fault)
 
     export_seed(1, tmp_path, s3_proxy.url, target)
 
     assert seeds(s3_url, target) == [1]
-    assert Counter(s3_proxy.requests)["PUT", f"/telemetry/{target}/{name}"] == 2
+    assert Counter(s3_proxy.requests)["PUT", f"/telemetry/exports/{target}/{name}"] == 2
 
 
 def test_a_refusal_is_one_sentence_without_credentials(s3_url: str, tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_refusal_is_one_sentence_without_credentials(s3_url: str, tmp_path: Pa
     wrong = {**storage_options(s3_url), "aws_secret_access_key": "wrong"}
 
     with pytest.raises(OutputError, match="it cannot be read: the secret key is wrong") as raised:
-        clamp.export(tmp_path, "s3://telemetry/refused", storage_options=wrong)
+        clamp.export(tmp_path, "s3://telemetry/exports/refused", storage_options=wrong)
 
     assert "tester" not in str(raised.value)
 
