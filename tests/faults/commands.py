@@ -58,6 +58,7 @@ CALLS = {
     "archive info": Call("{archive}"),
     "archive check": Call("{archive}"),
     "archive forget": Call("{archive} --source *01T*", changes_archive=True),
+    "archive copy": Call("{archive} copy.duckdb", "copy.duckdb"),
     "archive compact": Call("{archive}", changes_archive=True),
     "archive upgrade": Call("{archive}"),
 }
