@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from clamp_analytics.archive.delta.copy import write_delta_copy
 from clamp_analytics.archive.delta.tables import open_delta_archive
 from clamp_analytics.archive.ingest.transaction import write_error
+from clamp_analytics.archive.lock import writer_lock
 from clamp_analytics.archive.paths import existing_archive, temporary_path, wal_path
 from clamp_analytics.archive.tables import (
     CONTAINERS,
@@ -22,7 +23,7 @@ from clamp_analytics.archive.tables import (
     require_current,
     write_empty_archive,
 )
-from clamp_analytics.atomic_files import link_new, make_folder
+from clamp_analytics.atomic_files import link_new
 from clamp_analytics.errors import OutputError
 from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_batches import read_archive
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from clamp_analytics.batch import Batch
 
 LEDGER = (FILES, CONTAINERS, INGESTS, FORGOTTEN)
+_WAIT_SECONDS = 10.0
 _COMPARED = (*TABLES, *(table.name for table in LEDGER))
 
 
@@ -78,14 +80,19 @@ def copy(source: str | os.PathLike[str], target: str | os.PathLike[str], views: 
     path = Path(os.path.realpath(target))
     if os.path.lexists(path):
         raise OutputError.exists(path, "name another file")
-    make_folder(path.parent, "choose another path")
+    # The lock also removes what a copy that was killed has left.
+    with writer_lock(path, "archive copy", _WAIT_SECONDS):
+        return _write_database_file(path, source, views)
+
+
+def _write_database_file(path: Path, source: str | os.PathLike[str], views: Sequence[View]) -> Copied:
     temporary = temporary_path(path)
     try:
         write_empty_archive(temporary, views)
         with _opened(source) as connection:
             _fill(temporary, connection, _batches(source))
             with _opened(temporary) as copied:
-                result = _compared(connection, copied, name)
+                result = _compared(connection, copied, os.fspath(path))
         link_new(temporary, path)
     except FileExistsError as error:
         raise OutputError.exists(path, "name another file") from error

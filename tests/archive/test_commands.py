@@ -7,6 +7,7 @@ import pytest
 
 from clamp_analytics.archive.check import check
 from clamp_analytics.archive.compact import compact
+from clamp_analytics.archive.copy import copy
 from clamp_analytics.archive.forget import Forget, forget
 from clamp_analytics.archive.info import info
 from clamp_analytics.archive.ingest.options import IngestOptions
@@ -241,3 +242,14 @@ def test_an_upgrade_of_a_newer_archive_is_refused(kept):
 def test_every_command_needs_an_archive(archive, task):
     with pytest.raises(SourceError, match="no such archive"):
         task(archive)
+
+
+def test_a_copy_removes_what_a_killed_one_has_left(heap, archive):
+    write(heap, {"a.json": numbered(1)})
+    ingest(heap, archive)
+    left = archive.with_name(f".copy.duckdb.clamp-{'0' * 16}.tmp")
+    left.touch()
+
+    copy(archive, archive.with_name("copy.duckdb"))
+
+    assert sorted(path.name for path in archive.parent.iterdir()) == ["copy.duckdb", "heap", archive.name]
