@@ -7,7 +7,6 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from clamp_analytics.archive.ingest.options import DEFAULT_INGEST_OPTIONS, IngestOptions
 from clamp_analytics.archive.ingest.run import Added, Ingested, ingest
@@ -85,7 +84,7 @@ def follow(
             raise SourceError("it is not a folder", where=display_name(folder), hint="name the folder to follow")
     inodes = {folder: _inode(folder) for folder in folders}
     changes = _changes(folders, stop, quiet_seconds, recursive=options.recursive)
-    ingest_sources = _Ingester(Path(archive), stop, options, views, events)
+    ingest_sources = _Ingester(os.fspath(archive), stop, options, views, events)
     try:
         # Once before changes are followed, so that they do not pile up while many files are read; and once after,
         # so that no file is missed in between.
@@ -184,7 +183,7 @@ def _unchanged_files(waiting: dict[str, tuple[int, int] | None]) -> Iterator[str
 class _Ingester:
     """Ingests sources and calls the event functions."""
 
-    archive: Path
+    archive: str
     stop: threading.Event
     options: IngestOptions
     views: Sequence[View]

@@ -54,9 +54,9 @@ class DeltaSnapshot:
     tables: Mapping[str, DeltaTable]
     storage_options: dict[str, str] | None
 
-    def dataset(self, name: str) -> pyarrow.dataset.Dataset:
-        """The files of a table."""
-        return delta_dataset(self.tables[name], table_location(self.location, name), self.storage_options)
+    def dataset(self, name: str, batches: tuple[str, str] | None = None) -> pyarrow.dataset.Dataset:
+        """The files of a table; of those with rows of some batches only, where the first and last are given."""
+        return delta_dataset(self.tables[name], table_location(self.location, name), self.storage_options, batches)
 
     def register(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Register every table of the snapshot as ``delta_NAME``; rows are read when a query asks for them."""

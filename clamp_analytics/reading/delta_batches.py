@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -17,6 +18,7 @@ from clamp_analytics.reading.archive_batches import (
 from clamp_analytics.reading.delta_archive import (
     SESSION_KEY,
     VIOLATION_ORDER,
+    DeltaSnapshot,
     connect_in_memory,
     delta_errors,
     open_snapshot,
@@ -26,7 +28,6 @@ from clamp_analytics.reading.delta_dataset import PARTITION
 from clamp_analytics.reading.interrupts import raise_keyboard_interrupt
 from clamp_analytics.reading.options import DEFAULT_OPTIONS, ReadingOptions
 from clamp_analytics.schema import RECORDS, SESSIONS, TABLES, VIOLATIONS, Table, empty_frame, polars_schema
-from clamp_analytics.wording import sql_string
 
 if TYPE_CHECKING:
     import duckdb
@@ -58,20 +59,17 @@ def read_delta_archive(
     connection = connect_in_memory()
     try:
         with delta_errors(location, "the archive cannot be read"), raise_keyboard_interrupt():
-            snapshot.register(connection)
-            # Sessions are read while others of them are joined, and a connection has one result at a time.
+            # Rows are read while more sessions follow, and a connection has one result at a time.
             sessions = connection.cursor()
             snapshot.register(sessions)
-            yield from _batches(sessions, connection, wanted, options.archive_batch_rows)
+            yield from _batches(sessions, _Rows(snapshot, connection), wanted, options.archive_batch_rows)
     except TablesDisagreeError as error:
         raise tables_disagree(location) from error
     finally:
         connection.close()
 
 
-def _batches(
-    sessions: duckdb.DuckDBPyConnection, connection: duckdb.DuckDBPyConnection, wanted: list[str], batch_rows: int
-) -> Iterator[Batch]:
+def _batches(sessions: duckdb.DuckDBPyConnection, stored: _Rows, wanted: list[str], batch_rows: int) -> Iterator[Batch]:
     schema = pl.Schema(polars_schema(SESSIONS))
     schema.update({SESSION_KEY[0]: pl.String(), SESSION_KEY[1]: pl.Int64(), PARTITION: pl.Date()})
     key = ", ".join(SESSION_KEY)
@@ -80,8 +78,8 @@ def _batches(
     for chunk in sessions.sql(query).to_arrow_reader(batch_rows):
         for group in session_groups(pl.DataFrame(chunk).cast(schema), batch_rows):
             rows = int(group["record_count"].sum())
-            first, faults = group.select(SESSIONS.names), _violations(connection, group)
-            for records in _records(connection, group, wanted, batch_rows):
+            first, faults = group.select(SESSIONS.names), _violations(stored, group)
+            for records in _records(stored, group, wanted, batch_rows):
                 rows -= records.height
                 yield table_batch(first, records.select(wanted), faults)
                 first, faults = no_sessions, no_violations
@@ -89,9 +87,7 @@ def _batches(
                 raise TablesDisagreeError
 
 
-def _records(
-    connection: duckdb.DuckDBPyConnection, group: pl.DataFrame, wanted: list[str], batch_rows: int
-) -> Iterator[pl.DataFrame]:
+def _records(stored: _Rows, group: pl.DataFrame, wanted: list[str], batch_rows: int) -> Iterator[pl.DataFrame]:
     """The records of some sessions, in order, in at least one frame of at most ``batch_rows`` rows."""
     names = wanted or ["record_index"]
     schema = polars_schema(RECORDS)
@@ -100,31 +96,39 @@ def _records(
         yield frame
         return
     order = ", ".join((*SESSION_KEY, "record_index"))
-    for chunk in _rows_of(connection, group, RECORDS, names, order).to_arrow_reader(batch_rows):
+    for chunk in stored.of(group, RECORDS, names, order).to_arrow_reader(batch_rows):
         yield pl.DataFrame(chunk).cast(frame.schema)
 
 
-def _violations(connection: duckdb.DuckDBPyConnection, group: pl.DataFrame) -> pl.DataFrame:
+def _violations(stored: _Rows, group: pl.DataFrame) -> pl.DataFrame:
     order = ", ".join((SESSION_KEY[0], VIOLATION_ORDER))
-    found: pl.DataFrame = _rows_of(connection, group, VIOLATIONS, VIOLATIONS.names, order).pl()
+    found: pl.DataFrame = stored.of(group, VIOLATIONS, VIOLATIONS.names, order).pl()
     return found.cast(pl.Schema(polars_schema(VIOLATIONS)))
 
 
-def _rows_of(
-    connection: duckdb.DuckDBPyConnection, group: pl.DataFrame, table: Table, names: list[str], order: str
-) -> duckdb.DuckDBPyRelation:
-    """The rows of some consecutive sessions; files and row groups that hold none of them are not read."""
-    connection.register("chosen", group.select(SESSION_KEY))
-    batch, row = SESSION_KEY
-    first, last = str(group[batch][0]), str(group[batch][-1])
-    bounds = [
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The records and violations of a snapshot.
+
+    Attributes:
+        snapshot: the tables.
+        connection: the connection that reads them.
+    """
+
+    snapshot: DeltaSnapshot
+    connection: duckdb.DuckDBPyConnection
+
+    def of(self, group: pl.DataFrame, table: Table, names: list[str], order: str) -> duckdb.DuckDBPyRelation:
+        """The rows of some consecutive sessions; files and row groups that hold none of them are not read."""
+        batch, row = SESSION_KEY
+        first, last = str(group[batch][0]), str(group[batch][-1])
+        self.connection.register("chosen", group.select(SESSION_KEY))
+        self.connection.register("stored", self.snapshot.dataset(table.name, (first, last)))
         # Days never decrease from batch to batch.
-        f"{PARTITION} BETWEEN '{group[PARTITION][0]}' AND '{group[PARTITION][-1]}'",
-        f"{batch} BETWEEN {sql_string(first)} AND {sql_string(last)}",
-    ]
-    if first == last:
-        bounds.append(f"{row} BETWEEN {group[row][0]} AND {group[row][-1]}")
-    return connection.sql(
-        f"SELECT {select_columns(table, names)} FROM delta_{table.name} "
-        f"SEMI JOIN chosen USING ({', '.join(SESSION_KEY)}) WHERE {' AND '.join(bounds)} ORDER BY {order}"
-    )
+        bounds = [f"{PARTITION} BETWEEN '{group[PARTITION][0]}' AND '{group[PARTITION][-1]}'"]
+        if first == last:
+            bounds.append(f"{row} BETWEEN {group[row][0]} AND {group[row][-1]}")
+        return self.connection.sql(
+            f"SELECT {select_columns(table, names)} FROM stored "
+            f"SEMI JOIN chosen USING ({', '.join(SESSION_KEY)}) WHERE {' AND '.join(bounds)} ORDER BY {order}"
+        )

@@ -25,14 +25,17 @@ if TYPE_CHECKING:
 PARTITION = "ingested_on"
 """The partition column: the day of the batch, in UTC."""
 
-_BOUNDED = ("batch", "batch_row", "acquired_at", "first_acquired_at", "last_acquired_at")
+_BOUNDED = ("batch_row", "acquired_at", "first_acquired_at", "last_acquired_at")
 """Columns by whose smallest and largest value files are left out."""
 
 _READABLE_FEATURES = frozenset({"timestampNtz"})
 
 
 def delta_dataset(
-    table: DeltaTable, location: str, storage_options: Mapping[str, str] | None
+    table: DeltaTable,
+    location: str,
+    storage_options: Mapping[str, str] | None,
+    batches: tuple[str, str] | None = None,
 ) -> pyarrow.dataset.Dataset:
     """The files of a table.
 
@@ -40,6 +43,7 @@ def delta_dataset(
         table: the table.
         location: its folder or URL.
         storage_options: the options that it was opened with.
+        batches: the first and last batch that is wanted; all by default. DuckDB gives Arrow no conditions on texts.
 
     Raises:
         SourceError: another program has written it in a way that this package does not read.
@@ -64,8 +68,15 @@ def delta_dataset(
     fragments = [
         file_format.make_fragment(row["path"], files_system, partition_expression=_bounds(row, schema))
         for row in files.to_pylist()
+        if batches is None or _may_hold(row, *batches)
     ]
     return ds.FileSystemDataset(fragments, schema, file_format, files_system)
+
+
+def _may_hold(row: Mapping[str, Any], first: str, last: str) -> bool:
+    """Whether a file may hold rows of batches between two of them."""
+    low, high = row.get("min.batch"), row.get("max.batch")
+    return low is None or high is None or (low <= last and high >= first)
 
 
 def _paths_and_sizes(files: pa.Table) -> tuple[list[str], list[int]]:

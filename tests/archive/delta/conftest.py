@@ -1,11 +1,16 @@
 """Delta archives for the tests, and what is in them."""
 
+from importlib.util import find_spec
+
 import pytest
 from typer.testing import CliRunner
 
 from clamp_analytics.archive.delta.tables import open_delta_archive
 from clamp_analytics.cli import make_app
 from tests.archive.conftest import heap as heap  # the same folder of session files
+
+collect_ignore_glob = [] if find_spec("deltalake") else ["test_*.py"]
+"""The lowest versions are tested without the extra ``lake``."""
 
 TABLES = {
     "sessions": "*",
