@@ -40,5 +40,5 @@ def test_the_checks_run_the_core_of_the_tests_on_the_lowest_versions() -> None:
     recipe = (ROOT / "Makefile").read_text("utf-8").partition("\nfloors:")[2].partition("\n\n")[0]
 
     assert commands == ["make floors"]
-    assert "--resolution lowest-direct '.[charts,drift,watch]'" in recipe
+    assert "--resolution lowest-direct '.[charts,cloud,drift,watch]'" in recipe
     assert "-m pytest -n auto $(CORE)" in recipe
