@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast
 KERNEL_VARIABLE = "CLAMP_ANALYTICS_KERNEL"
 """The environment variable that turns the native decoder off where its value is ``off``."""
 
-INTERFACE = 2
+INTERFACE = 3
 """The version of the functions below; the module says which one it has."""
 
 
@@ -43,6 +43,9 @@ class Kernel(Protocol):
         self, path: str, columns: Sequence[str], in_flight_listed: int, window_bytes: int
     ) -> LargeFile | None:
         """Begin to decode a file in windows of about so many bytes; None where it is doubtful."""
+
+    def read_ahead(self, paths: Sequence[str], most_bytes: int) -> None:
+        """Begin to read files that will be decoded soon, on a thread of its own."""
 
 
 def load_kernel() -> Kernel | None:

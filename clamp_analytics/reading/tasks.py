@@ -18,6 +18,7 @@ from enum import Enum
 from typing import Generic, NamedTuple, TypeVar
 
 from clamp_analytics.batch import Batch
+from clamp_analytics.decode.kernel import load_kernel
 from clamp_analytics.reading.executors import OwnedExecutor, TaskLike, run_all
 from clamp_analytics.reading.fetching import RemoteFiles
 from clamp_analytics.reading.large_file import LargeFileTask
@@ -38,11 +39,15 @@ from clamp_analytics.sources import (
     open_container,
     read_bytes,
     read_packed,
+    size_of,
     split_member,
 )
 from clamp_analytics.sources.object_storage import is_url
 
 Result = TypeVar("Result")
+
+SAMPLED_FILES, SAMPLED_BYTES = 5, 1_000_000
+"""Files that show whether the native decoder accepts anything, and how large one of them may be."""
 
 
 @dataclass(slots=True)
@@ -171,7 +176,7 @@ class FileReader:
     remote: RemoteFiles = field(default_factory=RemoteFiles)
 
     def read(
-        self, paths: Iterable[str], request: ReadRequest, reduce: Callable[[Batch], Result]
+        self, paths: Sequence[str], request: ReadRequest, reduce: Callable[[Batch], Result]
     ) -> Iterator[tuple[tuple[str, ...], TaskResult[Result]]]:
         """Read files and yield their reduced batches, in the order of the files.
 
@@ -182,13 +187,32 @@ class FileReader:
             WorkerError: a worker process died.
         """
         tasks = self._tasks(paths, request, reduce)
-        for task, results in run_all(tasks, self.jobs, self.executor, self.options.workers_from_bytes):
+        in_python = self.executor is None and self.jobs > 1 and self._needs_python(paths)
+        for task, results in run_all(
+            tasks, self.jobs, self.executor, self.options.workers_from_bytes, in_python=in_python
+        ):
             for result in results:
                 yield task.paths[: result.ledger.height], result
 
     def hash_files(self, paths: Sequence[str]) -> Iterator[bytes | None]:
         """The SHA-256 of each file; None where it cannot be read."""
         return file_digests(paths)
+
+    def _needs_python(self, paths: Sequence[str]) -> bool:
+        """Whether the native decoder is missing, or accepts none of some files that are taken as a sample.
+
+        A folder often has the same fault in every file, as a timestamp without a zone.
+        """
+        kernel = load_kernel()
+        if kernel is None:
+            return True
+        for sample in (paths[:SAMPLED_FILES], paths[:: max(len(paths) // SAMPLED_FILES, 1)]):
+            files = [path for path in sample if path.endswith(".json") and path not in self.remote.objects]
+            small = [path for path in files if 0 < size_of(path) <= SAMPLED_BYTES]
+            doubtful, *_ = kernel.decode_files(small, (), False, 0)
+            if not small or len(doubtful) < len(small):
+                return False
+        return True
 
     def _tasks(
         self, paths: Iterable[str], request: ReadRequest, reduce: Callable[[Batch], Result]

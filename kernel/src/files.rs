@@ -8,11 +8,13 @@ use std::io::{Read, Seek, SeekFrom};
 
 use crate::scan::{Doubtful, Sure};
 
-/// Read a whole regular file; one that cannot be read, or that changes its size meanwhile, is doubtful.
-pub fn read_file(path: &OsString, buffer: &mut Vec<u8>) -> Sure<()> {
+/// Read a whole regular file; one that cannot be read, is larger, or changes its size meanwhile is doubtful.
+pub fn read_file(path: &OsString, most_bytes: u64, buffer: &mut Vec<u8>) -> Sure<()> {
     let (mut file, size) = open(path)?;
-    // Counts of records have 32 bits.
-    let size = u32::try_from(size).map_err(|_| Doubtful)? as usize;
+    if size > most_bytes {
+        return Err(Doubtful);
+    }
+    let size = usize::try_from(size).map_err(|_| Doubtful)?;
     buffer.clear();
     // One byte more than there should be shows whether there is more.
     let found = append_up_to(&mut file, size + 1, buffer)?;

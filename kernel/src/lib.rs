@@ -5,6 +5,7 @@
 
 #![deny(unsafe_code)]
 
+mod ahead;
 #[allow(unsafe_code)]
 mod arrow;
 mod columns;
@@ -32,7 +33,10 @@ use session::Decoder;
 use sessions::Sessions;
 
 /// Increases with every change of the functions below; the package refuses another version than its own.
-const INTERFACE: u32 = 2;
+const INTERFACE: u32 = 3;
+
+/// Counts of records have 32 bits.
+const MOST_BYTES: u64 = u32::MAX as u64;
 
 #[derive(FromPyObject)]
 enum Source {
@@ -86,7 +90,9 @@ fn decode_file(
         None => return false,
         Some(Source::Content(content)) => content,
         Some(Source::Path(path)) => {
-            if files::read_file(path, buffer).is_err() {
+            if let Some(text) = ahead::take(path) {
+                *buffer = text;
+            } else if files::read_file(path, MOST_BYTES, buffer).is_err() {
                 return false;
             }
             buffer
@@ -112,6 +118,12 @@ fn open_large_file(
     py.detach(|| LargeFile::open(&path, columns, in_flight_listed, window_bytes).ok())
 }
 
+/// Begin to read files that will be decoded soon, in their order and up to a number of bytes.
+#[pyfunction]
+fn read_ahead(paths: Vec<OsString>, most_bytes: u64) {
+    ahead::start(paths, most_bytes);
+}
+
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
@@ -124,5 +136,6 @@ fn clamp_analytics_kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("INTERFACE", INTERFACE)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(decode_files, module)?)?;
-    module.add_function(wrap_pyfunction!(open_large_file, module)?)
+    module.add_function(wrap_pyfunction!(open_large_file, module)?)?;
+    module.add_function(wrap_pyfunction!(read_ahead, module)?)
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -124,6 +125,31 @@ def test_a_file_that_cannot_be_read_is_doubtful(kernel: Kernel, tmp_path: Any) -
 
     assert doubtful == [0, 1, 2]
     assert accepted.sessions.is_empty()
+
+
+@pytest.mark.parametrize("most_bytes", [0, len(GOOD), 10**6])
+def test_files_that_are_read_ahead_give_the_same_rows(kernel: Kernel, tmp_path: Path, most_bytes: int) -> None:
+    paths = [str(tmp_path / f"{number}.json") for number in range(1, 9)]
+    for number, path in enumerate(paths, 1):
+        Path(path).write_bytes(numbered(number))
+
+    kernel.read_ahead([*paths, str(tmp_path / "missing")], most_bytes)
+    accepted, doubtful = accept(kernel, *reversed(paths))
+
+    assert doubtful == []
+    assert accepted.records["seed"].to_list() == [8, 7, 6, 5, 4, 3, 2, 1]
+
+
+def test_a_file_that_is_rewritten_is_read_again(kernel: Kernel, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(numbered(1))
+    kernel.read_ahead([str(path)], 10**6)
+    accept(kernel, str(path))
+    path.write_bytes(numbered(2))
+
+    accepted, _ = accept(kernel, str(path))
+
+    assert accepted.records["seed"].to_list() == [2]
 
 
 def test_records_in_flight_beyond_the_limit_are_counted(kernel: Kernel) -> None:

@@ -76,6 +76,19 @@ def test_several_threads_of_the_native_decoder_give_the_tables_of_one(folder: Pa
     assert multiprocessing.active_children() == []
 
 
+@pytest.mark.usefixtures("decoder")
+def test_files_that_all_have_a_fault_are_read_in_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write(tmp_path, {f"{n:02}.json": session(record(seed=0), record(seed=n)) for n in range(1, 40)})
+    started = []
+    start = executors.worker_processes
+    monkeypatch.setattr(executors, "worker_processes", lambda count: started.append(count) or start(count))
+
+    many = load(folder, jobs=2, options=EAGER)
+
+    assert started == [1]
+    assert same(many, load(folder, jobs=1))
+
+
 def test_an_exception_cancels_the_tasks_that_wait_for_a_thread() -> None:
     is_running, may_end = Event(), Event()
     futures: list[Future[bool]] = []
