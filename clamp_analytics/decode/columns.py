@@ -78,14 +78,12 @@ class RecordColumns:
             RecordFaultError: a record has a fault that decoders accept: a seed of more than 64 bits, or two different
                 device names; no record is added.
         """
-        seeds = _GET["seed"](records)
-        if max(seeds, default=0) > SEED_MAX or _has_device_conflict(layout, records):
+        if has_column_fault(layout, records):
             raise RecordFaultError
         nothing = [None] * len(records)
+        values: list[Any]
         for name in self._names:
-            if name == "seed":
-                values = seeds
-            elif name == "device_name":
+            if name == "device_name":
                 values = _device_names(layout, records) or nothing
             elif name == "extra":
                 values = _extras(layout, records) or nothing
@@ -132,8 +130,10 @@ def _device_names(layout: KeyLayout, records: Sequence[Any]) -> list[str | None]
     return given[0] if given else []
 
 
-def _has_device_conflict(layout: KeyLayout, records: Sequence[Any]) -> bool:
-    """Whether a record gives two different device names under its two keys."""
+def has_column_fault(layout: KeyLayout, records: Sequence[Any]) -> bool:
+    """Whether a record has a seed of more than 64 bits, or two different device names under its two keys."""
+    if max(_GET["seed"](records), default=0) > SEED_MAX:
+        return True
     return layout.keys >= _DEVICE_KEYS and any(None not in pair for pair in _DIFFERING_DEVICES(records))
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from clamp_analytics.decode.columns import RecordColumns
+from clamp_analytics.decode.columns import RecordColumns, has_column_fault
 from clamp_analytics.decode.json_scanner import (
     KeyValueSpan,
     MalformedError,
@@ -32,7 +32,6 @@ from clamp_analytics.decode.typed import (
     SESSION_FIELDS_WITH_LABELS,
     KeyLayout,
     KeyLayouts,
-    RecordFaultError,
 )
 from clamp_analytics.schema import RECORDS, SESSIONS, JsonField, Table
 
@@ -161,13 +160,14 @@ def examine_records(
     options: DecodeOptions,
 ) -> None:
     """Read the array of records at ``start``, each by a layout where one accepts it."""
+    run = _ValidRun(session, columns, options)
     for index, (begin, end) in enumerate(scanner.elements(start)):
-        if columns.pending >= options.records_pending:
-            columns.freeze()
         raw = scanner.data[begin:end]
-        if layout := _add_valid(raw, index, columns, layouts):
-            session.note_keys(layout.noted, RECORD_FIELDS)
+        found = layouts.decode_record(raw)
+        if found and _is_valid(*found, raw):
+            run.add(*found, index)
             continue
+        run.flush()
         if raw[:1] != b"{":
             value = excerpt(raw, 0, len(raw))
             session.faults.add(Fault("record-not-object", "records", value, byte_offset=begin, record_index=index))
@@ -180,18 +180,39 @@ def examine_records(
         columns.append({**values, "extra": json_object(unknown)}, index)
         if not faults:
             layouts.remember(frozenset(spans), frozenset())
+    run.flush()
 
 
-def _add_valid(raw: bytes, index: int, columns: RecordColumns, layouts: KeyLayouts) -> KeyLayout | None:
-    """Add a record that a layout accepts, and return the layout; None where the record has a fault."""
-    found = layouts.decode_record(raw)
-    if found is None or (found[0].unknown and not is_utf8(raw)):
-        return None
-    try:
-        columns.extend(found[0], [found[1]], index)
-    except RecordFaultError:
-        return None
-    return found[0]
+def _is_valid(layout: KeyLayout, record: Any, raw: bytes) -> bool:
+    """Whether a record has none of the faults that a layout lets through."""
+    return not has_column_fault(layout, [record]) and (not layout.unknown or is_utf8(raw))
+
+
+class _ValidRun:
+    """Valid records of one layout that follow each other, which become columns together."""
+
+    def __init__(self, session: SessionRow, columns: RecordColumns, options: DecodeOptions) -> None:
+        self._session, self._columns, self._options = session, columns, options
+        self._layout: KeyLayout | None = None
+        self._first_index = 0
+        self._records: list[Any] = []
+
+    def add(self, layout: KeyLayout, record: Any, index: int) -> None:
+        """Add the record that follows the last one."""
+        if layout is not self._layout or len(self._records) >= self._options.records_pending:
+            self.flush()
+        if not self._records:
+            self._layout, self._first_index = layout, index
+        self._records.append(record)
+
+    def flush(self) -> None:
+        """Move the records into the columns."""
+        if self._layout and self._records:
+            self._columns.extend(self._layout, self._records, self._first_index)
+            self._session.note_keys(self._layout.noted, RECORD_FIELDS, times=len(self._records))
+            self._records = []
+        if self._columns.pending >= self._options.records_pending:
+            self._columns.freeze()
 
 
 def _object(

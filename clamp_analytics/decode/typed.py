@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
 from typing import Annotated, Any, NamedTuple
@@ -154,8 +155,9 @@ def _decode_pieces(layout: KeyLayout, data: bytes, spans: Iterable[tuple[int, in
         yield records
 
 
+@lru_cache(maxsize=64)
 def layout_of(record_keys: frozenset[str], session_keys: frozenset[str]) -> KeyLayout | None:
-    """The layout for these keys.
+    """The layout for these keys; the last ones are kept, because compiling one takes milliseconds.
 
     Returns:
         None where no layout can accept them: a required key is missing, or a key needs escapes.
