@@ -22,6 +22,15 @@ from clamp_analytics.analysis.stats.trend_fit import fit_trend
 PERMUTATIONS = 200
 """Orders of a series with many equal values that its evidence is compared with."""
 
+PERMUTED_AT_ONCE = 25
+"""How many of them are drawn before it is checked whether the evidence is ordinary already."""
+
+ORDINARY = 10
+"""The number of orders with at least as much evidence at which no more are drawn: the p-value is large."""
+
+MOST_PERMUTED = 500
+"""The most values that are permuted; the sessions of a longer series are permuted in bins."""
+
 MARGIN = 2.0
 """Evidence beyond the threshold that a shift needs to be found in about four of five series instead of in half."""
 
@@ -61,8 +70,7 @@ def weigh(scores: Floats) -> ChangeTests:
     # Gaussian likelihoods overrate rare events among equal values. Any order of such values is equally likely if they
     # are independent, so their own permutations show what evidence means.
     for row in np.flatnonzero((p_values <= 0.1) & mostly_equal(scores)):
-        strongest = max(segmentations.evidence[row], trend[row])
-        p_values[row] = max(p_values[row], _permutation_p(scores[row], float(strongest)))
+        p_values[row] = max(p_values[row], _permutation_p(scores[row]))
     p_independent, step = _independent_step(scores)
     return ChangeTests(segmentations, trend, p_values, p_independent, step)
 
@@ -80,23 +88,43 @@ def mostly_equal(scores: Floats) -> Bools:
     return result
 
 
-def _permutation_p(scores: Floats, strongest: float) -> float:
+def _permutation_p(scores: Floats) -> float:
     """Return the p-value of the evidence among permutations of the series.
 
-    Beyond the largest tenth of the permutations an exponential tail is fitted. The m values that differ from the median
-    can be arranged in C(n, m) ways, of which about n m have them close together, so that no p-value is below n m /
-    C(n, m).
+    The search ends early where it is large (Besag and Clifford, Sequential Monte Carlo p-values, 1991,
+    doi:10.1093/biomet/78.2.301). Beyond the largest tenth of the permutations an exponential tail is fitted. The m
+    values that differ from the median can be arranged in C(n, m) ways, of which about n m have them close together, so
+    that no p-value is below n m / C(n, m).
     """
+    values = _in_bins(scores)
+    strongest = float(_evidence(values[None])[0])
     generator = np.random.default_rng(scores.size)
-    permuted = generator.permuted(np.tile(scores, (PERMUTATIONS, 1)), axis=1)
-    segmentations, trend = _fit(permuted)
-    null = np.sort(np.maximum(segmentations.evidence, trend))
+    null = np.zeros(0)
+    while null.size < PERMUTATIONS:
+        permuted = generator.permuted(np.tile(values, (PERMUTED_AT_ONCE, 1)), axis=1)
+        null = np.append(null, _evidence(permuted))
+        if np.sum(null >= strongest) >= ORDINARY:
+            return float(np.mean(null >= strongest))
+    null = np.sort(null)
     tail = null[int(0.9 * PERMUTATIONS) :]
     if strongest <= tail[0]:
         return float(np.mean(null >= strongest))
     fitted = 0.1 * math.exp(-(strongest - tail[0]) / max(float(tail.mean() - tail[0]), 1.0))
     n, m = scores.size, int(np.sum(scores != np.median(scores)))
     return min(max(fitted, n * m / math.comb(n, m)), 1.0)
+
+
+def _evidence(scores: Floats) -> Floats:
+    segmentations, trend = _fit(scores)
+    result: Floats = np.maximum(segmentations.evidence, trend)
+    return result
+
+
+def _in_bins(scores: Floats) -> Floats:
+    """Return the means of neighbouring sessions, as few as leave at most ``MOST_PERMUTED``, without the oldest rest."""
+    size = -(-scores.size // MOST_PERMUTED)
+    result: Floats = scores[scores.size % size :].reshape(-1, size).mean(axis=1)
+    return result
 
 
 def _independent_step(scores: Floats) -> tuple[Floats, Integers]:
