@@ -91,7 +91,10 @@ def interval(row: Row, columns: VerdictColumns) -> str:
         return MISSING
     before = row[columns.before]
     if METRICS[row["metric"]].is_relative and before:
-        low, high = (percent(end / before, signed=True) for end in ends)
+        shares = [end / before for end in ends]
+        if not all(map(math.isfinite, shares)):
+            return MISSING
+        low, high = (percent(share, signed=True) for share in shares)
         return f"{low.removesuffix(' %')} to {high}"
     low, high = map(signed_figure, ends)
     return f"{low} to {high}"

@@ -88,7 +88,7 @@ def test_an_overflowing_interval_in_percent_is_not_shown():
     assert interval(row, COMPARE) == "-"
 
 
-@pytest.mark.parametrize("value, shown", [(123456.0, "123456"), (-1e308, "-1e+308")])
+@pytest.mark.parametrize("value, shown", [(123456.0, "123,456"), (-1e308, "-1e+308")])
 def test_a_figure_is_never_hundreds_of_digits_long(value, shown):
     assert figure(value) == shown
 

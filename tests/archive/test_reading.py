@@ -128,7 +128,7 @@ def test_a_newer_archive_is_refused_with_a_hint(heap, archive):
     ingest(heap, archive)
     change(archive, "UPDATE meta SET value = '99' WHERE name = 'schema_version'")
 
-    with pytest.raises(SourceError, match=r"version 99, and this package knows up to 4[^$]*pip install --upgrade"):
+    with pytest.raises(SourceError, match=r"version 99, and this package knows up to 5[^$]*pip install --upgrade"):
         load(archive)
 
 

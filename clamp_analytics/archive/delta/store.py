@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -99,7 +100,9 @@ class DeltaStore:
         """Raise an error where a folder of something else would become an archive."""
         path = Path(self.location)
         # A process that was killed while it created the archive leaves some of the tables.
-        if path.exists() and not (path.is_dir() and {entry.name for entry in path.iterdir()} <= set(ALL_TABLES)):
+        if os.path.lexists(path) and not (
+            path.is_dir() and {entry.name for entry in path.iterdir()} <= set(ALL_TABLES)
+        ):
             raise OutputError(
                 "it exists, and is not a Delta archive",
                 where=display_name(self.location),

@@ -159,7 +159,8 @@ def _store(
 
         return DeltaStore(name, storage_options)
     path = Path(os.path.realpath(archive))
-    if path.is_dir():
+    # A path that the system refuses is not a folder; opening it says why.
+    if os.path.isdir(path):
         raise UsageError(
             "it is a folder, and not a Delta archive",
             where=display_name(name),
