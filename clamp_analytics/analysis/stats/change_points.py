@@ -180,24 +180,30 @@ def _add_change(scores: Floats, is_change: Bools, cells: Integers, smallest: Flo
     lowest = np.full(rows, np.inf)
     chosen = is_change.copy()
     fit = NoiseFit(np.full(rows, np.inf), cells.copy(), np.ones(rows))
-    # A series with a large change resembles a wander, so it is also scanned as white noise.
-    for weights in (np.zeros_like(cells), cells):
-        products = inner_products(transformed, weights)
-        step = np.where(at_step, step_gains(products, weights), -1.0).argmax(axis=1)
+    # A series with a large change resembles a wander, so every one is scanned as white noise first.
+    wandering = np.flatnonzero(cells)
+    for scanned, weights in ((index, np.zeros_like(cells)), (wandering, cells[wandering])):
+        if not scanned.size:
+            continue
+        products = inner_products(transformed[scanned], weights)
+        possible = at_step[scanned]
+        step = np.where(possible, step_gains(products, weights), -1.0).argmax(axis=1)
         trials: list[tuple[int, Bools, tuple[Integers, ...]]]
-        trials = [(1, np.asarray(at_step.any(axis=1)), (np.minimum(step, n - 1),))]
+        trials = [(1, np.asarray(possible.any(axis=1)), (np.minimum(step, n - 1),))]
         if table.starts.size:
-            segment = np.where(at_segment, segment_gains(products, weights), -1.0).argmax(axis=1)
-            trials.append((2, np.asarray(at_segment.any(axis=1)), (table.starts[segment], table.ends[segment])))
-        for count, possible, indices in trials:
-            trial = is_change.copy()
+            possible = at_segment[scanned]
+            segment = np.where(possible, segment_gains(products, weights), -1.0).argmax(axis=1)
+            trials.append((2, np.asarray(possible.any(axis=1)), (table.starts[segment], table.ends[segment])))
+        for count, is_possible, indices in trials:
+            trial = is_change[scanned]
             for at in indices:
-                trial[index, at] = True
-            trial_fit = fit_segments(scores, trial, smallest)
-            total = np.where(possible, trial_fit.losses + COST * count, np.inf)
-            better = total < lowest
-            lowest[better], chosen[better] = total[better], trial[better]
-            _replace(fit, better, trial_fit, better)
+                trial[np.arange(scanned.size), at] = True
+            trial_fit = fit_segments(scores[scanned], trial, smallest[scanned])
+            total = np.where(is_possible, trial_fit.losses + COST * count, np.inf)
+            better = total < lowest[scanned]
+            improved = scanned[better]
+            lowest[improved], chosen[improved] = total[better], trial[better]
+            _replace(fit, improved, trial_fit, better)
     return chosen, fit
 
 

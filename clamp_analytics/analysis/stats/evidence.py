@@ -28,7 +28,7 @@ PERMUTED_AT_ONCE = 25
 ORDINARY = 10
 """The number of orders with at least as much evidence at which no more are drawn: the p-value is large."""
 
-MOST_PERMUTED = 500
+MOST_PERMUTED = 400
 """The most values that are permuted; the sessions of a longer series are permuted in bins."""
 
 MARGIN = 2.0

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import numbered, write
 
-ROUNDS = int(os.environ.get("CLAMP_KILL_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("CLAMP_KILL_ROUNDS", "1"))
 """How often the writers are started and killed."""
 
 SEED = int(os.environ.get("CLAMP_KILL_SEED", "0"))
