@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import numpy as np
-import polars as pl
 
 from benchmarks.verdicts.noise import Noise
 from clamp_analytics.analysis.drift import DriftOptions, calibrate
-from clamp_analytics.analysis.series import SessionValues
-from clamp_analytics.reading import Counts
+from tests.analysis.drift.conftest import session_frame
 
 METRIC = "in_flight"
 """A metric that is compared as it is, so that its noise is the simulated one."""
 
 LEVEL = 100.0
-START = datetime(2026, 1, 1, tzinfo=UTC)
-ATTRIBUTES = ("labels", "extra", "backend", "device_name", "threads", "snapshot")
-
-
-def history(values: np.ndarray) -> SessionValues:
-    """Sessions an hour apart with one value each."""
-    n = values.size
-    frame = pl.DataFrame(
-        {
-            "source": [f"{number:05}.json" for number in range(n)],
-            "started_at": pl.Series(
-                [START + timedelta(hours=number) for number in range(n)], dtype=pl.Datetime("us", "UTC")
-            ),
-            "context": ["context"] * n,
-            METRIC: values,
-        }
-    )
-    attributes = frame.select("source", "started_at", *(pl.lit(None, pl.String).alias(name) for name in ATTRIBUTES))
-    return SessionValues(frame, attributes, ("context",), (METRIC,), n, 0, Counts(n, 0, 0))
 
 
 def count_stated_alarms(generator: np.random.Generator, rows: int, *, noise: Noise, n: int) -> int:
@@ -45,5 +22,5 @@ def count_stated_alarms(generator: np.random.Generator, rows: int, *, noise: Noi
     hits = 0
     for values in LEVEL + noise(generator, rows, n):
         options = DriftOptions(replays=1, seed=int(generator.integers(1 << 30)))
-        hits += calibrate(history(values), options=options).false_changes > 0
+        hits += calibrate(session_frame({"context": values}, METRIC), options=options).false_changes > 0
     return hits

@@ -207,7 +207,7 @@ class ClusterOptions(Command):
             "--cluster",
             metavar="ADDRESS",
             help="Read on the workers of a Dask cluster with this scheduler, such as tcp://scheduler:8786; an empty "
-            "text stands for this machine. [default: $CLAMP_CLUSTER, else cluster in pyproject.toml, else "
+            "text means this machine. [default: $CLAMP_CLUSTER, else cluster in pyproject.toml, else "
             "$DASK_SCHEDULER_ADDRESS, else this machine]",
             show_default=False,
             rich_help_panel=SOURCES_PANEL,

@@ -181,9 +181,8 @@ class VerdictReport:
             text += f"{rest}\n"
         if self.incidents is not None:
             text += "".join(f"{line}\n" for line in self.incidents.outliers)
-        if self.incidents is not None and self.incidents.terminal:
-            blocks = self.incidents.colored if to_screen and wants_color() else self.incidents.terminal
-            text = f"{blocks}\n{text}"
+            if blocks := self.incidents.colored if to_screen and wants_color() else self.incidents.terminal:
+                text = f"{blocks}\n{text}"
         return (text if unicode else text.translate(_TO_ASCII)), frame.columns
 
     def _rest(self, shown: pl.DataFrame) -> str:

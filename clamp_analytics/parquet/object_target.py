@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from clamp_analytics.errors import OutputError
-from clamp_analytics.reading.export import FORMAT, ExportedFile, Manifest
+from clamp_analytics.reading.export import ExportedFile, named_files
 from clamp_analytics.schema import TABLES
 from clamp_analytics.sources import MANIFEST
 from clamp_analytics.sources.object_storage import ObjectStorage, Version
@@ -127,7 +127,7 @@ def object_target(
 
     Raises:
         OutputError: there is an export that is not replaced, or something else, or the service refuses.
-        OSError: there is no room for a local folder.
+        OSError: the local folder of the files cannot be created.
     """
     folder = url if url.endswith("/") else url + "/"
     replaced = _check_target(folder, storage, overwrite=overwrite)
@@ -139,7 +139,7 @@ def object_target(
 
 
 def _check_target(folder: str, storage: ObjectStorage, *, overwrite: bool) -> Version | None:
-    """Check that there is no object below a folder, or an export that may be replaced, and return its version."""
+    """Check that a folder is empty or an export that may be replaced; return the version of its manifest, if any."""
     found = storage.read_version(folder + MANIFEST)
     if found is not None and not overwrite:
         raise OutputError(
@@ -147,7 +147,7 @@ def _check_target(folder: str, storage: ObjectStorage, *, overwrite: bool) -> Ve
             where=folder,
             hint="name another folder, or replace it with overwrite=True",
         )
-    ours = _named_files(found[0]) if found is not None else set()
+    ours = (named_files(found[0]) if found is not None else None) or set()
     for item in storage.list_objects(folder):
         path = item.url.removeprefix(folder)
         if path and path not in ours and not _PART.fullmatch(path):
@@ -157,12 +157,3 @@ def _check_target(folder: str, storage: ObjectStorage, *, overwrite: bool) -> Ve
                 hint="name a new or empty folder",
             )
     return found[1] if found is not None else None
-
-
-def _named_files(manifest: bytes) -> set[str]:
-    """The files that a manifest names, and the manifest itself; none where it is not the manifest of an export."""
-    try:
-        decoded = msgspec.json.decode(manifest, type=Manifest)
-    except msgspec.DecodeError:
-        return set()
-    return {MANIFEST, *(file.path for file in decoded.files)} if decoded.format == FORMAT else set()

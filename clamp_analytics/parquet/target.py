@@ -17,11 +17,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from clamp_analytics.errors import OutputError
 from clamp_analytics.path_names import display_name
-from clamp_analytics.reading.export import FORMAT, ExportedFile, Manifest
+from clamp_analytics.reading.export import ExportedFile, named_files
 from clamp_analytics.sources import MANIFEST
 
 _NAME_BYTES = 100
@@ -141,12 +139,11 @@ def check_target(target: Path, *, overwrite: bool) -> None:
 def _other_files(target: Path) -> list[str] | None:
     """Files in an export that its manifest does not name; None where there is no manifest."""
     try:
-        manifest = msgspec.json.decode((target / MANIFEST).read_bytes(), type=Manifest)
-    except (OSError, msgspec.DecodeError):
+        ours = named_files((target / MANIFEST).read_bytes())
+    except OSError:
         return None
-    if manifest.format != FORMAT:
+    if ours is None:
         return None
-    ours = {MANIFEST, *(file.path for file in manifest.files)}
     found = (
         os.path.relpath(os.path.join(folder, name), target)
         for folder, folders, names in os.walk(target)

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from clamp_analytics import __version__
 from clamp_analytics.errors import UsageError, WorkerError
 from clamp_analytics.extras import require_extras
-from clamp_analytics.reading.distributed import RaisedError, ShardTask, Workers, run_shard
+from clamp_analytics.reading.distributed import RaisedError, Workers, run_shard
+from clamp_analytics.reading.executors import TaskLike
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -66,7 +67,7 @@ class DaskWorkers(Workers):
         self._counted_at: float | None = None
         self._working_at = monotonic()
 
-    def submit(self, task: ShardTask[Result]) -> Future[Result | RaisedError]:
+    def submit(self, task: TaskLike[Result]) -> Future[Result | RaisedError]:
         """Run a task; one that was lost with its worker is run again."""
         if self._executor is None:
             # A pure task would return the rows that its files had when it was run before.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from clamp_analytics.batch import Batch
 from clamp_analytics.errors import UsageError, WorkerError
@@ -21,6 +21,7 @@ from clamp_analytics.reading.executors import (
     IN_FLIGHT_PER_WORKER,
     WAIT_SECONDS,
     OwnedExecutor,
+    TaskLike,
     file_names,
     finished,
     run,
@@ -34,7 +35,6 @@ from clamp_analytics.reading.tasks import Containers, FileReader, PathGroups, Pa
 from clamp_analytics.sources import STDIN
 
 Result = TypeVar("Result")
-Output = TypeVar("Output", covariant=True)
 
 PENDING_PER_FLIGHT = 2
 """Shards that are in flight or finished and not yet collected, per shard that may be in flight."""
@@ -46,22 +46,11 @@ MOST_CHECKED = 100
 """Files of a shard that are read here where a worker could not read them."""
 
 
-class ShardTask(Protocol[Output]):
-    """A function of the files of a shard."""
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """The files, as they were listed."""
-
-    def __call__(self) -> Output:
-        """Run it."""
-
-
 class Workers(ABC):
     """Where shards are read."""
 
     @abstractmethod
-    def submit(self, task: ShardTask[Result]) -> Future[Result | RaisedError]:
+    def submit(self, task: TaskLike[Result]) -> Future[Result | RaisedError]:
         """Run a task with ``run_shard``."""
 
     @abstractmethod
@@ -88,7 +77,7 @@ class RaisedError:
     error: Exception
 
 
-def run_shard(task: ShardTask[Result]) -> Result | RaisedError:
+def run_shard(task: TaskLike[Result]) -> Result | RaisedError:
     """Run a task on a worker."""
     try:
         return run(task)
@@ -111,7 +100,7 @@ class ExecutorWorkers(Workers):
     executor: Executor
     jobs: int
 
-    def submit(self, task: ShardTask[Result]) -> Future[Result | RaisedError]:
+    def submit(self, task: TaskLike[Result]) -> Future[Result | RaisedError]:
         """Run a task with ``run_shard``."""
         return self.executor.submit(run_shard, task)
 
@@ -221,10 +210,10 @@ class DistributedReader:
             repeated = [digest for digest in dict.fromkeys(digests) if not seen.add_digest(digest)]
             yield replace(task, seen=frozenset(repeated))
 
-    def _run(self, tasks: Iterable[ShardTask[Result]]) -> Iterator[tuple[ShardTask[Result], Result]]:
+    def _run(self, tasks: Iterable[TaskLike[Result]]) -> Iterator[tuple[TaskLike[Result], Result]]:
         """Run tasks, and yield each with its result, in order."""
         tasks = iter(tasks)
-        pending: deque[tuple[ShardTask[Result], Future[Result | RaisedError]]] = deque()
+        pending: deque[tuple[TaskLike[Result], Future[Result | RaisedError]]] = deque()
         try:
             while True:
                 self._submit_more(tasks, pending)
@@ -244,8 +233,8 @@ class DistributedReader:
 
     def _submit_more(
         self,
-        tasks: Iterator[ShardTask[Result]],
-        pending: deque[tuple[ShardTask[Result], Future[Result | RaisedError]]],
+        tasks: Iterator[TaskLike[Result]],
+        pending: deque[tuple[TaskLike[Result], Future[Result | RaisedError]]],
     ) -> None:
         """Keep as many tasks in flight as the workers take."""
         try:
@@ -259,7 +248,7 @@ class DistributedReader:
             # Standard input is that of this process.
             pending.append((task, finished(run_shard(task)) if _is_stdin(task) else self.workers.submit(task)))
 
-    def _result(self, task: ShardTask[Result], future: Future[Result | RaisedError]) -> Result:
+    def _result(self, task: TaskLike[Result], future: Future[Result | RaisedError]) -> Result:
         try:
             result = future.result()
         except Exception as error:
@@ -270,7 +259,7 @@ class DistributedReader:
         return result
 
 
-def _is_stdin(task: ShardTask[Any]) -> bool:
+def _is_stdin(task: TaskLike[Any]) -> bool:
     return task.paths == (STDIN,)
 
 

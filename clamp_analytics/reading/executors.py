@@ -10,9 +10,9 @@ from __future__ import annotations
 import gc
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import chain, islice
 from typing import Protocol, TypeVar
 
@@ -27,7 +27,7 @@ Output = TypeVar("Output", covariant=True)
 
 
 class TaskLike(Protocol[Output]):
-    """Something to run, in this process or in another one."""
+    """Something to run, in this process, in another one, or on another machine."""
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -111,7 +111,7 @@ def run_all(
     executor: OwnedExecutor | None = None,
     workers_from_bytes: int = DEFAULT_OPTIONS.workers_from_bytes,
     *,
-    in_python: bool,
+    in_python: Callable[[], bool],
 ) -> Iterator[tuple[TaskLike[Result], Result]]:
     """Run tasks and yield each with its result, in order.
 
@@ -120,7 +120,8 @@ def run_all(
         jobs: how many run at once.
         executor: workers that are running already; None starts some where that saves time, and ends them afterwards.
         workers_from_bytes: tasks that read less than this are run in this process.
-        in_python: whether they hold the interpreter's lock, so that only processes run at the same time.
+        in_python: tells whether they hold the interpreter's lock, so that only processes run at the same time; it is
+            asked where workers are started.
 
     Raises:
         WorkerError: a worker died; the message names the files of the unfinished tasks.
@@ -132,11 +133,19 @@ def run_all(
     first = list(_up_to_bytes(tasks, workers_from_bytes)) if jobs > 1 else []
     all_tasks = (task for task, _ in chain(first, tasks))
     is_small = sum(size for _, size in first) < workers_from_bytes
-    if jobs == 1 or is_small or (in_python and not may_start_processes()):
+    start_workers = None if jobs == 1 or is_small else _start_of_workers(in_python=in_python())
+    if start_workers is None:
         yield from ((task, run(task)) for task in all_tasks)
         return
-    with (worker_processes if in_python else worker_threads)(jobs - 1) as workers:
+    with start_workers(jobs - 1) as workers:
         yield from _run_in_order(workers, all_tasks, jobs)
+
+
+def _start_of_workers(*, in_python: bool) -> Callable[[int], AbstractContextManager[OwnedExecutor]] | None:
+    """What starts the workers for tasks; None where this process must run them all."""
+    if not in_python:
+        return worker_threads
+    return worker_processes if may_start_processes() else None
 
 
 def _up_to_bytes(tasks: Iterator[tuple[TaskLike[Result], int]], most: int) -> Iterator[tuple[TaskLike[Result], int]]:

@@ -80,6 +80,15 @@ class _Header(msgspec.Struct):
     version: int
 
 
+def named_files(manifest: bytes) -> set[str] | None:
+    """The files that a manifest names, and the manifest itself; None where it is not the manifest of an export."""
+    try:
+        decoded = msgspec.json.decode(manifest, type=Manifest)
+    except msgspec.DecodeError:
+        return None
+    return {MANIFEST, *(file.path for file in decoded.files)} if decoded.format == FORMAT else None
+
+
 def read_manifest(folder: str, storage: ObjectStorage | None = None) -> Manifest:
     """The manifest of an export, checked against the files that are there.
 

@@ -187,9 +187,12 @@ class FileReader:
             WorkerError: a worker process died.
         """
         tasks = self._tasks(paths, request, reduce)
-        in_python = self.executor is None and self.jobs > 1 and self._needs_python(paths)
         for task, results in run_all(
-            tasks, self.jobs, self.executor, self.options.workers_from_bytes, in_python=in_python
+            tasks,
+            self.jobs,
+            self.executor,
+            self.options.workers_from_bytes,
+            in_python=lambda: self._needs_python(paths),
         ):
             for result in results:
                 yield task.paths[: result.ledger.height], result

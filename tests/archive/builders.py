@@ -9,18 +9,18 @@ import json
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from random import Random
 
 import duckdb
 import polars as pl  # noqa: F401  # every run would load it
 
-import clamp_analytics.archive
 from clamp_analytics.archive.ingest.options import IngestOptions
 from clamp_analytics.archive.ingest.run import ingest
 from clamp_analytics.reading import ReadingOptions
+from tests.archive.killed_processes import counted_calls, in_child, start
 
-HOME = os.path.dirname(clamp_analytics.archive.__file__)
 TABLES = {
     "sessions": "*",
     "records": "*",
@@ -32,34 +32,14 @@ TABLES = {
 
 def run(sources: Path, archive: Path, moment: int | None, report: int) -> None:
     """Ingest, counting; ``report`` gets a byte at the moment, and the number of all calls at the end."""
-    calls = 0
-
-    def count(frame: object, event: str, _: object) -> None:
-        nonlocal calls
-        if event in ("call", "c_call") and frame.f_code.co_filename.startswith(HOME):
-            if calls == moment:
-                os.write(report, b".")
-            calls += 1
-
-    sys.setprofile(count)
-    ingest(sources, archive, IngestOptions(jobs=1, commit_files=8, reading=ReadingOptions(batch_files=4)))
-    sys.setprofile(None)
-    os.write(report, str(calls).encode())
+    with counted_calls(moment, report) as calls:
+        ingest(sources, archive, IngestOptions(jobs=1, commit_files=8, reading=ReadingOptions(batch_files=4)))
+    os.write(report, str(calls()).encode())
 
 
 def forked(sources: Path, archive: Path, moment: int | None = None) -> bytes:
     """What a run reports; one that comes to its moment is killed then."""
-    end, report = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(end)
-        code = 1
-        try:
-            run(sources, archive, moment, report)
-            code = 0
-        finally:
-            os._exit(code)
-    os.close(report)
+    child, end = start(lambda report: run(sources, archive, moment, report))
     said = os.read(end, 100)
     if said.startswith(b"."):
         os.kill(child, signal.SIGKILL)
@@ -80,30 +60,16 @@ def tables(archive: Path) -> dict[str, list[list[str]]]:
         }
 
 
-def in_child(archive: Path) -> str:
-    """The tables as JSON, read in a process of its own: DuckDB's threads do not survive a fork."""
-    end, report = os.pipe()
-    if os.fork() == 0:
-        with os.fdopen(report, "w") as file:
-            json.dump(tables(archive), file)
-        os._exit(0)
-    os.close(report)
-    with os.fdopen(end) as file:
-        text = file.read()
-    os.wait()
-    return text
-
-
 def main(sources: Path, work: Path, seed: int, times: int) -> None:
     """Print, as one JSON object, how often a run was killed and which moments left something else than a clean run."""
     calls = int(forked(sources, work / "clean.duckdb"))
-    right = in_child(work / "clean.duckdb")
+    right = in_child(lambda: tables(work / "clean.duckdb"))
     killed, wrong, left = 0, [], []
     for moment in Random(seed).sample(range(calls), times):
         archive = work / f"{moment}.duckdb"
         killed += forked(sources, archive, moment).startswith(b".")
         forked(sources, archive)
-        if in_child(archive) != right:
+        if in_child(partial(tables, archive)) != right:
             wrong.append(moment)
         left += [path.name for path in work.iterdir() if path.name.endswith((".lock", ".wal", ".tmp"))]
     print(json.dumps({"calls": calls, "killed": killed, "wrong": wrong, "left": left}))

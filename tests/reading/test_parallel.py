@@ -22,6 +22,7 @@ from clamp_analytics.batch import Batch
 from clamp_analytics.decode.kernel import load_kernel
 from clamp_analytics.errors import WorkerError
 from clamp_analytics.reading import Reader, ReadingOptions, Telemetry, executors, iter_batches, load
+from clamp_analytics.reading.task import ReadRequest, Task
 from tests.conftest import GOOD, Raw, drain, producer_session, record, session, write
 
 FILES = {f"{n:02}.json": producer_session(*({"seed": n * 100 + k} for k in range(1, n % 7 + 1))) for n in range(40)} | {
@@ -338,3 +339,14 @@ def test_one_job_on_workers_of_our_own_reads_everything(folder: Path) -> None:
         telemetry = load(folder, jobs=1, executor=workers, options=EAGER)
 
     assert telemetry.counts.seen == len(FILES)
+
+
+def test_files_that_need_no_workers_are_not_sampled() -> None:
+    def sample() -> bool:
+        raise AssertionError("no workers are started")
+
+    task = Task((), ReadRequest(frozenset()), lambda batch: batch.sessions.height)
+
+    ((_, (result,)),) = executors.run_all([(task, 10)], 2, in_python=sample)
+
+    assert result.result == 0

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,17 +66,11 @@ class DeltaStore:
         with self.open() as connection, delta_errors(self.location, "the archive cannot be read"):
             return read_ledger(connection)
 
-    @contextmanager
-    def open(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def open(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """Open the newest version for reading; an empty archive in memory where there is none."""
-        if self._exists():
-            connection, _ = open_delta_archive(self.location, self.storage_options)
-        else:
-            connection = empty_archive_in_memory()
-        try:
-            yield connection
-        finally:
-            connection.close()
+        if not self._exists():
+            return closing(empty_archive_in_memory())
+        return closing(open_delta_archive(self.location, self.storage_options)[0])
 
     def write(self, staging: Staging, ingest: IngestRow, *, is_last: bool) -> pl.DataFrame:
         """Write what is staged; see ``Store.write``.

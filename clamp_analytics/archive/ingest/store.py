@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -37,10 +37,10 @@ class Store(Protocol):
         """Keep other writers away for the duration of a block, where the store needs it."""
 
     def ledger(self) -> Ledger:
-        """The files that the archive knows; none where there is no archive yet."""
+        """The files that the archive knows; none before it is created."""
 
     def open(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-        """A connection with the tables of the archive, which are empty where there is no archive yet."""
+        """A connection with the tables of the archive, which are empty before it is created."""
 
     def write(self, staging: Staging, ingest: IngestRow, *, is_last: bool) -> pl.DataFrame:
         """Write what is staged, and return the sessions that were added, including rejected ones.
@@ -91,17 +91,11 @@ class DuckDBStore:
         finally:
             connection.close()
 
-    @contextmanager
-    def open(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def open(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """Open the archive for reading; an empty one in memory where there is none."""
-        if os.path.exists(self.archive):
-            connection, _ = open_archive(self.archive)
-        else:
-            connection = empty_archive_in_memory()
-        try:
-            yield connection
-        finally:
-            connection.close()
+        if not os.path.exists(self.archive):
+            return closing(empty_archive_in_memory())
+        return closing(open_archive(self.archive)[0])
 
     def write(self, staging: Staging, ingest: IngestRow, *, is_last: bool) -> pl.DataFrame:
         """Write what is staged in one transaction."""

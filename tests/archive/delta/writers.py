@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from random import Random
 
@@ -16,14 +17,13 @@ import deltalake  # noqa: F401  # every ingest would load it
 import duckdb
 import polars as pl  # noqa: F401
 
-import clamp_analytics.archive
 from clamp_analytics.archive.delta.tables import open_delta_archive
 from clamp_analytics.archive.ingest.options import IngestOptions
 from clamp_analytics.archive.ingest.run import ingest
 from clamp_analytics.reading import ReadingOptions
 from tests.archive.delta.conftest import tables
+from tests.archive.killed_processes import counted_calls, in_child, start
 
-HOME = os.path.dirname(clamp_analytics.archive.__file__)
 WRITERS = 4
 NEVER = -1
 """The moment of an ingest whose calls need not be counted, which takes time."""
@@ -41,36 +41,14 @@ def inputs(heap: Path) -> list[list[str]]:
 
 def write(sources: list[str], archive: str, moment: int | None, report: int) -> None:
     """Ingest; ``report`` gets a byte at the moment, and the counts at the end."""
-    calls = 0
-
-    def count(frame: object, event: str, _: object) -> None:
-        nonlocal calls
-        if event in ("call", "c_call") and frame.f_code.co_filename.startswith(HOME):
-            if calls == moment:
-                os.write(report, b".")
-            calls += 1
-
-    if moment != NEVER:
-        sys.setprofile(count)
-    done = ingest(sources, archive, OPTIONS)
-    sys.setprofile(None)
-    os.write(report, json.dumps({"calls": calls, "new": done.new, "known": done.known}).encode())
+    with nullcontext(lambda: 0) if moment == NEVER else counted_calls(moment, report) as calls:
+        done = ingest(sources, archive, OPTIONS)
+    os.write(report, json.dumps({"calls": calls(), "new": done.new, "known": done.known}).encode())
 
 
-def start(sources: list[str], archive: str, moment: int | None = None) -> tuple[int, int]:
+def start_ingest(sources: list[str], archive: str, moment: int | None = None) -> tuple[int, int]:
     """Start an ingest: its process, and where it reports."""
-    end, report = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(end)
-        code = 1
-        try:
-            write(sources, archive, moment, report)
-            code = 0
-        finally:
-            os._exit(code)
-    os.close(report)
-    return child, end
+    return start(lambda report: write(sources, archive, moment, report))
 
 
 def results(started: dict[int, int]) -> list[dict[str, int] | None]:
@@ -91,39 +69,34 @@ def results(started: dict[int, int]) -> list[dict[str, int] | None]:
 
 
 def contents(archive: str, kind: str) -> str:
-    """The tables of an archive as JSON, read in a process of its own: threads do not survive a fork."""
-    end, report = os.pipe()
-    if os.fork() == 0:
+    """The tables of an archive as JSON."""
+
+    def read() -> object:
         if kind == "delta":
             connection, _ = open_delta_archive(archive)
         else:
             connection = duckdb.connect(archive, read_only=True)
             connection.execute("SET TimeZone = 'UTC'")
-        with os.fdopen(report, "w") as file:
-            json.dump(tables(connection), file)
-        os._exit(0)
-    os.close(report)
-    with os.fdopen(end) as file:
-        text = file.read()
-    os.wait()
-    return text
+        return tables(connection)
+
+    return in_child(read)
 
 
 def main(heap: Path, work: Path, rounds: int, seed: int) -> None:
     """Print the results of undisturbed writers, and how often they were killed with another result than theirs."""
     shares = inputs(heap)
-    [clean] = results(dict([start([str(heap)], str(work / "clean.duckdb"), NEVER)]))
+    [clean] = results(dict([start_ingest([str(heap)], str(work / "clean.duckdb"), NEVER)]))
     right = contents(str(work / "clean.duckdb"), "duckdb")
-    counts = results(dict(start(share, f"{work}/lake/") for share in shares))
+    counts = results(dict(start_ingest(share, f"{work}/lake/") for share in shares))
     wrong = [] if contents(f"{work}/lake/", "delta") == right else ["undisturbed"]
     killed = 0
     random = Random(seed)
     for number in range(rounds):
         archive = f"{work}/killed-{number}/"
         moments = [random.randrange(max(count["calls"] for count in counts)) for _ in shares]
-        started = dict(start(share, archive, moment) for share, moment in zip(shares, moments, strict=True))
+        started = dict(start_ingest(share, archive, moment) for share, moment in zip(shares, moments, strict=True))
         killed += results(started).count(None)
-        results(dict([start([str(heap)], archive, NEVER)]))
+        results(dict([start_ingest([str(heap)], archive, NEVER)]))
         if contents(archive, "delta") != right:
             wrong.append(str(moments))
     print(json.dumps({"clean": clean, "counts": counts, "wrong": wrong, "killed": killed}))
