@@ -113,7 +113,6 @@ def test_an_export_whose_path_is_not_utf8_is_queried(heap: Path) -> None:
         ["ingest", FOLDER, "-a", LONG + b"/"],
         ["watch", LONG, "-a", "t.duckdb"],
     ],
-    [["ingest", FOLDER, "-a", LONG], ["ingest", FOLDER, "-a", LONG + b"/"], ["watch", LONG, "-a", "t.duckdb"]],
 )
 def test_a_path_that_is_too_long_for_an_archive_or_a_watched_folder_is_an_error(
     heap: Path, command: list[bytes | str]
