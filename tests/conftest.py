@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from clamp_analytics.decode.options import DEFAULT_OPTIONS, DecodeOptions
 from clamp_analytics.decode.typed import KeyLayouts
 from clamp_analytics.reading import Reader, Telemetry
 from clamp_analytics.schema import RECORDS
+from tests.command_server import CommandServer, Done, run_in_new_process
 from tests.object_storage import Proxy, fault_proxy, open_bucket, s3_server
 
 # No deadline, because a busy machine is slow. CI tests a change with the same examples every time; new examples are
@@ -229,3 +230,28 @@ def run_python(code: str, *arguments: str, data: bytes = b"") -> subprocess.Comp
     return subprocess.run(
         [sys.executable, "-c", code, *arguments], input=data, capture_output=True, timeout=60, check=False
     )
+
+
+@pytest.fixture(scope="session")
+def command_server() -> Iterator[CommandServer]:
+    server = CommandServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def clamp(
+    request: pytest.FixtureRequest, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Done]:
+    """``clamp("summarize", "x")`` runs the command as a user does, in a process and a folder of its own."""
+
+    def run(*arguments: object, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Done:
+        words = [*map(str, arguments)]
+        environment = {**os.environ, "COLUMNS": "120", **(env or {})}
+        # Python reads these when it starts.
+        if any(name.startswith("PYTHON") for name in env or {}):
+            return run_in_new_process(words, tmp_path, stdin, environment)
+        server: CommandServer = request.getfixturevalue("command_server")
+        return server.run(words, tmp_path, tmp_path_factory.mktemp("streams"), stdin, environment)
+
+    return run

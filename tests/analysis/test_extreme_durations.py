@@ -11,7 +11,6 @@ from clamp_analytics.errors import UsageError
 from clamp_analytics.reading import load
 from clamp_analytics.render.text import figure
 from clamp_analytics.render.verdicts import COMPARE, interval
-from tests.cli.conftest import clamp  # noqa: F401  # a fixture
 from tests.cli.histories import history, moment
 from tests.conftest import Raw, record, session, write
 
@@ -64,7 +63,7 @@ def test_a_percentile_between_durations_whose_difference_overflows_is_null(tmp_p
     ],
     ids=lambda arguments: arguments[0],
 )
-def test_durations_up_to_the_largest_double_break_no_command(clamp, tmp_path, arguments, durations):  # noqa: F811
+def test_durations_up_to_the_largest_double_break_no_command(clamp, tmp_path, arguments, durations):
     days(tmp_path / "runs", durations)
     history(tmp_path / "main", [1.0] * 12)
 
@@ -73,7 +72,7 @@ def test_durations_up_to_the_largest_double_break_no_command(clamp, tmp_path, ar
     assert (done.code, "Warning" in done.err) == (0, False)
 
 
-def test_the_interval_of_an_overflowing_ratio_ends_at_the_largest_double(clamp, tmp_path):  # noqa: F811
+def test_the_interval_of_an_overflowing_ratio_ends_at_the_largest_double(clamp, tmp_path):
     days(tmp_path / "runs", ["1e308"])
     history(tmp_path / "main", [1.0] * 12)
 
@@ -93,7 +92,7 @@ def test_a_figure_is_never_hundreds_of_digits_long(value, shown):
     assert figure(value) == shown
 
 
-def test_a_plot_of_metrics_without_a_value_says_so(clamp, tmp_path):  # noqa: F811
+def test_a_plot_of_metrics_without_a_value_says_so(clamp, tmp_path):
     days(tmp_path / "runs", ["0.0"], released_at=None)
 
     done = clamp("plot", "runs", "-m", "duration_p95_ms", "-o", "a.svg")
@@ -103,7 +102,7 @@ def test_a_plot_of_metrics_without_a_value_says_so(clamp, tmp_path):  # noqa: F8
 
 
 @pytest.mark.parametrize("sides", [("main", "runs"), ("runs", "main")])
-def test_a_check_against_a_side_without_timestamps_does_not_pass(clamp, tmp_path, sides):  # noqa: F811
+def test_a_check_against_a_side_without_timestamps_does_not_pass(clamp, tmp_path, sides):
     days(tmp_path / "runs", ["1.0"], acquired_at="", released_at="")
     history(tmp_path / "main", [1.0] * 12)
 
@@ -113,7 +112,7 @@ def test_a_check_against_a_side_without_timestamps_does_not_pass(clamp, tmp_path
     assert done.err.startswith("error: runs: none of 20 sessions has a usable timestamp")
 
 
-def test_a_comparison_says_how_many_files_of_each_side_were_rejected(clamp, tmp_path):  # noqa: F811
+def test_a_comparison_says_how_many_files_of_each_side_were_rejected(clamp, tmp_path):
     history(tmp_path / "main", [1.0] * 3)
     history(tmp_path / "runs", [1.0] * 3)
     write(tmp_path / "runs", {"cut.json": b"{"})
@@ -131,7 +130,7 @@ def test_an_impossible_number_of_sessions_is_refused():
         DriftOptions(last=10**23)
 
 
-def test_a_floor_of_the_wrong_type_is_named_without_the_decoder_s_own_path(clamp, tmp_path):  # noqa: F811
+def test_a_floor_of_the_wrong_type_is_named_without_the_decoder_s_own_path(clamp, tmp_path):
     history(tmp_path / "runs", [1.0] * 3)
     write(tmp_path, {"pyproject.toml": b'[tool.clamp-analytics.drift.floors]\nduration_p95_ms = "a"\n'})
 

@@ -1,6 +1,6 @@
 """Runs ingests in processes of their own and kills them; a program, started by ``test_killed.py``.
 
-Everything is imported once and every run is a fork, so that fifty of them take seconds. A run counts what the
+Everything is imported once and every run is a fork, so that many of them take seconds. A run counts what the
 archive's code calls, which gives moments all over its way: at the one that is asked for it says so and goes on,
 and is killed while it does.
 """
