@@ -91,6 +91,11 @@ class SourceError(ClampError):
         """Sources in which there is no session file at all."""
         return cls("no session file was found", where=directory, hint="session files end in .json")
 
+    @classmethod
+    def empty_folder(cls, url: str) -> Self:
+        """A folder of object storage has no objects."""
+        return cls("there is no object below this folder", where=url, hint="check the bucket and the prefix")
+
 
 class OutputError(ClampError):
     """A result could not be written; an existing file is unchanged."""

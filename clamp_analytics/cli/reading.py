@@ -59,7 +59,12 @@ class Inputs:
 
 @contextmanager
 def open_sources(
-    sources: Sequence[str], options: AnalysisSourceOptions, inputs: Inputs, *, then: str = "processing"
+    sources: Sequence[str],
+    options: AnalysisSourceOptions,
+    inputs: Inputs,
+    *,
+    then: str = "processing",
+    leave_unlisted: bool = False,
 ) -> Iterator[ReaderArguments]:
     """List the sources and start workers; the arguments of a reader are valid within the ``with`` block.
 
@@ -68,6 +73,7 @@ def open_sources(
         options: how they are read.
         inputs: collects what is read.
         then: what is done in the ``with`` block after the reading, as its progress names it; see ``progress.step``.
+        leave_unlisted: whether a cluster may list folders of object storage.
 
     Raises:
         SourceError: a source does not exist, matches nothing, or cannot be listed.
@@ -79,7 +85,11 @@ def open_sources(
     labels = options.label_rules()
     address = cluster_address(options.cluster)
     with step("listing the sources"):
-        listing = list_sources(sources, recursive=not options.no_recursive)
+        listing = list_sources(
+            sources,
+            recursive=not options.no_recursive,
+            leave_unlisted=leave_unlisted and bool(address) and not options.unique,
+        )
     inputs.listed.append(([source for source in sources if source != STDOUT], listing.files))
     with start_workers(listing, options.jobs, address) as executor, step("reading", then=then) as progress:
         yield {

@@ -93,7 +93,7 @@ class SummarizeCommand(AnalysisSourceOptions):
         """Summarize the sources, show the statistics and write the artifact."""
         by = checked_groupings(self.by)
         inputs = Inputs()
-        with open_sources(self.sources, self, inputs) as arguments:
+        with open_sources(self.sources, self, inputs, leave_unlisted=True) as arguments:
             from clamp_analytics.analysis.summary import SummaryFold, artifact, summarize
             from clamp_analytics.reading import Reader
 

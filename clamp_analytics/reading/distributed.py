@@ -29,7 +29,7 @@ from clamp_analytics.reading.executors import (
 from clamp_analytics.reading.fetching import RemoteFiles
 from clamp_analytics.reading.options import DEFAULT_OPTIONS, ReadingOptions
 from clamp_analytics.reading.repeated_sessions import SeenContents
-from clamp_analytics.reading.shards import HashContents, HashFiles, ReadShard, ShardFiles, ShardResult
+from clamp_analytics.reading.shards import HashContents, HashFiles, ReadShard, ShardFiles
 from clamp_analytics.reading.task import ReadRequest, TaskResult
 from clamp_analytics.reading.tasks import Containers, FileReader, PathGroups, PathKind
 from clamp_analytics.sources import STDIN
@@ -155,7 +155,7 @@ class DistributedReader:
             tasks = list(self._without_repeated(list(tasks), self.seen))
         for task, found in self._run(tasks):
             assert isinstance(task, ReadShard)
-            _check_readable(task, found)
+            check_readable(task, found.unreadable)
             self.containers.add(found.containers)
             yield from found.batches
 
@@ -224,7 +224,7 @@ class DistributedReader:
                     unfinished = [future for _, future in pending if not future.done()]
                     wait(unfinished, timeout=WAIT_SECONDS, return_when=FIRST_COMPLETED)
                     continue
-                result = self._result(task, future)
+                result = result_of(task, future, self.workers)
                 pending.popleft()
                 yield task, result
         except BaseException:
@@ -237,39 +237,54 @@ class DistributedReader:
         pending: deque[tuple[TaskLike[Result], Future[Result | RaisedError]]],
     ) -> None:
         """Keep as many tasks in flight as the workers take."""
-        try:
-            capacity = self.workers.capacity()
-        except WorkerError as error:
-            lost = [path for task, _ in pending for path in task.paths]
-            raise WorkerError(error.what, where=file_names(lost), hint=error.hint) from error
+        capacity = capacity_for(self.workers, (task for task, _ in pending))
         in_flight = sum(not future.done() for _, future in pending)
         room = min(capacity - in_flight, capacity * PENDING_PER_FLIGHT - len(pending))
         for task in islice(tasks, max(room, 0)):
             # Standard input is that of this process.
             pending.append((task, finished(run_shard(task)) if _is_stdin(task) else self.workers.submit(task)))
 
-    def _result(self, task: TaskLike[Result], future: Future[Result | RaisedError]) -> Result:
-        try:
-            result = future.result()
-        except Exception as error:
-            failure = self.workers.failure(error)
-            raise WorkerError(failure.what, where=file_names(task.paths), hint=failure.hint) from error
-        if isinstance(result, RaisedError):
-            raise result.error
-        return result
+
+def result_of(task: TaskLike[Result], future: Future[Result | RaisedError], workers: Workers) -> Result:
+    """The result of a task that has ended.
+
+    Raises:
+        WorkerError: its worker failed.
+    """
+    try:
+        result = future.result()
+    except Exception as error:
+        failure = workers.failure(error)
+        raise WorkerError(failure.what, where=file_names(task.paths), hint=failure.hint) from error
+    if isinstance(result, RaisedError):
+        raise result.error
+    return result
+
+
+def capacity_for(workers: Workers, pending: Iterable[TaskLike[Any]]) -> int:
+    """How many tasks may be in flight.
+
+    Raises:
+        WorkerError: there are no workers left for the tasks that are pending.
+    """
+    try:
+        return workers.capacity()
+    except WorkerError as error:
+        lost = [path for task in pending for path in task.paths]
+        raise WorkerError(error.what, where=file_names(lost), hint=error.hint) from error
 
 
 def _is_stdin(task: TaskLike[Any]) -> bool:
     return task.paths == (STDIN,)
 
 
-def _check_readable(task: ReadShard[Any], found: ShardResult[Any]) -> None:
+def check_readable(task: ReadShard[Any], unreadable: Sequence[str]) -> None:
     """Check that what a worker cannot read cannot be read here either.
 
     Raises:
         WorkerError: it can be read here.
     """
-    readable = [path for path in found.unreadable[:MOST_CHECKED] if _is_readable_here(task, path)]
+    readable = [path for path in unreadable[:MOST_CHECKED] if _is_readable_here(task, path)]
     if readable:
         raise WorkerError(
             "a worker cannot read what can be read here",
@@ -311,5 +326,14 @@ def file_reader(
         # Bytes that are fetched here would have to be sent to other processes, and a process must not fork once the
         # threads of obstore run.
         return FileReader(1 if remote.objects else jobs, executor, containers, options, seen, remote)
-    workers = executor if isinstance(executor, Workers) else ExecutorWorkers(executor, jobs)
-    return DistributedReader(workers, containers, options, seen, remote)
+    return DistributedReader(workers_of(executor, jobs), containers, options, seen, remote)
+
+
+def is_distributed(executor: Executor | Workers | None) -> bool:
+    """Whether files are read by workers that may be on other machines."""
+    return executor is not None and not isinstance(executor, OwnedExecutor)
+
+
+def workers_of(executor: Executor | Workers, jobs: int) -> Workers:
+    """The workers that the caller has given."""
+    return executor if isinstance(executor, Workers) else ExecutorWorkers(executor, jobs)

@@ -23,6 +23,11 @@ class ReadingOptions:
         shard_bytes: Files of about this size are read by one task of a cluster: enough that handing them out costs
             little, and few enough to distribute evenly over workers.
         shard_files: The most files of such a task.
+        small_shards: So many tasks get files of these sizes where workers list the files; further ones get more, so
+            that a billion files are not too many tasks for a scheduler.
+        large_shard_bytes: Files of about this size are then read by one task.
+        large_shard_files: The most files of such a task.
+        listed_at_once: Objects that one task lists.
         concurrency: Objects that are fetched from object storage at once.
     """
 
@@ -35,6 +40,10 @@ class ReadingOptions:
     archive_wait_seconds: float = 30.0
     shard_bytes: int = 30_000_000
     shard_files: int = 8_000
+    small_shards: int = 1_000
+    large_shard_bytes: int = 500_000_000
+    large_shard_files: int = 25_000
+    listed_at_once: int = 500_000
     concurrency: int = 64
 
 

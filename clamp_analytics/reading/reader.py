@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -13,17 +14,25 @@ import polars as pl
 
 from clamp_analytics.batch import Batch
 from clamp_analytics.decode.validate import in_order
-from clamp_analytics.errors import UsageError, did_you_mean
+from clamp_analytics.errors import SourceError, UsageError, did_you_mean
 from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_connection import ArchiveState
 from clamp_analytics.reading.cluster import Cluster, chosen_workers
-from clamp_analytics.reading.distributed import Workers, file_reader
+from clamp_analytics.reading.content_hashes import ContentHashes
+from clamp_analytics.reading.distributed import Workers, file_reader, is_distributed, workers_of
+from clamp_analytics.reading.divided import DividedReader
 from clamp_analytics.reading.executors import checked_jobs
 from clamp_analytics.reading.export import Manifest, read_export, read_manifest
 from clamp_analytics.reading.fetching import RemoteFiles
 from clamp_analytics.reading.labels import LabelRule, parse_label_rules, with_labels
 from clamp_analytics.reading.options import DEFAULT_OPTIONS, ReadingOptions
-from clamp_analytics.reading.repeated_sessions import REPEATED, RepeatedSessions, SeenContents, StoredSessionFilter
+from clamp_analytics.reading.repeated_sessions import (
+    REPEATED,
+    RepeatedSessions,
+    SeenContents,
+    StoredSessionFilter,
+    repeated_violations,
+)
 from clamp_analytics.reading.stored_archives import read_stored_archive, read_stored_state
 from clamp_analytics.reading.task import ReadRequest, ledger_of
 from clamp_analytics.reading.tasks import Containers
@@ -38,6 +47,8 @@ from clamp_analytics.sources import (
     list_sources,
     size_of,
 )
+from clamp_analytics.sources.object_patterns import has_magic
+from clamp_analytics.sources.object_ranges import UnsortedError
 from clamp_analytics.sources.object_storage import ObjectStorage, is_url
 
 Result = TypeVar("Result")
@@ -106,8 +117,14 @@ class Reader:
         listing = (
             sources
             if isinstance(sources, Listing)
-            else list_sources(sources, recursive=recursive, storage_options=storage_options)
+            else list_sources(
+                sources,
+                recursive=recursive,
+                storage_options=storage_options,
+                leave_unlisted=is_distributed(executor) or cluster is not None,
+            )
         )
+        self._unlisted = listing.unlisted
         self._files = listing.files
         self._remote = RemoteFiles(listing.storage, listing.objects, options.concurrency)
         self._exports = [(folder, read_manifest(folder, self._storage(folder))) for folder in listing.exports]
@@ -163,12 +180,74 @@ class Reader:
         """
         return self._fold(self._request, reduce)
 
+    def fold_merged(
+        self,
+        reduce: Callable[[Batch], Result],
+        merge: Callable[[Iterable[Result]], Result],
+        add: Callable[[Iterable[Result]], Result],
+    ) -> Result:
+        """Reduce every batch, and merge the results.
+
+        Folders of object storage are listed on the workers of a cluster or executor, and the results are merged
+        there, too. The violations of repeated sessions then have no source.
+
+        Args:
+            reduce: a function that can be pickled, because it may run in another process.
+            merge: merges the results of all batches of some sessions; it can be pickled, too.
+            add: merges merged results, in any order.
+
+        Raises:
+            SourceError: a folder cannot be listed.
+            WorkerError: a worker or the cluster failed.
+            OutputError: the hashes of very many sessions do not fit in the temporary folder.
+        """
+        if self._unlisted and not self._unique:
+            with chosen_workers(self._executor, self._cluster) as workers, suppress(UnsortedError):
+                assert workers is not None
+                return add(self._fold_unlisted(workers_of(workers, self._jobs), reduce, merge))
+            self._loaded = self._rejected = 0
+            self.skipped.clear()
+        return merge(self.fold(reduce))
+
+    def _fold_unlisted(
+        self,
+        workers: Workers,
+        reduce: Callable[[Batch], Result],
+        merge: Callable[[Iterable[Result]], Result],
+    ) -> Iterator[Result]:
+        reader = DividedReader(
+            self._unlisted,
+            self._remote.storage,
+            workers,
+            self._request,
+            reduce,
+            merge,
+            self._containers.limits,
+            self._containers.salvage,
+            self._options,
+        )
+        with ContentHashes() as hashes:
+            for found in reader.read():
+                self._loaded += found.loaded
+                self._rejected += found.rejected
+                self.skipped.update(found.skipped)
+                hashes.add(found.digests)
+                if self._progress:
+                    self._progress(self._loaded + self._rejected, 0)
+                yield found.result
+            violations = repeated_violations(hashes.repeated())
+            yield merge(reduce(Batch.empty(self._request.columns, some)) for some in violations)
+        for folder in self._unlisted:
+            if has_magic(folder.named) and not self.counts.seen:
+                raise SourceError("the pattern matches nothing", where=folder.named)
+
     def collect(self) -> Telemetry:
         """Read everything into one set of tables.
 
         Raises:
             WorkerError: a worker or the cluster failed.
         """
+        self._list_unlisted()
         request = self._request
         has_stores = bool(self._exports or self._archives)
         # Exports hold records by partition, archives by ingest, and tars sessions in any order; these two columns
@@ -200,6 +279,7 @@ class Reader:
     def _fold_on(
         self, workers: Executor | Workers | None, request: ReadRequest, reduce: Callable[[Batch], Result]
     ) -> Iterator[Result]:
+        self._list_unlisted()
         sources = UniqueSources()
         is_mixed = len(self._exports) + len(self._archives) + bool(self._files) > 1
         seen = self._seen_contents() if self._unique else None
@@ -222,6 +302,17 @@ class Reader:
         violations = repeated.violations()
         if not violations.is_empty():
             yield reduce(Batch.empty(request.columns, violations))
+
+    def _list_unlisted(self) -> None:
+        """List the folders that were left to workers, because every file in them must be known here."""
+        if not self._unlisted:
+            return
+        storage = self._remote.storage
+        listing = list_sources([folder.named for folder in self._unlisted], storage_options=storage.options)
+        self._unlisted = ()
+        self._files = listing.files
+        self._remote = replace(self._remote, objects=listing.objects)
+        self.skipped.update(listing.skipped)
 
     def _stores(self, request: ReadRequest) -> Iterator[tuple[str, Iterator[Batch]]]:
         """The exports and archives by name, each with its batches."""

@@ -24,6 +24,9 @@ from clamp_analytics.sources.files import file_digest
 REPEATED = "repeated session"
 """Why a session is skipped where each is to be read once."""
 
+UNNAMED_AT_ONCE = 100_000
+"""Violations without a name that are in memory at once."""
+
 _SIZE = ["size_bytes", "record_count"]
 
 
@@ -129,6 +132,17 @@ class RepeatedSessions:
         stored = pl.concat(self._stored).filter(pl.col("session_id").is_not_null(), pl.col("record_count") > 0)
         # A session that an export holds twice is reported by the export itself.
         return stored.unique(["store", "session_id"], keep="first", maintain_order=True)
+
+
+def repeated_violations(count: int) -> Iterator[pl.DataFrame]:
+    """Violations of the rule ``session-repeated`` for sessions whose names are not known, some at a time."""
+    rule = BY_ID["session-repeated"]
+    row = pl.DataFrame(
+        {"rule": rule.id, "severity": rule.severity.value, "count": 1, "message": rule.sentence},
+    )
+    for start in range(0, count, UNNAMED_AT_ONCE):
+        rows = pl.concat([row] * min(count - start, UNNAMED_AT_ONCE))
+        yield pl.concat([empty_frame(VIOLATIONS), rows], how="diagonal_relaxed")
 
 
 def file_digests(paths: Iterable[str]) -> Iterator[bytes | None]:

@@ -65,7 +65,7 @@ class ShardFiles:
 
     def reader(self, containers: Containers, seen: SeenContents | None) -> FileReader:
         """A reader of the files, which runs in this thread."""
-        storage = _storage(tuple(sorted(self.storage_options.items())))
+        storage = open_storage(self.storage_options)
         remote = RemoteFiles(storage, self.objects, self.options.concurrency)
         return FileReader(1, None, containers, self.options, seen, remote)
 
@@ -75,9 +75,13 @@ def _start_of_sources(folder: str) -> str:
     return source_name(os.path.join(folder, ""))
 
 
-@lru_cache
-def _storage(options: tuple[tuple[str, str], ...]) -> ObjectStorage:
+def open_storage(options: Mapping[str, str]) -> ObjectStorage:
     """The access to object storage, which tasks share: opening a bucket takes longer than reading from it."""
+    return _opened(tuple(sorted(options.items())))
+
+
+@lru_cache
+def _opened(options: tuple[tuple[str, str], ...]) -> ObjectStorage:
     return ObjectStorage(dict(options))
 
 

@@ -31,6 +31,7 @@ from clamp_analytics.sources.names import (
 )
 from clamp_analytics.sources.object_listing import list_urls
 from clamp_analytics.sources.object_patterns import common_folder
+from clamp_analytics.sources.object_ranges import ObjectFolder, dividable_folders
 from clamp_analytics.sources.object_storage import Object, ObjectStorage, is_url
 
 DATABASE_MARK = b"DUCK"
@@ -51,6 +52,7 @@ class Listing:
         archives: DuckDB databases and Delta archives, by name.
         storage: where the objects are.
         objects: the object to fetch, for each of the files that is in object storage.
+        unlisted: instead of all these, the folders of object storage that workers list.
     """
 
     files: list[str]
@@ -61,6 +63,7 @@ class Listing:
     archives: list[str] = field(default_factory=list)
     storage: ObjectStorage = field(default_factory=ObjectStorage)
     objects: Mapping[str, Object] = field(default_factory=dict)
+    unlisted: tuple[ObjectFolder, ...] = ()
 
 
 @dataclass(slots=True)
@@ -82,6 +85,7 @@ def list_sources(
     *,
     recursive: bool = True,
     storage_options: Mapping[str, str] | None = None,
+    leave_unlisted: bool = False,
 ) -> Listing:
     """Find the session files and exports that the sources name.
 
@@ -89,6 +93,8 @@ def list_sources(
         sources: one source or several.
         recursive: whether folders are searched below, too.
         storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
+        leave_unlisted: whether folders of object storage are left to workers, where there is nothing else and they can
+            be divided.
 
     Raises:
         SourceError: a source does not exist, matches nothing, or may not be listed.
@@ -99,6 +105,8 @@ def list_sources(
         raise SourceError("no source was given", hint="name a session file, a folder or a glob")
     urls = [source for source in named if is_url(source)]
     storage = ObjectStorage(storage_options or {})
+    if leave_unlisted and recursive and len(urls) == len(named) and (folders := dividable_folders(urls, storage)):
+        return Listing([], [], Counter(), _common_folder(named), storage=storage, unlisted=folders)
     remote = list_urls(urls, storage, recursive=recursive)
     walk = _Walk(recursive, skipped=remote.skipped)
     for source in named:

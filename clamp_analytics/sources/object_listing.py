@@ -52,7 +52,7 @@ def list_urls(urls: Iterable[str], storage: ObjectStorage, *, recursive: bool) -
     listing = ObjectListing()
     for url in urls:
         key = split_url(url)[1]
-        if member := _split_member(url):
+        if member := split_member_url(url):
             listing.objects.setdefault(url, Object(member[0]))
         elif has_magic(url):
             _add_matches(url, storage, listing, recursive=recursive)
@@ -80,7 +80,7 @@ def is_archive_url(url: str, storage: ObjectStorage) -> bool:
     return any(True for _ in storage.list_objects(f"{url.rstrip('/')}/{DELTA_LOG}/"))
 
 
-def _split_member(url: str) -> tuple[str, str] | None:
+def split_member_url(url: str) -> tuple[str, str] | None:
     """The URL of a container and the name of its member; None for a plain URL."""
     at = url.find(INSIDE)
     while at >= 0:
@@ -104,18 +104,48 @@ def _add_matches(url: str, storage: ObjectStorage, listing: ObjectListing, *, re
 
 def _add_all(folder: str, found: list[Object], listing: ObjectListing, *, recursive: bool) -> None:
     if not found:
-        raise SourceError("there is no object below this folder", where=folder, hint="check the bucket and the prefix")
-    manifests = {item.url.removesuffix(MANIFEST) for item in found if item.url.endswith("/" + MANIFEST)}
-    if folder in manifests:
+        raise SourceError.empty_folder(folder)
+    stores = Stores.among(found)
+    if folder in stores.exports:
         listing.exports.add(folder)
-        return
-    archives = {item.url.partition(DELTA_LOG)[0] for item in found if f"/{DELTA_LOG}/" in item.url}
-    if folder in archives:
+    elif folder in stores.archives:
         listing.archives.add(folder)
-        return
-    listing.skipped["export below"] += len(manifests)
-    listing.skipped["archive below"] += len(archives)
-    below = tuple(manifests | archives)
+    else:
+        listing.skipped["export below"] += len(stores.exports)
+        listing.skipped["archive below"] += len(stores.archives)
+        add_files(folder, found, listing, stores, recursive=recursive)
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Folders of object storage that are exports or Delta archives, with a slash at the end."""
+
+    exports: frozenset[str] = frozenset()
+    archives: frozenset[str] = frozenset()
+
+    @classmethod
+    def among(cls, found: Iterable[Object]) -> Stores:
+        """The exports and archives that some objects show."""
+        urls = [item.url for item in found]
+        return cls(
+            frozenset(url.removesuffix(MANIFEST) for url in urls if url.endswith("/" + MANIFEST)),
+            frozenset(url.partition(DELTA_LOG)[0] for url in urls if f"/{DELTA_LOG}/" in url),
+        )
+
+
+def add_files(
+    folder: str, found: Iterable[Object], listing: ObjectListing, stores: Stores, *, recursive: bool = True
+) -> None:
+    """Add the session files and containers among objects, and count the others as skipped.
+
+    Args:
+        folder: the folder that was named.
+        found: objects below it.
+        listing: what they are added to.
+        stores: exports and archives, whose objects are left out.
+        recursive: whether folders below the folder are read, too.
+    """
+    below = tuple(stores.exports | stores.archives)
     folders_below = set()
     for item in found:
         parts = item.url.removeprefix(folder).split("/")

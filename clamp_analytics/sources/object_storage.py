@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss")
 _URL = re.compile(rf"({'|'.join(SCHEMES)})://")
-_LIST_CHUNK = 1000
+LIST_CHUNK = 1000
 """Entries that one request lists; the services allow no more."""
 
 _WRITE_ATTEMPTS = 3
@@ -96,11 +96,12 @@ class ObjectStorage:
     options: Mapping[str, str] = field(default_factory=dict)
     _stores: dict[str, ObjectStore] = field(default_factory=dict, repr=False)
 
-    def list_objects(self, folder: str) -> Iterator[Object]:
-        """The objects below a folder, in no particular order.
+    def list_objects(self, folder: str, after: str = "") -> Iterator[Object]:
+        """The objects below a folder, in the order of the service: that of their keys, but for some services.
 
         Args:
             folder: a URL that ends with a slash.
+            after: only objects whose keys come after this one.
 
         Raises:
             SourceError: the service does not list it.
@@ -112,7 +113,7 @@ class ObjectStorage:
         from obstore.exceptions import BaseError
 
         try:
-            for chunk in obstore.list(store, prefix or None, chunk_size=_LIST_CHUNK):
+            for chunk in obstore.list(store, prefix or None, offset=after or None, chunk_size=LIST_CHUNK):
                 for found in chunk:
                     yield Object(f"{bucket}/{found['path']}", found["size"], found["e_tag"], found["last_modified"])
         except (BaseError, OSError) as error:

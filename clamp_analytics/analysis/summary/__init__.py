@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -11,8 +12,8 @@ import polars as pl
 from clamp_analytics.analysis.groupings import GROUPINGS, checked_groupings
 from clamp_analytics.analysis.result import Result
 from clamp_analytics.analysis.summary.artifact_json import artifact, read_snapshot
-from clamp_analytics.analysis.summary.fold import Group, SummaryFold, SummaryPart, merge, percentiles
-from clamp_analytics.reading import Counts
+from clamp_analytics.analysis.summary.fold import Group, SummaryFold, SummaryPart, add_merged, merge, percentiles
+from clamp_analytics.reading import Counts, Reader
 from clamp_analytics.reading.open_source import Source, open_source
 from clamp_analytics.rules import Severity
 from clamp_analytics.wording import plural
@@ -158,7 +159,10 @@ def summarize(
     reader = open_source(
         source, columns=fold.columns, labels=labels, jobs=jobs, recursive=recursive, storage_options=storage_options
     )
-    merged = merge(reader.fold(fold), fold)
+    if isinstance(reader, Reader):
+        merged = reader.fold_merged(fold, partial(merge, fold=fold), partial(add_merged, by=fold.by))
+    else:
+        merged = merge(reader.fold(fold), fold)
     reader.require_sessions()
     return Summary(
         total=sum(merged.groups.values(), Group()),

@@ -24,7 +24,7 @@ OTHER_SOURCE = "other_source"
 """The column of records whose session comes in another batch: the source of that session, else null."""
 
 COMPACT_ABOVE_ROWS = 2_000_000
-"""The frequencies of durations are merged when they have more rows than this."""
+"""Frequencies of durations are merged when so many rows were added to those that are merged already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,9 +272,7 @@ def merge(parts: Iterable[SummaryPart], fold: SummaryFold | None = None) -> Summ
         unexplained.update(part.unexplained)
         reasons += part.reasons
         if part.durations is not None:
-            durations.append(fold.with_labels(part.durations, labels))
-            if sum(frame.height for frame in durations) > COMPACT_ABOVE_ROWS:
-                durations = [_add_frequencies(durations, fold.by)]
+            durations = _compact([*durations, fold.with_labels(part.durations, labels)], fold.by)
         if part.open_pairs is not None:
             pairs.append(fold.with_labels(part.open_pairs, labels))
     if pairs:
@@ -284,6 +282,34 @@ def merge(parts: Iterable[SummaryPart], fold: SummaryFold | None = None) -> Summ
     return SummaryPart(
         groups, severities, sorted(rejected), durations=_add_frequencies(durations, fold.by) if durations else None
     )
+
+
+def add_merged(parts: Iterable[SummaryPart], by: Sequence[str]) -> SummaryPart:
+    """Merge what ``merge`` has returned for different sessions, in any order.
+
+    Args:
+        parts: the contributions.
+        by: the columns of a group.
+    """
+    groups: dict[Key, Group] = {}
+    severities: Counter[str] = Counter()
+    rejected: list[tuple[str, str]] = []
+    durations: list[pl.DataFrame] = []
+    for part in parts:
+        _merge(groups, part.groups)
+        severities.update(part.severities)
+        rejected += part.rejected
+        if part.durations is not None:
+            durations = _compact([*durations, part.durations], by)
+    return SummaryPart(
+        groups, severities, sorted(rejected), durations=_add_frequencies(durations, by) if durations else None
+    )
+
+
+def _compact(durations: list[pl.DataFrame], by: Sequence[str]) -> list[pl.DataFrame]:
+    """Frequencies of durations, merged where those that were added to the first ones have many rows."""
+    is_large = sum(frame.height for frame in durations[1:]) > COMPACT_ABOVE_ROWS
+    return [_add_frequencies(durations, by)] if is_large else durations
 
 
 def _with_texts(
