@@ -17,7 +17,7 @@ import typer
 from clamp_analytics.analysis.groupings import BY, checked_by, choices
 from clamp_analytics.analysis.metrics import METRICS, checked_metrics
 from clamp_analytics.analysis.options import CompareOptions, DriftOptions
-from clamp_analytics.cli.command import JUDGING_PANEL
+from clamp_analytics.cli.command import JUDGING_PANEL, OUTPUT_PANEL
 from clamp_analytics.cli.completion import complete_floors, complete_groups, complete_metrics
 from clamp_analytics.cli.options import AnalysisSourceOptions
 from clamp_analytics.cli.reading import Inputs, open_sources
@@ -68,6 +68,17 @@ class FailOnVerdict(StrEnum):
 
 FailOn = Annotated[
     FailOnVerdict, typer.Option("--fail-on", help="End with exit code 1 if there is a verdict this bad or worse.")
+]
+
+SessionUrl = Annotated[
+    str,
+    typer.Option(
+        "--session-url",
+        metavar="TEMPLATE",
+        help="In Markdown, link sessions to this address, in which {source} is the path of a session and {NAME} "
+        "its label of that name.",
+        rich_help_panel=OUTPUT_PANEL,
+    ),
 ]
 
 

@@ -14,6 +14,7 @@ from clamp_analytics.cli.analysis_options import (
     FailOn,
     FailOnVerdict,
     JudgingOptions,
+    SessionUrl,
     VerdictFormat,
     require_drift_extra,
 )
@@ -27,6 +28,7 @@ from clamp_analytics.cli.progress import step
 from clamp_analytics.cli.reading import Inputs
 from clamp_analytics.cli.verdict_output import VerdictReport
 from clamp_analytics.errors import SourceError, UsageError
+from clamp_analytics.render.session_links import SessionLinks
 from clamp_analytics.wording import plural
 
 if TYPE_CHECKING:
@@ -57,8 +59,9 @@ def register(app: typer.Typer) -> None:
 class CompareCommand(JudgingOptions, OutputOptions):
     """Compare a candidate with a baseline.
 
-    For each context and metric: both values, and whether the candidate is worse, better or the same within noise.
-    Each session counts once. With --across, two backends or devices within the same sessions are compared.
+    What is worse or better in the candidate and by how much, and what else differs between the sides. Then each series
+    that changed. Each session counts once. With --across, two backends or devices within the same sessions are
+    compared.
 
     Defaults of these options can be set in pyproject.toml, in the table [tool.clamp-analytics.compare].
     """
@@ -104,21 +107,20 @@ class CompareCommand(JudgingOptions, OutputOptions):
     output_format: Annotated[VerdictFormat | None, format_option()] = None
     show_all: Annotated[bool, typer.Option("--all", help="Show unchanged series in the table as well.")] = False
     fail_from: FailOn = FailOnVerdict.NEVER
+    session_url: SessionUrl = ""
     limit: options.Limit = 50
 
     def run(self) -> ExitCode:
         """Compare the two sides and write the verdicts."""
         self._check_sides()
         inputs = Inputs()
+        links = SessionLinks(self.session_url)
         with require_drift_extra():
             from clamp_analytics.analysis.incidents.gate import FailOn as FailOnOfAnalysis
 
-            if self.across is None:
-                found, names = self._compare_sources(inputs), None
-            else:
-                found, names = self._compare_values(self.across, inputs)
+            found = self._compare_sources(inputs) if self.across is None else self._compare_values(self.across, inputs)
         failing = found.failing(FailOnOfAnalysis(self.fail_from.value))
-        self._write(found, names, failing, inputs)
+        self._write(found, failing, links, inputs)
         return ExitCode.FINE if failing.is_empty() else ExitCode.CHECK_FAILED
 
     def _check_sides(self) -> None:
@@ -148,7 +150,7 @@ class CompareCommand(JudgingOptions, OutputOptions):
         with step("judging the series") as progress:
             return compare(sides[0], sides[1], by=sides[0].by, options=chosen, progress=progress)
 
-    def _compare_values(self, across: str, inputs: Inputs) -> tuple[Comparison, tuple[str, str]]:
+    def _compare_values(self, across: str, inputs: Inputs) -> Comparison:
         from clamp_analytics.analysis.compare import compare_groups
 
         chosen = self.compare_options(min_sessions=self.min_sessions)
@@ -156,7 +158,7 @@ class CompareCommand(JudgingOptions, OutputOptions):
         values = self.read_values(self.sources, groups, inputs)
         names = _choose_values(values, across, self.baseline, self.candidate)
         with step("judging the series") as progress:
-            found = compare_groups(
+            return compare_groups(
                 values,
                 split=across,
                 baseline=names[0],
@@ -165,9 +167,9 @@ class CompareCommand(JudgingOptions, OutputOptions):
                 options=chosen,
                 progress=progress,
             )
-        return found, names
 
-    def _write(self, found: Comparison, names: tuple[str, str] | None, failing: pl.DataFrame, inputs: Inputs) -> None:
+    def _write(self, found: Comparison, failing: pl.DataFrame, links: SessionLinks, inputs: Inputs) -> None:
+        from clamp_analytics.render.incidents import IncidentTexts
         from clamp_analytics.render.text import group_name
         from clamp_analytics.render.verdicts import COMPARE, count_verdicts, list_counts
 
@@ -185,9 +187,9 @@ class CompareCommand(JudgingOptions, OutputOptions):
         )
         if found.untimed:
             summary += f"; {plural(found.untimed, 'session')} left out, without a usable timestamp"
-        if found.in_both and names is None:
+        if found.in_both:
             summary += f"; {plural(found.in_both, 'session')} on both sides"
-        sides = {} if names is None else {"Baseline": [names[0]], "Candidate": [names[1]]}
+        sides = {} if self.across is None else {"Baseline": [found.sides[0]], "Candidate": [found.sides[1]]}
         lists = sides | {
             title: [group_name(row, found.by) for row in frame.iter_rows(named=True)] if found.by else []
             for title, frame in (("Only in the candidate", found.appeared), ("Only in the baseline", found.vanished))
@@ -204,6 +206,8 @@ class CompareCommand(JudgingOptions, OutputOptions):
             else {(row[:-1], row[-1]) for row in failing.select(*found.by, "metric").rows()},
             tables={"appeared": found.appeared, "vanished": found.vanished},
             lists=lists,
+            documents={"incidents": [one.to_dict(found.by, found.timeline) for one in found.incidents]},
+            incidents=IncidentTexts.of(found, links),
             show_all=self.show_all,
         ).write(choose_format(VerdictFormat, self.output_format, self.output), self, inputs, limit=self.limit)
         for title, groups in lists.items():
@@ -214,7 +218,7 @@ class CompareCommand(JudgingOptions, OutputOptions):
             tell(note)
         verdicts = list_counts(count_verdicts(found.verdicts)) or "nothing to compare"
         tell(f"{verdicts}; {counts['tested']:,} tested; {summary}")
-        if names is None:
+        if self.across is None:
             tell(f"files: baseline {found.baseline_counts}; candidate {found.candidate_counts}")
         else:
             tell(f"files: {found.baseline_counts}")

@@ -12,10 +12,11 @@ from clamp_analytics.cli.analysis_options import (
     FailOn,
     FailOnVerdict,
     HistoryOptions,
+    SessionUrl,
     VerdictFormat,
     require_drift_extra,
 )
-from clamp_analytics.cli.command import OUTPUT_PANEL, add_command
+from clamp_analytics.cli.command import add_command
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.known_changes import add_entries, known_changes_file, read_entries
 from clamp_analytics.cli.messages import tell
@@ -96,16 +97,7 @@ class DriftCommand(HistoryOptions, OutputOptions):
         str | None,
         typer.Option("--decided-by", metavar="NAME", help="With --acknowledge: who accepts it. [default: your login]"),
     ] = None
-    session_url: Annotated[
-        str,
-        typer.Option(
-            "--session-url",
-            metavar="TEMPLATE",
-            help="In Markdown, link sessions to this address, in which {source} is the path of a session and {NAME} "
-            "its label of that name.",
-            rich_help_panel=OUTPUT_PANEL,
-        ),
-    ] = ""
+    session_url: SessionUrl = ""
     limit: options.Limit = 50
 
     def run(self) -> ExitCode:

@@ -45,6 +45,9 @@ KIND = "a file of verdicts"
 NOTHING_CHANGED = "No series changed"
 """The sentence where the table of changes would be empty."""
 
+NOTHING_JUDGED = "No series has enough data to be judged"
+"""The same where no series could have shown a change."""
+
 _TO_ASCII = str.maketrans({"─": "-", "…": "...", "→": "->"})
 
 
@@ -59,12 +62,12 @@ class VerdictReport:
         summary: one sentence on what was judged, for Markdown.
         counts: the same as figures, for JSON and JUnit.
         failing: the verdicts that fail the command, and a test case of JUnit.
+        incidents: the incidents as text, which come before the verdicts.
         series: the values behind the verdicts, for sparklines.
         tables: other tables of the JSON document, by key.
         lists: names of groups by their title, for Markdown.
         documents: other values of the JSON document, by key; they come first.
         failing_series: group and metric of the series that fail a test case of JUnit; by their verdicts where None.
-        incidents: the incidents as text, which come before the verdicts; None where the analysis has none.
         show_all: whether the table also has the series that did not change.
     """
 
@@ -74,12 +77,12 @@ class VerdictReport:
     summary: str
     counts: Mapping[str, object]
     failing: Sequence[Verdict]
+    incidents: IncidentTexts
     series: pl.DataFrame | None = None
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     lists: Mapping[str, Sequence[str | None]] = field(default_factory=dict)
     documents: Mapping[str, object] = field(default_factory=dict)
     failing_series: Collection[tuple[tuple[str | None, ...], str]] | None = None
-    incidents: IncidentTexts | None = None
     show_all: bool = True
 
     def write(self, output_format: VerdictFormat, options: OutputOptions, inputs: Inputs, *, limit: int) -> None:
@@ -113,9 +116,7 @@ class VerdictReport:
         if output_format is VerdictFormat.MARKDOWN:
             return self._markdown(), kind_of_beginning(KIND, f"### {self.columns.title}: ")
         if output_format is VerdictFormat.GITHUB:
-            if self.incidents is not None:
-                return github.annotate_incidents(self.incidents.annotations), kind_of_annotations(KIND)
-            return github.annotate_verdicts(self.verdicts, self.by, self.columns), kind_of_annotations(KIND)
+            return github.annotate_incidents(self.incidents.annotations), kind_of_annotations(KIND)
         if output_format is VerdictFormat.JUNIT:
             failing = self.failing or FailOnVerdict.REGRESSION.verdicts()
             text = junit.report_verdicts(
@@ -132,29 +133,28 @@ class VerdictReport:
             text = render.as_csv(rows)
         else:
             text, heading = self._table(limit, to_screen=to_screen)
-            return text, kind_of_table(KIND, heading, NOTHING_CHANGED)
+            return text, kind_of_table(KIND, heading, NOTHING_CHANGED, NOTHING_JUDGED)
         return text, kind_of_rows(KIND, rows, output_format.value, text)
 
     def _markdown(self) -> str:
         from clamp_analytics.render.pull_request import markdown
 
-        found = self.incidents
         return markdown(
             self.verdicts,
             self.by,
             self.columns,
             summary=self.summary,
             lists=self.lists,
-            incidents="" if found is None else found.markdown,
-            headline="" if found is None else found.headline,
-            outliers=() if found is None else found.outliers_in_markdown,
+            incidents=self.incidents.markdown,
+            headline=self.incidents.headline,
+            outliers=self.incidents.outliers_in_markdown,
         )
 
     def _table(self, limit: int, *, to_screen: bool) -> tuple[str, list[str]]:
         """The incidents, the table, how many series it leaves out, and the outliers; and the columns of the table."""
         from clamp_analytics.render import table
         from clamp_analytics.render.sparkline import ASCII, BLOCKS
-        from clamp_analytics.render.verdicts import screen_frame, with_changes
+        from clamp_analytics.render.verdicts import is_undecided, screen_frame, with_changes
 
         shown = self.verdicts if self.show_all else with_changes(self.verdicts)
         unicode = not to_screen or can_show(BLOCKS + "→─…")
@@ -173,16 +173,15 @@ class VerdictReport:
             for width in (TREND_WIDTHS if self.series is not None else TREND_WIDTHS[-1:])
         )
         width = terminal_width() if to_screen else None
-        frame = _widest_that_fits(frames, width, limit, has_blocks=bool(self.incidents and self.incidents.terminal))
+        frame = _widest_that_fits(frames, width, limit, has_blocks=bool(self.incidents.terminal))
         text = as_table(frame, limit, optional={}, kept=KEPT) if to_screen else table(frame, limit=limit or None)
         if shown.is_empty():
-            text = f"{NOTHING_CHANGED}.\n"
+            text = f"{NOTHING_JUDGED if is_undecided(self.verdicts) else NOTHING_CHANGED}.\n"
         if rest := self._rest(shown):
             text += f"{rest}\n"
-        if self.incidents is not None:
-            text += "".join(f"{line}\n" for line in self.incidents.outliers)
-            if blocks := self.incidents.colored if to_screen and wants_color() else self.incidents.terminal:
-                text = f"{blocks}\n{text}"
+        text += "".join(f"{line}\n" for line in self.incidents.outliers)
+        if blocks := self.incidents.colored if to_screen and wants_color() else self.incidents.terminal:
+            text = f"{blocks}\n{text}"
         return (text if unicode else text.translate(_TO_ASCII)), frame.columns
 
     def _rest(self, shown: pl.DataFrame) -> str:
@@ -191,7 +190,8 @@ class VerdictReport:
 
         counts = count_verdicts(self.verdicts)
         counts.subtract(count_verdicts(shown))
-        return f"{list_counts(counts)} (--all shows them)" if counts.total() else ""
+        first, _, others = list_counts(counts).partition(" ")
+        return f"{first} series {others} (--all)" if counts.total() else ""
 
 
 def _widest_that_fits(

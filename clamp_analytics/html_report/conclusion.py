@@ -11,8 +11,8 @@ import polars as pl
 from clamp_analytics import plots
 from clamp_analytics.analysis.compare import Comparison
 from clamp_analytics.analysis.drift import Drift
-from clamp_analytics.analysis.drift.result import IncidentReport
 from clamp_analytics.analysis.incidents.mix import SHAPE as MIX
+from clamp_analytics.analysis.incidents.report import IncidentReport
 from clamp_analytics.analysis.metrics import METRICS
 from clamp_analytics.analysis.verdicts import Direction, Verdict
 from clamp_analytics.html_report.markup import format_change

@@ -8,9 +8,9 @@ from typing import Any
 
 from clamp_analytics import plots
 from clamp_analytics.analysis.drift import Drift
-from clamp_analytics.analysis.drift.result import IncidentReport
 from clamp_analytics.analysis.incidents.grouping import SeriesChange
 from clamp_analytics.analysis.incidents.mix import SHAPE as MIX
+from clamp_analytics.analysis.incidents.report import IncidentReport
 from clamp_analytics.analysis.metrics import METRICS
 from clamp_analytics.analysis.verdicts import Verdict
 from clamp_analytics.html_report.conclusion import worst_first

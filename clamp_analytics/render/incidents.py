@@ -1,17 +1,21 @@
 """Incidents for people: one block each, for a terminal or in Markdown.
 
 A block says what changed and by how much, since which session and which one was the last good one, what else changed
-with it, and whether a team has accepted it.
+with it, and whether a team has accepted it. The incidents of a history and those between two sides share all of this.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
-from clamp_analytics.analysis.drift.result import Drift, IncidentReport
-from clamp_analytics.analysis.incidents.grouping import SeriesChange
+from clamp_analytics.analysis.compare.incidents import DIFFERENCE
+from clamp_analytics.analysis.compare.result import Comparison
+from clamp_analytics.analysis.drift.result import Drift
+from clamp_analytics.analysis.incidents.grouping import Incident, SeriesChange
 from clamp_analytics.analysis.incidents.mix import SHAPE as MIX
+from clamp_analytics.analysis.incidents.report import IncidentReport
 from clamp_analytics.analysis.incidents.suspects import Suspect
 from clamp_analytics.analysis.metrics import METRICS
 from clamp_analytics.analysis.verdicts import Verdict
@@ -20,7 +24,7 @@ from clamp_analytics.render.escape import for_markdown, for_terminal
 from clamp_analytics.render.natural_order import Key, natural_key
 from clamp_analytics.render.outliers import outlier_lines
 from clamp_analytics.render.session_links import SessionLinks
-from clamp_analytics.render.text import MISSING, group_name, levels, signed_figure
+from clamp_analytics.render.text import MISSING, group_name, interval_text, levels, signed_figure
 from clamp_analytics.wording import percent, plural
 
 MOST_SUSPECTS = 3
@@ -43,6 +47,8 @@ _STYLES = {"worse": colors.RED, "better": colors.GREEN, "neither": colors.YELLOW
 
 Escape = Callable[[str], str]
 NameSession = Callable[[int], str]
+Judged: TypeAlias = Drift | Comparison
+"""A result with incidents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,48 +59,53 @@ class IncidentTexts:
         terminal: the blocks for a terminal.
         colored: the same with the titles coloured by direction.
         markdown: the blocks in Markdown.
-        headline: how many incidents there are.
         annotations: level, title and message of an annotation per incident.
-        outliers: a line per outlier session, for a terminal.
+        headline: how many incidents a history has; empty for a comparison, whose verdicts say it.
+        outliers: a line per outlier session of a history, for a terminal.
         outliers_in_markdown: the same in Markdown.
     """
 
     terminal: str
     colored: str
     markdown: str
-    headline: str
     annotations: Sequence[tuple[str, str, str]]
-    outliers: Sequence[str]
-    outliers_in_markdown: Sequence[str]
+    headline: str = ""
+    outliers: Sequence[str] = ()
+    outliers_in_markdown: Sequence[str] = ()
 
     @classmethod
-    def of(cls, found: Drift, links: SessionLinks | None = None) -> IncidentTexts:
+    def of(cls, found: Judged, links: SessionLinks | None = None) -> IncidentTexts:
         """Write the incidents of a result.
 
         Args:
-            found: the result of drift.
+            found: the result.
             links: the addresses of sessions, for Markdown.
         """
-        annotations = [_annotation(report, found) for report in found.incidents]
-        return cls(
-            terminal_blocks(found),
-            terminal_blocks(found, color=True),
-            markdown_blocks(found, links),
-            count_incidents(found),
-            annotations,
-            outlier_lines(found, lambda index: for_terminal(found.timeline.name(index)), for_terminal),
-            outlier_lines(found, _markdown_name(found, links), for_markdown),
+        texts = cls(
+            terminal=terminal_blocks(found),
+            colored=terminal_blocks(found, color=True),
+            markdown=markdown_blocks(found, links),
+            annotations=[_annotation(report, found) for report in found.incidents],
+        )
+        if isinstance(found, Comparison):
+            return texts
+        return replace(
+            texts,
+            headline=count_incidents(found),
+            outliers=outlier_lines(found, _terminal_name(found), for_terminal),
+            outliers_in_markdown=outlier_lines(found, _markdown_name(found, links), for_markdown),
         )
 
 
-def _annotation(report: IncidentReport, found: Drift) -> tuple[str, str, str]:
+def _annotation(report: IncidentReport, found: Judged) -> tuple[str, str, str]:
     """An error for an open regression, a warning for an open suspect, a notice for everything else."""
     title, *details = _lines(report, found, found.timeline.name, str)
     worst = {change.verdict for change in report.incident.changes if change.direction == "worse"}
     level = "notice"
     if worst and not report.is_acknowledged and not report.incident.ended:
         level = "error" if Verdict.REGRESSED in worst else "warning"
-    return level, f"Drift: {title}", "; ".join(details)
+    analysis = "Drift" if isinstance(found, Drift) else "Comparison"
+    return level, f"{analysis}: {title}", "; ".join(details)
 
 
 def headline(found: Drift) -> str:
@@ -125,16 +136,16 @@ def _counted(count: int, text: str) -> str:
     return plural(count, text, plurals.get(text, ""))
 
 
-def terminal_blocks(found: Drift, *, color: bool = False) -> str:
+def terminal_blocks(found: Judged, *, color: bool = False) -> str:
     """Every incident as a block of lines; empty without incidents.
 
     Args:
-        found: the result of drift.
+        found: the result.
         color: whether titles are coloured by direction; those of known and past incidents are dim.
     """
     blocks = []
     for report in found.incidents[:MOST_INCIDENTS]:
-        title, *details = _lines(report, found, lambda index: for_terminal(found.timeline.name(index)), for_terminal)
+        title, *details = _lines(report, found, _terminal_name(found), for_terminal)
         if color:
             is_past = report.is_acknowledged or report.incident.ended
             title = colors.paint(title, colors.DIM if is_past else _STYLES[report.incident.direction])
@@ -144,11 +155,11 @@ def terminal_blocks(found: Drift, *, color: bool = False) -> str:
     return "\n".join(blocks)
 
 
-def markdown_blocks(found: Drift, links: SessionLinks | None = None) -> str:
+def markdown_blocks(found: Judged, links: SessionLinks | None = None) -> str:
     """Every incident as a paragraph with a list, of which the first ones are not folded; empty without incidents.
 
     Args:
-        found: the result of drift.
+        found: the result.
         links: the addresses of sessions.
     """
     name = _markdown_name(found, links)
@@ -165,7 +176,11 @@ def markdown_blocks(found: Drift, links: SessionLinks | None = None) -> str:
     return "\n\n".join(shown)
 
 
-def _markdown_name(found: Drift, links: SessionLinks | None) -> NameSession:
+def _terminal_name(found: Judged) -> NameSession:
+    return lambda index: for_terminal(found.timeline.name(index))
+
+
+def _markdown_name(found: Judged, links: SessionLinks | None) -> NameSession:
     """The name of a session in Markdown, with its address where it has one."""
     addresses, timeline = links or SessionLinks(), found.timeline
 
@@ -178,29 +193,43 @@ def _markdown_name(found: Drift, links: SessionLinks | None) -> NameSession:
 
 
 def _lines(
-    report: IncidentReport, found: Drift, name: NameSession, escape: Escape, *, most: int = MOST_CHANGES
+    report: IncidentReport, found: Judged, name: NameSession, escape: Escape, *, most: int = MOST_CHANGES
 ) -> list[str]:
     incident = report.incident
-    state = "over" if incident.ended else ("known" if report.is_acknowledged else "")
-    kind = {"worse": "worse", "better": "better", "neither": "changed"}[incident.direction]
-    title = f"{incident.id}  {kind}: {incident.shape}" + (f" ({state})" if state else "")
-    since = name(incident.first_bad)
-    if incident.shape == "trend":
-        lines = [f"{title} over all sessions"]
-    elif incident.last_good is None:
-        lines = [f"{title} since {since}"]
-    else:
-        lines = [f"{title} since {since}, last good {name(incident.last_good)}"]
+    lines = [_title(report, found, name, escape)]
     changes = in_natural_order(incident.changes)
     lines += [_change(change, found.by, escape) for change in changes[:most]]
     if len(incident.changes) > most:
         lines.append(f"… and {plural(len(incident.changes) - most, 'more change')}")
     if report.suspects:
         suspects = ", ".join(_suspect(one, escape) for one in report.suspects[:MOST_SUSPECTS])
-        lines.append(f"also changed: {suspects}")
+        lines.append(f"{'also differs' if incident.shape == DIFFERENCE else 'also changed'}: {suspects}")
     reasons = dict.fromkeys(entry.reason for entry in report.acknowledged if entry is not None)
     lines += [f"accepted: {escape(reason)}" for reason in reasons]
     return lines
+
+
+def _title(report: IncidentReport, found: Judged, name: NameSession, escape: Escape) -> str:
+    incident = report.incident
+    kind = {"worse": "worse", "better": "better", "neither": "changed"}[incident.direction]
+    if isinstance(found, Comparison):
+        return f"{incident.id}  {kind}: {_sides(incident, found, name, escape)}"
+    state = "over" if incident.ended else ("known" if report.is_acknowledged else "")
+    title = f"{incident.id}  {kind}: {incident.shape}" + (f" ({state})" if state else "")
+    if incident.shape == "trend":
+        return f"{title} over all sessions"
+    since = f"{title} since {name(incident.first_bad)}"
+    return since if incident.last_good is None else f"{since}, last good {name(incident.last_good)}"
+
+
+def _sides(incident: Incident, found: Comparison, name: NameSession, escape: Escape) -> str:
+    """Both sides, with the sessions between which one ends and the other begins where they do not overlap in time."""
+    baseline, candidate = map(escape, found.sides)
+    first, last_good = incident.first_bad, incident.last_good
+    started_at = found.timeline.started_at
+    if last_good is None or started_at[last_good] >= started_at[first]:
+        return f"{candidate} against {baseline}"
+    return f"{candidate} since {name(first)}, {baseline} until {name(last_good)}"
 
 
 def in_natural_order(changes: Sequence[SeriesChange]) -> list[SeriesChange]:
@@ -219,11 +248,12 @@ def _change(change: SeriesChange, by: Sequence[str], escape: Escape) -> str:
     columns = [column for column in by if change.shape != MIX or group[column] is not None]
     name = escape(group_name(group, columns))
     unit = METRICS[change.metric].unit if change.metric in METRICS else ""
-    size = (
-        percent(change.relative, signed=True)
-        if change.relative is not None
-        else signed_figure(change.after - change.before)
-    )
+    if change.relative is not None:
+        size, level = percent(change.relative, signed=True), change.before
+    else:
+        size, level = signed_figure(change.after - change.before), None
+    if change.interval is not None:
+        size += f", {interval_text(change.interval, level)}"
     shown_unit = f" {unit}" if unit == "ms" else ""
     before, after = levels(change.before, change.after)
     verdict = ", suspect" if change.verdict == Verdict.SUSPECT else ""

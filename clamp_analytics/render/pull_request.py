@@ -22,6 +22,7 @@ from clamp_analytics.render.verdicts import (
     changes_first,
     count_verdicts,
     interval,
+    is_undecided,
     list_counts,
 )
 
@@ -67,14 +68,15 @@ def markdown(
         summary: what was compared, in one sentence of ours; it is not escaped.
         lists: names of groups by their title, such as "Only in the baseline"; empty lists are left out.
         incidents: the incidents as Markdown, which come first.
-        headline: the text of the heading; by default the number of changed series.
+        headline: the text of the heading where there is enough data; by default the number of changed series.
         outliers: a line of Markdown per outlier session.
     """
     counts = count_verdicts(verdicts)
     ranked = changes_first(in_natural_order(verdicts, by))
     changed = pl.col("verdict").is_in([verdict.value for verdict in CHANGES])
     changed_series = list_counts(counts, CHANGES)
-    parts = [f"### {columns.title}: {headline or changed_series or 'no change'}", summary, incidents]
+    heading = "not enough data" if is_undecided(verdicts) else headline or changed_series or "no change"
+    parts = [f"### {columns.title}: {heading}", summary, incidents]
     parts.append("\n".join(f"- {line}" for line in outliers))
     room = COMMENT_CHARACTERS - len(incidents) - len(parts[-1])
     changes = ranked.filter(changed).rows(named=True)

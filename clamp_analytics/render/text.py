@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from clamp_analytics.wording import percent
+
 TOOL = "clamp-analytics"
 """The name of this tool in the reports that it writes."""
 
@@ -58,6 +60,26 @@ def levels(before: float | None, after: float | None) -> tuple[str, str]:
     least = _decimals(largest)
     decimals = max(least, min(_decimals(difference), least + MOST_EXTRA_DECIMALS)) if difference else least
     return f"{before:,.{decimals}f}", f"{after:,.{decimals}f}"
+
+
+def interval_text(ends: Sequence[float | None], level: float | None = None) -> str:
+    """The interval of a difference, such as ``-0.3 to +0.1``; ``-`` where there is none.
+
+    Args:
+        ends: both ends, in the unit.
+        level: the level that they are a share of, so that they are in percent; None or 0 for their own unit.
+    """
+    known = [end for end in ends if end is not None and math.isfinite(end)]
+    if len(known) < 2:
+        return MISSING
+    if not level:
+        low, high = map(signed_figure, known)
+        return f"{low} to {high}"
+    shares = [end / level for end in known]
+    if not all(map(math.isfinite, shares)):
+        return MISSING
+    low, high = (percent(share, signed=True) for share in shares)
+    return f"{low.removesuffix(' %')} to {high}"
 
 
 def _decimals(value: float) -> int:

@@ -5,7 +5,6 @@ The verdicts of ``drift`` and of ``compare`` have the same shape but for a few n
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from clamp_analytics.analysis.metrics import METRICS
 from clamp_analytics.analysis.verdicts import RANK, Verdict
 from clamp_analytics.render.natural_order import in_natural_order
 from clamp_analytics.render.sparkline import BLOCKS, sparkline
-from clamp_analytics.render.text import MISSING, Row, day, group_name, levels, signed_figure
+from clamp_analytics.render.text import MISSING, Row, day, group_name, interval_text, levels, signed_figure
 from clamp_analytics.wording import p_value, percent
 
 CHANGES = (Verdict.REGRESSED, Verdict.SUSPECT, Verdict.IMPROVED, Verdict.RECOVERED)
@@ -84,20 +83,8 @@ def change(row: Row, columns: VerdictColumns) -> str:
 
 def interval(row: Row, columns: VerdictColumns) -> str:
     """The interval of a change, in the unit of ``change``; ``-`` where there is none."""
-    ends = [row[name] for name in columns.interval]
-    if any(end is None for end in ends):
-        return MISSING
-    if not all(map(math.isfinite, ends)):
-        return MISSING
-    before = row[columns.before]
-    if METRICS[row["metric"]].is_relative and before:
-        shares = [end / before for end in ends]
-        if not all(map(math.isfinite, shares)):
-            return MISSING
-        low, high = (percent(share, signed=True) for share in shares)
-        return f"{low.removesuffix(' %')} to {high}"
-    low, high = map(signed_figure, ends)
-    return f"{low} to {high}"
+    is_relative = METRICS[row["metric"]].is_relative
+    return interval_text([row[name] for name in columns.interval], row[columns.before] if is_relative else None)
 
 
 def certainty(row: Row) -> str:
@@ -111,6 +98,11 @@ def certainty(row: Row) -> str:
 def with_changes(verdicts: pl.DataFrame) -> pl.DataFrame:
     """The verdicts that need attention."""
     return verdicts.filter(pl.col("verdict").is_in([verdict.value for verdict in CHANGES]))
+
+
+def is_undecided(verdicts: pl.DataFrame) -> bool:
+    """Whether there are verdicts, and no series had enough data to find a change."""
+    return not verdicts.is_empty() and bool((verdicts["verdict"] == Verdict.NOT_ENOUGH_DATA).all())
 
 
 def changes_first(verdicts: pl.DataFrame) -> pl.DataFrame:

@@ -1,6 +1,7 @@
 """``compare`` as a user runs it."""
 
 import json
+import re
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -52,13 +53,34 @@ def test_a_faster_candidate_is_an_improvement(clamp, sides):
 def test_the_table_has_both_values_and_the_interval_of_their_difference(clamp, sides):
     done = clamp("compare", *sides, "-m", "duration_p50_ms")
 
-    lines = done.out.splitlines()
+    _, table = done.out.split("\n\n")
+    lines = table.splitlines()
     assert lines[0].split()[:3] == ["verdict", "context", "metric"]
     assert "interval" in lines[0]
     assert lines[2].startswith("regressed  queue    duration_p50_ms")
     assert done.err.startswith(
         "1 regression; 1 tested; 15 sessions of the candidate against 15 sessions of the baseline"
     )
+
+
+def test_what_is_worse_comes_first_with_levels_and_interval(clamp, sides):
+    title, change, end, *_ = clamp("compare", *sides, "-m", "duration_p50_ms").out.splitlines()
+
+    between = "candidate since 2026-01-21 06:00, baseline until 2026-01-15 06:00"
+    assert re.fullmatch(f"[0-9a-f]{{8}}  worse: {between}", title)
+    assert re.fullmatch(
+        r"  queue duration_p50_ms: [0-9.]+ → [0-9.]+ ms \(\+[0-9.]+ %, \+[0-9.]+ to \+[0-9.]+ %\)", change
+    )
+    assert end == ""
+
+
+def test_a_comparison_without_enough_data_does_not_say_that_nothing_changed(clamp, tmp_path):
+    history(tmp_path / "main", [1.0] * 3)
+    history(tmp_path / "change", [1.0] * 3, seed=2, first=20)
+
+    done = clamp("compare", "main", "change", "-m", "duration_p50_ms", "--floor", "duration_p50_ms=100%")
+
+    assert done.out == "No series has enough data to be judged.\n1 series without enough data (--all)\n"
 
 
 @pytest.mark.parametrize("level, code", [("never", 0), ("regression", 1)])
@@ -85,6 +107,9 @@ def test_json_lists_what_appeared_and_vanished(clamp, sides, tmp_path):
     found = json.loads(done.out)
     assert [row["context"] for row in found["appeared"]] == ["new"]
     assert [row["context"] for row in found["vanished"]] == ["old"]
+    assert [(one["direction"], one["shape"], one["contexts"]) for one in found["incidents"]] == [
+        ("worse", "difference", ["queue"])
+    ]
     assert "only in the candidate: new\nonly in the baseline: old\n" in done.err
 
 
@@ -100,7 +125,7 @@ def test_github_gets_annotations_and_the_summary_of_the_job(clamp, sides, tmp_pa
 
     done = clamp("compare", *sides, "-f", "github", "-m", "duration_p50_ms", env=env)
 
-    assert done.out.startswith("::error title=Comparison%3A duration_p50_ms regressed::queue: ")
+    assert re.match("::error title=Comparison%3A [0-9a-f]{8}  worse%3A .*::queue duration_p50_ms: ", done.out)
     assert (tmp_path / "summary.md").read_text().startswith("### Comparison: 1 regression\n")
 
 

@@ -39,6 +39,12 @@ def test_a_comment_without_a_change_says_so():
     assert text.startswith("### Drift: no change\n\n<details>\n<summary>1 unchanged</summary>\n")
 
 
+def test_a_comment_without_enough_data_does_not_say_that_nothing_changed():
+    text = markdown(verdicts(ROWS[1:2]), ["context"], DRIFT, headline="no incident")
+
+    assert text.startswith("### Drift: not enough data\n")
+
+
 def test_a_comment_fits_the_host_however_many_contexts_there_are():
     rows = [(verdict, f"context {at} {HOSTILE * 20}", *row[2:]) for verdict, _, *row in ROWS for at in range(500)]
 

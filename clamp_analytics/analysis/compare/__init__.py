@@ -16,6 +16,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from clamp_analytics.analysis.compare.incidents import find_incidents
 from clamp_analytics.analysis.compare.measure import Key
 from clamp_analytics.analysis.compare.result import VERDICT_COLUMNS, Comparison
 from clamp_analytics.analysis.compare.table import compare_series, group_rows
@@ -153,9 +154,17 @@ def compare_groups(
         replace(found, values=found.values.filter(pl.col(column) == value)) for value in (baseline, candidate)
     )
     common = tuple(name for name in wanted if name in found.metrics)
-    return _compare(
-        (one, other), options or CompareOptions(), keys, common, untimed=found.untimed, paired=True, progress=progress
+    compared = _compare(
+        (one, other),
+        options or CompareOptions(),
+        keys,
+        common,
+        untimed=found.untimed,
+        paired=True,
+        split=column,
+        progress=progress,
     )
+    return replace(compared, sides=(baseline, candidate))
 
 
 def _values(
@@ -193,6 +202,7 @@ def _compare(
     untimed: int,
     in_both: int = 0,
     paired: bool = False,
+    split: str | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     before, after = (side.values for side in sides)
@@ -200,6 +210,7 @@ def _compare(
     if not groups[0].keys() & groups[1].keys():
         raise _nothing_in_common(groups, by)
     verdicts, replay = compare_series(groups, by, metrics, options, paired=paired, progress=progress)
+    incidents, timeline = find_incidents(verdicts, by, sides, split)
     return Comparison(
         verdicts=verdicts,
         appeared=_only(after, before, by),
@@ -213,6 +224,8 @@ def _compare(
         baseline_counts=sides[0].counts,
         candidate_counts=sides[1].counts,
         replay=replay,
+        incidents=incidents,
+        timeline=timeline,
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from clamp_analytics.analysis.compare.new_run import Replay
 from clamp_analytics.analysis.incidents.gate import FailOn
+from clamp_analytics.analysis.incidents.report import IncidentReport
+from clamp_analytics.analysis.incidents.timeline import Timeline
 from clamp_analytics.analysis.result import Result
 from clamp_analytics.analysis.verdicts import Direction, Verdict, verdict_lines
 from clamp_analytics.reading import Counts
@@ -83,6 +85,10 @@ class Comparison(Result):
         candidate_counts: likewise.
         replay: how the check of a new run does on the baseline itself; None where the candidate has enough sessions
             for a test.
+        incidents: the changes for the worse together, those for the better, and those without a better side.
+        timeline: the sessions that ``incidents`` refers to: those of the baseline by time, then those of the
+            candidate; none without incidents.
+        sides: the names of the sides: the two values of the column that tells them apart, where there is one.
     """
 
     verdicts: pl.DataFrame
@@ -97,6 +103,9 @@ class Comparison(Result):
     baseline_counts: Counts
     candidate_counts: Counts
     replay: Replay | None = None
+    incidents: tuple[IncidentReport, ...] = ()
+    timeline: Timeline = field(default_factory=Timeline.empty)
+    sides: tuple[str, str] = ("baseline", "candidate")
 
     def describe(self) -> list[str]:
         """The sessions of both sides, how many metrics got which verdict, and the worst of them."""

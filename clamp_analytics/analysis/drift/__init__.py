@@ -13,7 +13,6 @@ from clamp_analytics.analysis.drift.calibration import Calibration, replay_histo
 from clamp_analytics.analysis.drift.judging import judge_all
 from clamp_analytics.analysis.drift.result import (
     Drift,
-    IncidentReport,
     change_frame,
     find_owners,
     series_frame,
@@ -23,6 +22,7 @@ from clamp_analytics.analysis.drift.selection import all_series, select_rows
 from clamp_analytics.analysis.incidents.grouping import Incident, SeriesChange, group_changes
 from clamp_analytics.analysis.incidents.known_changes import KnownChange
 from clamp_analytics.analysis.incidents.mix import mix_changes
+from clamp_analytics.analysis.incidents.report import IncidentReport
 from clamp_analytics.analysis.incidents.suspects import find_suspects
 from clamp_analytics.analysis.incidents.timeline import Timeline
 from clamp_analytics.analysis.options import STRATA, DriftOptions, JudgeOptions

@@ -30,7 +30,7 @@ class SeriesChange:
         group: the values of the columns that tell series apart, for example the context.
         metric: the name of the metric.
         direction: whether the metric became worse or better.
-        shape: ``step``, ``trend``, ``outage``, ``outlier`` or ``mix``.
+        shape: ``step``, ``trend``, ``outage``, ``outlier``, ``mix``, or ``difference`` between two sides.
         first_bad: index of the first session after the change, as the best estimate.
         earliest: the smallest index that the data allows for ``first_bad``.
         latest: the largest index that the data allows for ``first_bad``.
@@ -40,6 +40,7 @@ class SeriesChange:
         verdict: the verdict on the series, as in ``Drift.verdicts``.
         ended: whether the change is over, as an outage that has recovered is.
         p_value: how likely noise alone gives as much; the smaller, the more the estimate of ``first_bad`` counts.
+        interval: the ends of the confidence interval of ``after - before``; None where there is none.
     """
 
     group: tuple[str | None, ...]
@@ -55,6 +56,7 @@ class SeriesChange:
     verdict: str
     ended: bool = False
     p_value: float = 0.0
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
-"""Suspects: what else changed with the first session of an incident."""
+"""Suspects: what else changed with the first session of an incident, or differs between two sides."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -47,6 +48,28 @@ def find_suspects(
             continue
         score = _separation(before, after) * _rareness(values, first_bad)
         suspects.append(Suspect(name, before[-1], after[0], round(score, 4)))
+    return sorted(suspects, key=lambda suspect: (-suspect.score, suspect.attribute))
+
+
+def find_differences(attributes: Mapping[str, Sequence[str | None]], first: int) -> list[Suspect]:
+    """Rank the attributes in which the sessions of two sides differ.
+
+    An attribute without a value that more than half of the sessions of a side have, such as a commit of many, is not
+    among them.
+
+    Args:
+        attributes: for each attribute its value in every session, those of the baseline first.
+        first: index of the first session of the candidate.
+
+    Returns:
+        The suspects, the highest score first: 1 means that no session of a side has a value of the other side.
+    """
+    suspects = []
+    for name, values in attributes.items():
+        before, after = values[:first], values[first:]
+        (old, old_count), (new, new_count) = (Counter(side).most_common(1)[0] for side in (before, after))
+        if old != new and 2 * old_count > len(before) and 2 * new_count > len(after):
+            suspects.append(Suspect(name, old, new, round(_separation(before, after), 4)))
     return sorted(suspects, key=lambda suspect: (-suspect.score, suspect.attribute))
 
 

@@ -50,6 +50,11 @@ class Timeline:
         attributes |= {f"field {name}": [one.get(name) for one in extra] for name in fields}
         return cls(sessions["source"].to_list(), sessions["started_at"].to_list(), labels, attributes)
 
+    @classmethod
+    def empty(cls) -> Timeline:
+        """A time line without sessions."""
+        return cls((), (), (), {})
+
     @cached_property
     def index_of(self) -> Mapping[str, int]:
         """The index of each session, by its source."""

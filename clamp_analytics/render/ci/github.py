@@ -10,17 +10,8 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from clamp_analytics.analysis.verdicts import Verdict
 from clamp_analytics.render.escape import for_github_annotation_message, for_github_annotation_property
 from clamp_analytics.render.text import TOOL, Row
-from clamp_analytics.render.verdicts import (
-    CHANGES,
-    VerdictColumns,
-    changes_first,
-    count_verdicts,
-    describe,
-    list_counts,
-)
 from clamp_analytics.render.violations import RANK
 from clamp_analytics.render.violations import describe as describe_violation
 from clamp_analytics.rules import Severity
@@ -31,12 +22,6 @@ ANNOTATIONS_PER_LEVEL = 10
 """GitHub shows this many annotations of each level for a step, and drops the rest without a word."""
 
 _SEVERITY_LEVEL = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
-_VERDICT_LEVEL = {
-    Verdict.REGRESSED: "error",
-    Verdict.SUSPECT: "warning",
-    Verdict.IMPROVED: "notice",
-    Verdict.RECOVERED: "notice",
-}
 
 
 def annotate_violations(violations: pl.DataFrame, *, limit: int | None = ANNOTATIONS_PER_LEVEL) -> str:
@@ -80,36 +65,6 @@ def _violation_line(row: Row) -> str:
     if row["source"] == STDIN:
         del properties["file"]
     return _command(_SEVERITY_LEVEL[Severity(row["severity"])], properties, describe_violation(row))
-
-
-def annotate_verdicts(
-    verdicts: pl.DataFrame, by: Sequence[str], columns: VerdictColumns, *, limit: int = ANNOTATIONS_PER_LEVEL
-) -> str:
-    """Write verdicts as annotations: an error per regression, a notice per improvement.
-
-    Args:
-        verdicts: one row per group and metric.
-        by: the columns that name a group.
-        columns: which analysis the verdicts are of.
-        limit: how many to write of each level; a last notice says how many are left out.
-
-    Returns:
-        Lines that begin with ``::``; an empty text where nothing changed.
-    """
-    counts = count_verdicts(verdicts)
-    left_out = {verdict.value: max(counts[verdict] - limit, 0) for verdict in CHANGES}
-    if any(left_out.values()) and counts[Verdict.IMPROVED] >= limit:
-        # The last notice counts as one of its level.
-        left_out[Verdict.IMPROVED] += 1
-    lines = []
-    for verdict in CHANGES:
-        rows = changes_first(verdicts).filter(pl.col("verdict") == verdict.value)
-        for row in rows.head(counts[verdict] - left_out[verdict]).iter_rows(named=True):
-            title = f"{columns.title}: {row['metric']} {row['verdict']}"
-            lines.append(_command(_VERDICT_LEVEL[verdict], {"title": title}, describe(row, by, columns)))
-    if any(left_out.values()):
-        lines.append(_last_notice(sum(left_out.values()), list_counts(left_out)))
-    return "".join(line + "\n" for line in lines)
 
 
 def annotate_incidents(incidents: Sequence[tuple[str, str, str]], *, limit: int = ANNOTATIONS_PER_LEVEL) -> str:

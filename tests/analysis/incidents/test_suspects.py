@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clamp_analytics.analysis.incidents.suspects import Suspect, find_suspects
+from clamp_analytics.analysis.incidents.suspects import Suspect, find_differences, find_suspects
 
 
 def test_an_attribute_that_changed_once_and_then_is_the_first_suspect() -> None:
@@ -43,3 +43,15 @@ def test_a_value_that_was_there_before_makes_a_weaker_suspect() -> None:
 
 def test_the_first_session_has_no_suspects() -> None:
     assert find_suspects({"backend": ["CPU", "HIP"]}, 0) == []
+
+
+def test_sides_differ_in_what_most_sessions_of_each_have() -> None:
+    attributes = {"backend": ["CPU"] * 9 + ["HIP"] + ["HIP"] * 10, "device": ["a"] * 20}
+
+    assert find_differences(attributes, 10) == [Suspect("backend", "CPU", "HIP", 0.0)]
+
+
+def test_an_attribute_without_a_typical_value_is_not_a_difference() -> None:
+    attributes = {"commit": [str(number) for number in range(20)]}
+
+    assert find_differences(attributes, 10) == []

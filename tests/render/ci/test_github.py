@@ -1,16 +1,14 @@
-"""Annotations of GitHub from violations and from verdicts."""
+"""Annotations of GitHub from violations and from incidents."""
 
 import re
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clamp_analytics.render.ci.github import annotate_verdicts, annotate_violations
+from clamp_analytics.render.ci.github import annotate_incidents, annotate_violations
 from clamp_analytics.render.escape import for_terminal
-from clamp_analytics.render.verdicts import DRIFT
 from clamp_analytics.schema import VIOLATIONS, empty_frame
-from tests.render.builders import FAULTS, ROWS, SHIFT, fault, golden, verdict_of, verdicts, violations
+from tests.render.builders import FAULTS, fault, golden, violations
 
 
 def test_annotations_are_worst_first_and_escaped():
@@ -61,31 +59,29 @@ def test_any_text_stays_within_its_annotation(source, rule, text):
     assert lines[1].startswith("::notice ")
 
 
-def test_annotations_are_an_error_a_regression_and_a_notice_an_improvement():
-    assert annotate_verdicts(verdicts(), ["context"], DRIFT) == golden("drift_annotations.txt")
+def test_annotations_of_incidents_are_in_their_order():
+    incidents = [("error", "Drift: worse", "queue: 1.0 → 2.0"), ("notice", "Drift: better", "a%: 2.0 → 1.0")]
+
+    assert annotate_incidents(incidents) == (
+        "::error title=Drift%3A worse::queue: 1.0 → 2.0\n::notice title=Drift%3A better::a%25: 2.0 → 1.0\n"
+    )
 
 
-def test_without_a_change_there_is_no_annotation():
-    assert annotate_verdicts(verdicts(ROWS[:2]), ["context"], DRIFT) == ""
+def test_incidents_that_github_would_drop_are_counted():
+    incidents = [("error", f"{number}", "") for number in range(12)] + [("notice", "better", "")] * 10
 
-
-@pytest.mark.parametrize("improved, left", [(0, "2 regressions"), (10, "2 regressions, 1 improvement")])
-def test_what_github_would_drop_is_counted(improved, left):
-    rows = [(verdict, *ROWS[3][1:]) for verdict in ["regressed"] * 12 + ["improved"] * improved]
-
-    lines = annotate_verdicts(verdicts(rows), ["context"], DRIFT).splitlines()
+    lines = annotate_incidents(incidents).splitlines()
 
     assert sum(line.startswith("::error ") for line in lines) == 10
-    assert sum(line.startswith("::notice ") for line in lines) <= 10
-    assert lines[-1].endswith(f"more: {left}")
+    assert sum(line.startswith("::notice ") for line in lines) == 10
+    assert lines[-1] == "::notice title=clamp-analytics::… and 3 more: 3 incidents"
 
 
 @settings(deadline=None)
-@given(st.text())
-def test_any_context_stays_within_its_annotation(context):
-    (line,) = annotate_verdicts(verdict_of(context), ["context"], DRIFT).splitlines()
+@given(st.text(), st.text())
+def test_any_text_of_an_incident_stays_within_its_annotation(title, message):
+    (line,) = annotate_incidents([("error", title, message)]).splitlines()
 
-    found = re.fullmatch("::error title=Drift%3A duration_p95_ms regressed::(.*)", line)
-    assert found[1].replace("%25", "%") == for_terminal(f"{context}: duration_p95_ms regressed: {SHIFT}; since ") + (
-        "2026-10-08T06:00:00Z (b.json)"
-    )
+    found = re.fullmatch(r"::error title=([^,:]*)::(.*)", line)
+    shown = [part.replace("%2C", ",").replace("%3A", ":").replace("%25", "%") for part in found.groups()]
+    assert shown == [for_terminal(title), for_terminal(message)]
