@@ -15,7 +15,7 @@ import clamp_analytics
 HOME = Path(clamp_analytics.__file__).parent
 
 LAYERS: list[set[str]] = [
-    {"path_names", "rule_explanations", "wording"},
+    {"figures", "path_names", "rule_explanations", "wording"},
     {"errors"},
     {"schema", "atomic_files", "extras", "moments"},
     {"rules"},

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 FIGURES = ("replays", "false_alarms", "false_changes", "gates", "alarms", "unfounded", "untested")
 """The figures of the history as a whole."""
 
+LESS_IMPORTANT = {"unfounded": 0, "alarms": 0, "sessions": 0}
+"""Columns that are left out on a narrow terminal, the first one first."""
+
 KIND = "a file of calibration figures"
 
 EXAMPLES = """
@@ -100,7 +103,8 @@ def _render(found: Calibration, by: Sequence[str], output_format: Format, limit:
         text = render.as_csv(frame)
     else:
         frame = _text_frame(in_natural_order(found.figures, by), by)
-        text = render.as_markdown(frame) if output_format is Format.MARKDOWN else as_table(frame, limit, optional={})
+        is_markdown = output_format is Format.MARKDOWN
+        text = render.as_markdown(frame) if is_markdown else as_table(frame, limit, optional=LESS_IMPORTANT, kept=by)
     return text, kind_of_rows(KIND, frame, output_format.value, text)
 
 
@@ -109,7 +113,7 @@ def _text_frame(figures: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     import polars as pl
 
     from clamp_analytics.analysis.metrics import METRICS
-    from clamp_analytics.render.text import figure
+    from clamp_analytics.figures import figure
 
     def amount(metric: str, value: float | None) -> str | None:
         if value is None:

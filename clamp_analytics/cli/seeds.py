@@ -23,10 +23,17 @@ from clamp_analytics.cli.verdict_output import document
 from clamp_analytics.wording import plural
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from clamp_analytics.analysis.reproducibility import Reproducibility
     from clamp_analytics.outputs import OutputKind
 
 KIND = "a file of seeds"
+
+SHARE_DECIMALS = 3
+
+LESS_IMPORTANT = {"not_repeated": 0, "seeds": 0, "scores": 0, "score_min": 0, "score_max": 0, "first_source": 0}
+"""Columns that are left out on a narrow terminal, the first one first."""
 
 EXAMPLES = """
 clamp-analytics seeds build/telemetry
@@ -116,8 +123,15 @@ class SeedsCommand(AnalysisSourceOptions, OutputOptions):
             rows = in_natural_order(rows, ["context"])
         is_table = output_format is Format.TABLE
         format_ = render.Format(output_format.value)
-        data = as_table(rows, self.limit, optional={}) if is_table else render.FORMATS[format_](rows)
+        data = _table(rows, self.limit) if is_table else render.FORMATS[format_](rows)
         return data, kind_of_rows(KIND, rows, output_format.value, data)
+
+
+def _table(rows: pl.DataFrame, limit: int) -> str:
+    counts = [name for name, kind in rows.schema.items() if kind.is_integer() and name != "seed"]
+    shares = [name for name in rows.columns if name.endswith("_share")]
+    decimals = dict.fromkeys(counts, 0) | dict.fromkeys(shares, SHARE_DECIMALS)
+    return as_table(rows, limit, optional=LESS_IMPORTANT, kept=("seed", "context"), decimals=decimals)
 
 
 def _summary(found: Reproducibility) -> str:

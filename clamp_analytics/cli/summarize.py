@@ -151,7 +151,8 @@ def _groups_table(groups: pl.DataFrame, limit: int) -> str:
     from clamp_analytics.render.natural_order import in_natural_order
 
     by = groups.columns[: groups.columns.index("sessions")]
-    decimals = {name: 3 for name in groups.columns if name.endswith("_ms")}
+    decimals = {name: 0 for name, kind in groups.schema.items() if kind.is_integer()}
+    decimals |= {name: 3 for name in groups.columns if name.endswith("_ms")}
     decimals |= {"mean_stability": DECIMALS, "sample_variance": DECIMALS}
     return as_table(in_natural_order(groups, by), limit, optional=OPTIONAL, decimals=decimals)
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from clamp_analytics.analysis.metrics import METRICS, Metric, Scale
+from clamp_analytics.figures import levels, signed_figure
 from clamp_analytics.plots import label
 from clamp_analytics.render.escape import for_terminal
-from clamp_analytics.render.text import levels, signed_figure
 from clamp_analytics.wording import percent
 
 LONGEST = 200

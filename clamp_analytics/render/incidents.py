@@ -19,12 +19,13 @@ from clamp_analytics.analysis.incidents.report import IncidentReport
 from clamp_analytics.analysis.incidents.suspects import Suspect
 from clamp_analytics.analysis.metrics import METRICS
 from clamp_analytics.analysis.verdicts import Verdict
+from clamp_analytics.figures import MISSING, levels, signed_figure
 from clamp_analytics.render import colors
 from clamp_analytics.render.escape import for_markdown, for_terminal
 from clamp_analytics.render.natural_order import Key, natural_key
 from clamp_analytics.render.outliers import outlier_lines
 from clamp_analytics.render.session_links import SessionLinks
-from clamp_analytics.render.text import MISSING, group_name, interval_text, levels, signed_figure
+from clamp_analytics.render.text import group_name, interval_text
 from clamp_analytics.wording import percent, plural
 
 MOST_SUSPECTS = 3

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from clamp_analytics.analysis.verdicts import Verdict
+from clamp_analytics.figures import MISSING, levels
 from clamp_analytics.render.escape import for_markdown
 from clamp_analytics.render.natural_order import in_natural_order
-from clamp_analytics.render.text import MISSING, Row, day, levels
+from clamp_analytics.render.text import Row, day
 from clamp_analytics.render.verdicts import (
     CHANGES,
     VerdictColumns,

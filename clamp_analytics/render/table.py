@@ -79,7 +79,7 @@ def table(
     if frame.is_empty():
         lines.append(paint("no rows", colors.DIM))
     if frame.height > shown.height:
-        lines.append(f"… and {frame.height - shown.height} more")
+        lines.append(f"… and {frame.height - shown.height:,} more")
     if left_out:
         lines.append(paint(f"left out for this width: {', '.join(map(for_terminal, left_out))}", colors.DIM))
     return "".join(line + "\n" for line in lines)

@@ -16,9 +16,10 @@ import polars as pl
 
 from clamp_analytics.analysis.metrics import METRICS
 from clamp_analytics.analysis.verdicts import RANK, Verdict
+from clamp_analytics.figures import MISSING, levels, signed_figure
 from clamp_analytics.render.natural_order import in_natural_order
 from clamp_analytics.render.sparkline import BLOCKS, sparkline
-from clamp_analytics.render.text import MISSING, Row, day, group_name, interval_text, levels, signed_figure
+from clamp_analytics.render.text import Row, day, group_name, interval_text
 from clamp_analytics.wording import p_value, percent
 
 CHANGES = (Verdict.REGRESSED, Verdict.SUSPECT, Verdict.IMPROVED, Verdict.RECOVERED)

@@ -68,9 +68,8 @@ def test_what_is_worse_comes_first_with_levels_and_interval(clamp, sides):
 
     between = "candidate since 2026-01-21 06:00, baseline until 2026-01-15 06:00"
     assert re.fullmatch(f"[0-9a-f]{{8}}  worse: {between}", title)
-    assert re.fullmatch(
-        r"  queue duration_p50_ms: [0-9.]+ → [0-9.]+ ms \(\+[0-9.]+ %, \+[0-9.]+ to \+[0-9.]+ %\)", change
-    )
+    levels, difference = r"[0-9.]+ → [0-9.]+ ms", r"\+[0-9.]+ %, \+[0-9.]+ to \+[0-9.]+ %"
+    assert re.fullmatch(rf"  queue duration_p50_ms: {levels} \({difference}\)", change)
     assert end == ""
 
 

@@ -48,7 +48,7 @@ def test_incidents_come_first_and_unchanged_series_are_left_out(clamp):
     assert " worse: step since 2026-10-08 18:00, last good 2026-10-08 06:00\n" in incident
     assert incident.endswith("  upload-queue duration_p50_ms: 1.467 → 2.304 ms (+57.1 %)")
     assert [line.split()[1] for line in table.splitlines()[2:-1]] == ["upload-queue"]
-    assert table.splitlines()[-1] == "2 unchanged (--all shows them)"
+    assert table.splitlines()[-1] == "2 series unchanged (--all)"
 
 
 def test_the_closing_line_counts_sessions_and_verdicts(clamp):

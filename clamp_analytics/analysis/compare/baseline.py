@@ -14,6 +14,7 @@ from clamp_analytics.analysis.metrics import METRICS
 from clamp_analytics.analysis.options import CompareOptions
 from clamp_analytics.analysis.stats.arrays import Floats
 from clamp_analytics.analysis.verdicts import Verdict
+from clamp_analytics.figures import levels
 from clamp_analytics.reading.reader import Progress
 
 CHANGED = (Verdict.REGRESSED, Verdict.IMPROVED, Verdict.RECOVERED)
@@ -70,12 +71,13 @@ def latest_parts(
             last = judgement.changes[-1]
             start = last.index
             note = (
-                f"the baseline itself changed from {last.before:.3g} to {last.after:.3g} with {sources[start]}, and "
+                f"the baseline itself changed from {' to '.join(levels(last.before, last.after))} with "
+                f"{sources[start]}, and "
                 "its sessions since then are used"
             )
             part = BaselinePart(values[start:], sources[start:], changed=True, note=note)
         elif judgement.verdict in CHANGED and judgement.total_change is not None:
-            note = f"the baseline itself has a trend from {judgement.first:.3g} to {judgement.latest:.3g}"
+            note = f"the baseline itself has a trend from {' to '.join(levels(judgement.first, judgement.latest))}"
             part = BaselinePart(values, sources, note=note)
         parts[key, name] = part
     return parts

@@ -10,10 +10,8 @@ from clamp_analytics.analysis.compare.new_run import RunCheck
 from clamp_analytics.analysis.metrics import Metric
 from clamp_analytics.analysis.options import CompareOptions
 from clamp_analytics.analysis.verdicts import Direction, Verdict, floor_text, size_text
+from clamp_analytics.figures import figure, levels
 from clamp_analytics.wording import p_value, percent, plural
-
-DIGITS = 4
-"""Significant digits of a level in a reason."""
 
 MOST_TO_CONFIRM = 10
 """A suspect that needs more than so many times its sessions is not worth waiting for."""
@@ -96,7 +94,7 @@ def judge_run(found: Measure, check: RunCheck, options: CompareOptions) -> Judge
     """Judge a metric of a run that has too few sessions for a test: it is a suspect at most."""
     floor = options.floor(found.metric)
     more = max(options.min_sessions - found.sessions[1], 1)
-    low, high = (f"{end:.{DIGITS}g}" for end in (check.low, check.high))
+    low, high = levels(check.low, check.high)
     history = f"{plural(found.sessions[0], 'session')} of the baseline ({low} to {high})"
     shift = shift_text(found.metric, *found.levels)
     if check.side or check.is_beyond_history:
@@ -146,7 +144,7 @@ def judge_newest(found: Measure, newest: int, options: CompareOptions) -> Judgem
 def shift_text(metric: Metric, before: float, after: float) -> str:
     """Both levels, for durations with the difference in percent."""
     unit = f" {metric.unit}" if metric.unit == "ms" else ""
-    text = f"{before:.{DIGITS}g} to {after:.{DIGITS}g}{unit}"
+    text = f"{' to '.join(levels(before, after))}{unit}"
     if metric.is_relative and before > 0:
         text += f", {percent(after / before - 1, signed=True)}"
     return text
@@ -156,7 +154,7 @@ def _unchanged(found: Measure, adjusted_p: float, detectable: float) -> Judgemen
     if math.isnan(detectable):
         return Judgement(Verdict.NOT_ENOUGH_DATA, Direction.NONE, "the noise would hide a shift of any size")
     if found.is_constant:
-        shown = f"all values are {found.levels[0]:.{DIGITS}g}"
+        shown = f"all values are {figure(found.levels[0])}"
     else:
         shown = f"no shift beyond noise{_p(adjusted_p)}"
     size = size_text(detectable, is_relative=found.metric.is_relative)

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from clamp_analytics.analysis.judgement.result import Change
 from clamp_analytics.analysis.judgement.scales import ScaledSeries
 from clamp_analytics.analysis.verdicts import size_text
+from clamp_analytics.figures import figure, levels, signed_figure
 from clamp_analytics.wording import p_value, percent
 
 Names: TypeAlias = Sequence[str] | None
@@ -19,14 +20,14 @@ MOST_NAMED = 3
 
 def number(value: float) -> str:
     """Return a value with three significant digits."""
-    return f"{value:.3g}"
+    return figure(value)
 
 
 def effect(series: ScaledSeries, size: float) -> str:
     """Return the size of a shift: in percent on the scale ``log``, else as a difference."""
     if series.scale != "log":
-        return f"{size:+.3g}"
-    return percent(size, signed=True) if abs(size) < 10 else f"{size + 1:.3g} times as much"
+        return signed_figure(size)
+    return percent(size, signed=True) if abs(size) < 10 else f"{figure(size + 1)} times as much"
 
 
 def amount(series: ScaledSeries, size: float) -> str:
@@ -63,8 +64,9 @@ def span(names: Names, start: int, end: int) -> str:
 def steps(series: ScaledSeries, changes: Sequence[Change], names: Names) -> str:
     """Return the levels and the first session of each."""
     since = "from" if names is None else "since"
-    parts = [number(changes[0].before)]
-    parts += [f"{number(change.after)} {since} {session(names, change.index)}" for change in changes[-MOST_NAMED:]]
-    text = ", then ".join(parts)
+    named = changes[-MOST_NAMED:]
+    first, *others = levels(changes[0].before, *(change.after for change in named))
+    parts = [f"{level} {since} {session(names, one.index)}" for level, one in zip(others, named, strict=True)]
+    text = ", then ".join([first, *parts])
     left = len(changes) - MOST_NAMED
     return f"{text} ({left} changes in between are not named)" if left > 0 else text

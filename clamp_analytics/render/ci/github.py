@@ -94,4 +94,4 @@ def _command(level: str, properties: Mapping[str, str], message: str) -> str:
 
 
 def _last_notice(left_out: int, counts: str) -> str:
-    return f"::notice title={TOOL}::… and {left_out} more: {counts}"
+    return f"::notice title={TOOL}::… and {left_out:,} more: {counts}"

@@ -17,7 +17,7 @@ def test_a_baseline_that_changed_is_used_from_its_change_on():
     row = one([*noise(40, 1), *noise(30, 2, 2)], noise(30, 3, 2))
 
     assert (row["verdict"], row["baseline_since"], row["baseline_sessions"]) == ("unchanged", "s40.json", 30)
-    assert "the baseline itself changed from 1 to 1.99 with s40.json" in row["reason"]
+    assert "the baseline itself changed from 1.001 to 1.993 with s40.json" in row["reason"]
 
 
 def test_a_comparison_says_in_how_many_series_the_baseline_changed():

@@ -136,7 +136,7 @@ def test_equal_constants_have_a_difference_of_0():
         1,
     ]
     assert (row["verdict"], row["effect"]) == ("unchanged", 0)
-    assert row["reason"] == "all values are 0.1; a shift of 0.01 would have been found"
+    assert row["reason"] == "all values are 0.100; a shift of 0.01 would have been found"
 
 
 def test_an_interval_contains_the_difference():
