@@ -42,8 +42,8 @@ def test_the_table_has_a_row_a_context(clamp, runs):
         "repeated": "2",
         "same_score": "1",
         "same_order": "2",
-        "same_score_share": "0.5",
-        "same_order_share": "1.0",
+        "same_score_share": "0.500",
+        "same_order_share": "1.000",
     }
     assert done.err.startswith("2 seeds repeated in 2 sessions; 1 of 2 differ in score or order; files: 2 seen")
 

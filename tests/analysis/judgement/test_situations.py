@@ -204,7 +204,7 @@ def test_a_reason_names_sessions_where_they_have_names() -> None:
 
     (judgement,) = judge_many([values], names=[[f"build-{index}" for index in range(60)]])
 
-    assert judgement.reason.startswith("101, then 201 since build-40 (+")
+    assert judgement.reason.startswith("101.0, then 200.9 since build-40 (+")
 
 
 def test_a_level_that_the_first_sessions_had_already_is_not_a_regression() -> None:
