@@ -86,8 +86,8 @@ def prepare(folder: Path) -> None:
     assert made.returncode == 0, made.stderr
 
 
-def command_line(name: str, sources: Path, work: Path) -> list[str]:
-    """The command line of a call; what it changes is copied into the folder ``work``, in which it runs."""
+def command_arguments(name: str, sources: Path, work: Path) -> list[str]:
+    """The arguments of a call; what it changes is copied into the folder ``work``, in which it runs."""
     call = CALLS[name]
     archive = sources / "archive.duckdb"
     if call.changes_archive and not (work / "archive.duckdb").exists():
@@ -95,7 +95,12 @@ def command_line(name: str, sources: Path, work: Path) -> list[str]:
     elif call.changes_archive:
         archive = work / "archive.duckdb"
     given = [part.format(sessions=sources / "sessions", archive=archive) for part in shlex.split(call.arguments)]
-    return [*COMMAND, *name.split(), *given]
+    return [*name.split(), *given]
+
+
+def command_line(name: str, sources: Path, work: Path) -> list[str]:
+    """The command line of a call, with the arguments of ``command_arguments``."""
+    return [*COMMAND, *command_arguments(name, sources, work)]
 
 
 def environment(work: Path) -> dict[str, str]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
+import sys
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +16,36 @@ from tests.faults.commands import environment
 
 WAIT_SECONDS = 120
 
+# Closes a pipe when `main` has installed its handlers. Before, Python itself starts, which reports an interrupt in its
+# own way.
+REPORT_START = """
+import os, sys
+
+pipe = int(sys.argv[1])
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "clamp_analytics.cli":
+            os.close(pipe)
+            sys.meta_path.remove(self)
+        return None
+
+import clamp_analytics.__main__
+sys.meta_path.insert(0, Finder())
+sys.argv = ["clamp-analytics", *sys.argv[2:]]
+clamp_analytics.__main__.main()
+"""
+
 
 @dataclass(frozen=True)
 class Ended:
-    """How a process ended: the exit code, negative for a signal, and its standard error."""
+    """How a process ended.
+
+    Attributes:
+        code: the exit code, negative for a signal.
+        stderr: its standard error.
+        seconds: the time from the start of ``main`` to the end.
+    """
 
     code: int
     stderr: str
@@ -27,11 +57,12 @@ def take_signals() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def run(command: list[str], work: Path, number: int | None = None, after_seconds: float = 0.0) -> Ended:
-    """Run a command in a session of its own, and send it a signal unless it ends before."""
-    begin = time.monotonic()
+@contextmanager
+def started(arguments: Sequence[str], work: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start a command in a session of its own, wait until ``main`` runs in it, and kill what is left of it."""
+    read_end, write_end = os.pipe()
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-c", REPORT_START, str(write_end), *arguments],
         cwd=work,
         env=environment(work),
         stdin=subprocess.DEVNULL,
@@ -39,34 +70,42 @@ def run(command: list[str], work: Path, number: int | None = None, after_seconds
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        pass_fds=[write_end],
         preexec_fn=take_signals,
     )
-    try:
+    os.close(write_end)
+    with process, os.fdopen(read_end, "rb") as pipe:
+        try:
+            assert pipe.read() == b""
+            yield process
+        finally:
+            process.kill()
+    wait_until_session_is_empty(process.pid)
+
+
+def run(arguments: Sequence[str], work: Path, number: int | None = None, after_seconds: float = 0.0) -> Ended:
+    """Run a command, and send it a signal some seconds after the start of ``main`` unless it ends before."""
+    with started(arguments, work) as process:
+        begin = time.monotonic()
         if number is not None and not has_ended(process, after_seconds):
             process.send_signal(number)
-            if number == signal.SIGPIPE and "watch" in command:
+            if number == signal.SIGPIPE and "watch" in arguments:
                 # It goes on, as it should.
                 process.send_signal(signal.SIGTERM)
         stderr = process.communicate(timeout=WAIT_SECONDS)[1]
-    finally:
-        process.kill()
-        process.wait()
-    wait_until_session_is_empty(process.pid)
-    return Ended(process.returncode, stderr, time.monotonic() - begin)
+        return Ended(process.returncode, stderr, time.monotonic() - begin)
 
 
-def run_until(command: list[str], work: Path, output: Path) -> float:
+def run_until(arguments: Sequence[str], work: Path, output: Path) -> float:
     """Run a command that does not end until a file is there, and return the seconds that this took."""
-    begin = time.monotonic()
-    process = subprocess.Popen(
-        command, cwd=work, env=environment(work), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    while not output.exists():
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.terminate()
-    process.wait(WAIT_SECONDS)
-    return time.monotonic() - begin
+    with started(arguments, work) as process:
+        begin = time.monotonic()
+        while not output.exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.terminate()
+        process.communicate(timeout=WAIT_SECONDS)
+        return time.monotonic() - begin
 
 
 def has_ended(process: subprocess.Popen[str], seconds: float) -> bool:
