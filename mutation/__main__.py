@@ -1,8 +1,9 @@
 """Run the tests of one target against a sample of its mutants: ``python -m mutation TARGET``.
 
-Every mutant is tested in a fork of this process, which has imported the libraries already. The sample depends on its
-size and the seed alone. A mutant on which the tests take far more time than on the original counts as killed. Mutants
-that behave as the original does are left out: ``mutation.equivalent`` lists them with the reason.
+Every mutant is tested in a fork of this process, which has imported the libraries already, by the tests that call the
+mutated function, the quickest first. The sample depends on its size and the seed alone. A mutant on which a test takes
+far more time than on the original counts as killed. Mutants that behave as the original does are left out:
+``mutation.equivalent`` lists them with the reason.
 """
 
 from __future__ import annotations
@@ -16,16 +17,15 @@ import math
 import os
 import random
 import resource
-import signal
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
 from mutation.equivalent import is_equivalent
 from mutation.mutants import Mutant, mutants
+from mutation.selection import Chosen, Recorder, read
 from mutation.targets import TARGETS
 
 LIBRARIES = ("pytest", "hypothesis", "polars", "duckdb", "pyarrow", "msgspec", "numpy", "scipy.stats")
@@ -34,11 +34,14 @@ LIBRARIES = ("pytest", "hypothesis", "polars", "duckdb", "pyarrow", "msgspec", "
 PROFILE = "mutation"
 """The profile of hypothesis: the same examples for all mutants, and no time for the smallest one that fails."""
 
-CPU_FACTOR, CPU_SECONDS = 3, 20
-"""The processor time of a mutant: that of the original times a factor, and some seconds more."""
+SELECTION = Path("build/mutation-tests.json")
+"""What the tests do on the original."""
 
-WALL_FACTOR = 20
-"""How many times longer than its processor time a mutant may wait."""
+NO_TESTS = 5
+"""The exit code of pytest where it has run no test."""
+
+CPU_SECONDS = 900
+"""The processor time of all tests of a mutant; each test has its own limit, too."""
 
 
 class _MutantFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -58,17 +61,15 @@ class _MutantFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self._source, self._path, "exec"), module.__dict__)
 
 
-def _run_tests(tests: Sequence[str], finder: _MutantFinder | None, cpu_seconds: float | None) -> int:
-    """Run tests in a fork; the exit code of pytest, or -1 where they took too long."""
+def _run_tests(tests: Iterable[str], plugin: object, finder: _MutantFinder | None = None) -> int:
+    """Run tests in a fork, and return the exit code of pytest, or the negative number of the signal that ended it."""
     child = os.fork()
     if child:
-        return _wait(child, None if cpu_seconds is None else cpu_seconds * WALL_FACTOR)
-    os.setsid()
-    if cpu_seconds is not None:
-        resource.setrlimit(resource.RLIMIT_CPU, (int(cpu_seconds) + 1, int(cpu_seconds) + 1))
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     log = os.open(os.devnull, os.O_WRONLY)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     if finder is not None:
         sys.meta_path.insert(0, finder)
     code = 1
@@ -78,22 +79,11 @@ def _run_tests(tests: Sequence[str], finder: _MutantFinder | None, cpu_seconds: 
         arguments = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", f"--hypothesis-profile={PROFILE}"]
         # pytest would import the package itself to rewrite its assertions, and pass over the finder.
         arguments += ["--assert=plain"]
-        code = pytest.main([*arguments, *tests])
+        code = pytest.main([*arguments, *tests], plugins=[plugin])
+        if isinstance(plugin, Recorder):
+            plugin.write(SELECTION)
     finally:
         os._exit(code)
-
-
-def _wait(child: int, seconds: float | None) -> int:
-    end = math.inf if seconds is None else time.monotonic() + seconds
-    while True:
-        pid, status = os.waitpid(child, os.WNOHANG)
-        if pid:
-            return os.waitstatus_to_exitcode(status)
-        if time.monotonic() > end:
-            os.killpg(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            return -1
-        time.sleep(0.05)
 
 
 def interval(killed: int, total: int) -> tuple[float, float]:
@@ -116,16 +106,16 @@ def sample(target: str, size: int, seed: int) -> tuple[list[tuple[str, Mutant]],
     return chosen, len(every)
 
 
-def _own_tests_first(tests: Sequence[str], module: str) -> list[str]:
-    """The test files, beginning with the one that is named after a module."""
-    files = [str(file) for test in tests for file in (sorted(Path(test).glob("test_*.py")) or [Path(test)])]
-    return sorted(files, key=lambda file: Path(file).name != f"test_{Path(module).name}")
+def _files(tests: Iterable[str]) -> list[str]:
+    """The files of tests, which are given by their ids."""
+    return sorted({test.partition("::")[0] for test in tests})
 
 
 def _prepare() -> None:
     # Several threads do not survive a fork.
     os.environ |= {"POLARS_MAX_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "CI": "1"}
     os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = tempfile.mkdtemp(prefix="mutation-")
+    SELECTION.parent.mkdir(exist_ok=True)
     for library in LIBRARIES:
         importlib.import_module(library)
     from hypothesis import HealthCheck, Phase, settings
@@ -142,26 +132,29 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=100, help="how many mutants are drawn [default: 100]")
     parser.add_argument("--seed", type=int, default=1, help="which ones are drawn [default: 1]")
     parser.add_argument("--least", type=float, default=0.9, help="share that must be killed [default: 0.9]")
+    parser.add_argument(
+        "--seconds", type=float, default=math.inf, help="how long the tests of one mutant may take [default: no limit]"
+    )
     given = parser.parse_args()
     _prepare()
-    tests = TARGETS[given.target].tests
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if code := _run_tests(tests, None, None):
+    target = TARGETS[given.target]
+    if code := _run_tests(target.tests, Recorder(target.modules)):
         sys.stderr.write(f"the tests fail on the original with exit code {code}\n")
         return 2
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    selection = read(SELECTION)
     chosen, of = sample(given.target, given.size, given.seed)
-    sys.stdout.write(f"{given.target}: {len(chosen)} of {of} mutants; the tests take {cpu:.0f} s\n")
+    total = sum(selection.seconds.values())
+    sys.stdout.write(f"{given.target}: {len(chosen)} of {of} mutants; the tests take {total:.0f} s\n")
     killed = 0
     for path, mutant in chosen:
-        code = _run_tests(
-            _own_tests_first(tests, path), _MutantFinder(path, mutant.source), cpu * CPU_FACTOR + CPU_SECONDS
-        )
+        tests = selection.tests_of(path, mutant.line, given.seconds)
+        code = _run_tests(_files(tests), Chosen(tests), _MutantFinder(path, mutant.source))
+        if code == NO_TESTS:
+            raise RuntimeError(f"none of the tests of {path}:{mutant.line} was run")
         killed += code != 0
         if code == 0:
             sys.stdout.write(f"survived: {path}:{mutant.line}: {mutant.change}\n")
-            sys.stdout.flush()
+        sys.stdout.flush()
     low, high = interval(killed, len(chosen))
     share = killed / len(chosen)
     sys.stdout.write(
