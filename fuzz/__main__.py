@@ -23,7 +23,18 @@ MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
 """Where files are written that live as long as one execution."""
 
 ROUND_SECONDS = 600
-LONG_TESTS = ("tests/properties", "tests/faults")
+LONG_TESTS = (
+    "tests/properties",
+    "tests/faults",
+    "tests/reading/test_properties.py",
+    "tests/reading/test_parallel.py",
+    "tests/decode/test_column_faults.py",
+    "tests/decode/test_pieces.py",
+    "tests/sources/test_containers.py",
+    "tests/sources/test_damaged_containers.py",
+)
+LONG_VARIABLES = {"CLAMP_FAULT_ROUNDS": "2", "CLAMP_EXAMPLES": "5"}
+"""They make these tests try more than in a usual run."""
 
 
 def run_target(name: str, seconds: float) -> bool:
@@ -63,7 +74,7 @@ def run_tests(seconds: float) -> bool:
         seed = int.from_bytes(os.urandom(4))
         command = [sys.executable, "-m", "pytest", "-q", "-x", f"--hypothesis-seed={seed}", *LONG_TESTS]
         result = subprocess.run(
-            command, env=environment | {"CLAMP_FAULT_SEED": str(seed), "CLAMP_FAULT_ROUNDS": "2"}, check=False
+            command, env=environment | LONG_VARIABLES | {"CLAMP_FAULT_SEED": str(seed)}, check=False
         )
         if result.returncode:
             print(f"tests: round {round_number} failed with the seed {seed}")

@@ -27,6 +27,7 @@ from clamp_analytics.decode.typed import KeyLayouts
 from clamp_analytics.reading import Reader, Telemetry
 from clamp_analytics.schema import RECORDS
 from tests.command_server import CommandServer, Done, run_in_new_process
+from tests.fork_server import ForkServer, fork_server
 from tests.object_storage import Proxy, fault_proxy, open_bucket, s3_server
 
 # No deadline, because a busy machine is slow. CI tests a change with the same examples every time; new examples are
@@ -35,6 +36,9 @@ settings.register_profile(
     "steady", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
 )
 settings.load_profile("steady")
+
+EXAMPLES = int(os.environ.get("CLAMP_EXAMPLES", "1"))
+"""How many times more examples the properties try than in a usual run of the tests; ``make fuzz`` sets it."""
 
 SHARED = Path(__file__).parents[1].parent / "shared"
 INTEROP = Path(__file__).parent / "data" / "interop"
@@ -170,6 +174,13 @@ def decoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 def without_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run a test with the decoder in Python, and so with worker processes."""
     monkeypatch.setenv(KERNEL_VARIABLE, "off")
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    """A process that has imported the package, and runs code in forks of itself."""
+    with fork_server(tmp_path_factory.mktemp("forks")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from clamp_analytics.batch import Batch
 from clamp_analytics.decode.options import DecodeOptions
-from tests.conftest import decode, faults, record, session
+from tests.conftest import EXAMPLES, decode, faults, record, session
 
 RECORDS = {
     "fine": record(),
@@ -41,7 +41,7 @@ def assert_read_like_alone(files: list[list[str]], together: Batch) -> None:
 @example(files=[["one device", "two devices", "one device"], ["one device", "two devices"]], pending=100, long=10**9)
 @example(files=[["two devices", "one device"], ["two devices"]], pending=100, long=10**9)
 @example(files=[["one device", "wide seed"], ["one device", "wide seed"]], pending=100, long=10**9)
-@settings(max_examples=300)
+@settings(max_examples=60 * EXAMPLES)
 def test_files_of_one_batch_have_the_violations_of_each_file_read_alone(
     files: list[list[str]], pending: int, long: int
 ) -> None:

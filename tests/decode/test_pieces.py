@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from clamp_analytics.batch import Batch
 from clamp_analytics.decode.options import DecodeOptions
 from clamp_analytics.schema import Status
-from tests.conftest import GOOD, Raw, decode, faults, json_text, record, session, statuses
+from tests.conftest import EXAMPLES, GOOD, Raw, decode, faults, json_text, record, session, statuses
 from tests.reading.test_properties import documents
 
 
@@ -23,7 +23,7 @@ def same(one: Batch, other: Batch) -> bool:
 
 
 @given(group=st.lists(documents(), max_size=4), piece=st.integers(1, 500), pending=st.integers(1, 6))
-@settings(max_examples=150)
+@settings(max_examples=50 * EXAMPLES)
 def test_documents_of_any_quality_read_the_same_in_pieces(group: list[bytes], piece: int, pending: int) -> None:
     whole = decoded(*group, long=10**9)
 

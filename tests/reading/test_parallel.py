@@ -23,7 +23,7 @@ from clamp_analytics.decode.kernel import load_kernel
 from clamp_analytics.errors import WorkerError
 from clamp_analytics.reading import Reader, ReadingOptions, Telemetry, executors, iter_batches, load
 from clamp_analytics.reading.task import ReadRequest, Task
-from tests.conftest import GOOD, Raw, drain, producer_session, record, session, write
+from tests.conftest import EXAMPLES, GOOD, Raw, drain, producer_session, record, session, write
 
 FILES = {f"{n:02}.json": producer_session(*({"seed": n * 100 + k} for k in range(1, n % 7 + 1))) for n in range(40)} | {
     "05b.json": b"",
@@ -125,13 +125,17 @@ def test_an_executor_of_the_user_is_left_running(folder: Path) -> None:
         assert executor.submit(len, "ab").result() == 2
 
 
-@pytest.mark.usefixtures("decoder")
-@given(batch_bytes=st.integers(1, 20_000), batch_files=st.integers(1, 60))
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_cut_into_batches_gives_the_same_tables(folder: Path, batch_bytes: int, batch_files: int) -> None:
-    write(folder, FILES)
-    whole = load(folder, jobs=1)
+@pytest.fixture
+def whole(folder: Path, decoder: str) -> Telemetry:
+    """The tables of the folder, read by one job at once."""
+    return load(folder, jobs=1)
 
+
+@given(batch_bytes=st.integers(1, 20_000), batch_files=st.integers(1, 60))
+@settings(max_examples=8 * EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_cut_into_batches_gives_the_same_tables(
+    folder: Path, whole: Telemetry, batch_bytes: int, batch_files: int
+) -> None:
     cut = load(folder, jobs=1, options=ReadingOptions(batch_bytes=batch_bytes, batch_files=batch_files))
 
     assert same(cut, whole)

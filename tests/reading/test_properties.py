@@ -15,10 +15,8 @@ from hypothesis import strategies as st
 from clamp_analytics.batch import Batch
 from clamp_analytics.decode.typed import KeyLayouts
 from clamp_analytics.reading import ReadingOptions, load
-from tests.conftest import GOOD, decode, record, session
+from tests.conftest import EXAMPLES, GOOD, decode, record, session
 from tests.reading import reference
-
-pytestmark = pytest.mark.usefixtures("decoder")
 
 COLUMNS = ["context", "seed", "thread_id", "acquired_at", "released_at", "duration_ms", "stability_score", "backend"]
 COLUMNS += ["device_name", "record_index"]
@@ -137,14 +135,14 @@ def assert_read_as_the_reference(data: bytes, batch: Batch, name: str) -> None:
 
 
 @given(data=documents())
-@settings(max_examples=150)
+@settings(max_examples=60 * EXAMPLES)
 @example(data=GOOD)
 def test_a_document_is_read_as_the_reference_reads_it(data: bytes) -> None:
     assert_read_as_the_reference(data, decode(data), "0.json")
 
 
 @given(group=st.lists(documents(), min_size=2, max_size=4))
-@settings(max_examples=40)
+@settings(max_examples=15 * EXAMPLES)
 def test_what_was_learnt_from_other_documents_changes_nothing(group: list[bytes]) -> None:
     learnt = KeyLayouts()
     together = decode(*group, learnt=learnt)
@@ -161,7 +159,7 @@ def test_what_was_learnt_from_other_documents_changes_nothing(group: list[bytes]
 
 
 @given(data=documents())
-@settings(max_examples=60)
+@settings(max_examples=30 * EXAMPLES)
 def test_every_value_of_a_violation_is_at_its_offset(data: bytes) -> None:
     for row in decode(data).violations.drop_nulls(["value", "byte_offset"]).iter_rows(named=True):
         there = data[row["byte_offset"] :].decode(errors="backslashreplace")
@@ -171,7 +169,7 @@ def test_every_value_of_a_violation_is_at_its_offset(data: bytes) -> None:
 
 
 @given(data=documents(), change=st.integers(0, 255), position=st.floats(0, 1))
-@settings(max_examples=60)
+@settings(max_examples=30 * EXAMPLES)
 def test_a_byte_that_was_changed_never_harms_another_document(data: bytes, change: int, position: float) -> None:
     at = int(position * (len(data) - 1))
     broken = data[:at] + bytes([change]) + data[at + 1 :]
@@ -190,6 +188,7 @@ def test_bytes_of_any_kind_are_rejected_with_one_reason(data: bytes) -> None:
     assert batch.violations.height == 1 or batch.violations["rule"][0] == "byte-order-mark"
 
 
+@pytest.mark.usefixtures("decoder")
 @given(
     entries=st.lists(
         st.one_of(
@@ -204,7 +203,7 @@ def test_bytes_of_any_kind_are_rejected_with_one_reason(data: bytes) -> None:
     ),
     window=st.integers(60, 600),
 )
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15 * EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_large_file_in_windows_gives_what_it_gives_whole(tmp_path: Path, entries: list[str], window: int) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(b'{"stability_score":0.5,"records":[' + ",".join(entries).encode() + b'],"node":1}')

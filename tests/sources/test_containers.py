@@ -17,7 +17,7 @@ from clamp_analytics.analysis.summary import artifact, summarize
 from clamp_analytics.errors import SourceError
 from clamp_analytics.reading import Counts, Reader, ReadingOptions, load
 from clamp_analytics.sources import ContainerLimits, Member, Skipped, identity, list_sources, read_container
-from tests.conftest import GOOD, SHARED, Raw, drain, names, numbered, record, session, statuses, write
+from tests.conftest import EXAMPLES, GOOD, SHARED, Raw, drain, names, numbered, record, session, statuses, write
 from tests.sources.container_builders import KINDS, a_tar, a_zip, build, compressed, container, plain, zstd
 
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"
@@ -45,7 +45,7 @@ MEMBERS = st.lists(st.tuples(PATHS, st.sampled_from(DOCUMENTS)), max_size=8, uni
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(members=MEMBERS, kept=st.sampled_from([1, 10**9]))
-@settings(max_examples=40)
+@settings(max_examples=15 * EXAMPLES)
 def test_any_members_read_the_same_as_the_folder_of_the_same_files(
     kind: str, members: list[tuple[str, bytes]], kept: int
 ) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import GOOD, producer_session, run_python, write
+from tests.conftest import GOOD, producer_session, write
+from tests.fork_server import ForkServer
 from tests.sources.container_builders import central, compressed, directory_end, local
 
 ZEROS = 16 << 20
@@ -30,10 +31,10 @@ print(json.dumps([telemetry.counts.loaded, rules, peak() - before]))
 """
 
 
-def measured(tmp_path: Path, container: Path) -> tuple[int, list[str], int]:
+def measured(forks: ForkServer, tmp_path: Path, container: Path) -> tuple[int, list[str], int]:
     """Sessions that were loaded, rules that were broken, and bytes of memory that it took."""
     small = write(tmp_path / "small", {"a.json": GOOD, "b.json.zst": compressed("zst", GOOD)})
-    done = run_python(MEASURE, str(small), str(container))
+    done = forks.run(MEASURE, str(small), str(container))
     assert done.stderr == b""
     loaded, rules, grown = json.loads(done.stdout)
     return loaded, rules, grown
@@ -105,20 +106,20 @@ OTHER_RULES = {"lie.zip": "container-damaged", "nothing.tar.gz": "container-refu
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_bomb_is_refused_with_little_memory(tmp_path: Path, name: str) -> None:
+def test_a_bomb_is_refused_with_little_memory(tmp_path: Path, forks: ForkServer, name: str) -> None:
     bomb = write(tmp_path, {name: BOMBS[name]()}) / name
 
-    loaded, rules, grown = measured(tmp_path, bomb)
+    loaded, rules, grown = measured(forks, tmp_path, bomb)
 
     assert (loaded, rules) == (0, [OTHER_RULES.get(name, "container-limit")])
     assert grown < 100_000_000
 
 
-def test_identical_records_are_not_taken_for_a_bomb(tmp_path: Path) -> None:
+def test_identical_records_are_not_taken_for_a_bomb(tmp_path: Path, forks: ForkServer) -> None:
     # The smallest that honest telemetry becomes: every record is the same.
     data = compressed("gz", producer_session(*[{}] * 60_000))
 
-    loaded, rules, _ = measured(tmp_path, write(tmp_path, {"x.json.gz": data}) / "x.json.gz")
+    loaded, rules, _ = measured(forks, tmp_path, write(tmp_path, {"x.json.gz": data}) / "x.json.gz")
 
     assert loaded == 1
     assert not any(rule.startswith("container") for rule in rules)
@@ -138,15 +139,15 @@ print(total, peak() - before)
 
 
 @pytest.mark.parametrize("kind", ["tar.gz", "tar.xz", "tar.zst", "tar", "zip"])
-def test_memory_does_not_grow_with_what_a_container_holds(tmp_path: Path, kind: str) -> None:
+def test_memory_does_not_grow_with_what_a_container_holds(tmp_path: Path, forks: ForkServer, kind: str) -> None:
     # How a container is read does not depend on what is in its members.
-    size, count = 2 << 20, 200
+    size, count = 1 << 20, 150
     small = tmp_path / f"small.{kind}"
     large = tmp_path / f"large.{kind}"
     for path, members in ((small, 1), (large, count)):
         path.write_bytes(many(kind, size, members))
 
-    done = run_python(READ, str(small), str(large))
+    done = forks.run(READ, str(small), str(large))
 
     total, grown = map(int, done.stdout.split())
     assert total == size * count

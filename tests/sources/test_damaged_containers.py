@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from clamp_analytics.reading import Counts, load
 from clamp_analytics.sources import ContainerLimits
-from tests.conftest import GOOD, numbered, record, session, write
+from tests.conftest import EXAMPLES, GOOD, numbered, record, session, write
 from tests.sources.container_builders import (
     KINDS,
     a_tar,
@@ -34,7 +34,7 @@ def test_a_container_that_is_cut_anywhere_gives_nothing(tmp_path: Path, kind: st
     # Zeros at the end of a tar say nothing but that it ends.
     end = len(whole.rstrip(b"\0")) if kind == "tar" else len(whole)
 
-    for length in [*range(0, end, max(1, end // 60)), end - 1]:
+    for length in [*range(0, end, max(1, end // 25)), end - 1]:
         telemetry = beside(tmp_path, f"x.{kind}", whole[:length])
 
         assert telemetry.counts == Counts(1, 1, 0), length
@@ -87,7 +87,7 @@ SOUND = {kind: build(kind, TWO) for kind in KINDS} | {
 # The content of a tar has no checksum of its own.
 @pytest.mark.parametrize("kind", [kind for kind in SOUND if kind != "tar"])
 @given(data=st.data())
-@settings(max_examples=60)
+@settings(max_examples=20 * EXAMPLES)
 def test_no_flipped_bit_changes_what_is_read_unnoticed(kind: str, data: st.DataObject) -> None:
     whole = bytearray(SOUND[kind])
     at = data.draw(st.integers(0, len(whole) * 8 - 1))
@@ -106,7 +106,7 @@ def test_no_flipped_bit_changes_what_is_read_unnoticed(kind: str, data: st.DataO
 @given(noise=st.binary(max_size=300), kind=st.sampled_from(KINDS), at=st.integers(0, 4000))
 @example(noise=b"PK\5\6" + bytes(18), kind="zip", at=0)
 @example(noise=bytes(512), kind="tar", at=0)
-@settings(max_examples=80)
+@settings(max_examples=20 * EXAMPLES)
 def test_no_bytes_at_all_break_the_reading(noise: bytes, kind: str, at: int) -> None:
     with tempfile.TemporaryDirectory() as home:
         for data in (noise, SOUND[kind][:at] + noise + SOUND[kind][at + len(noise) :]):
