@@ -199,9 +199,11 @@ class SqlCommand(AnalysisSourceOptions, OutputOptions):
         if self.name is not None:
             return arguments, *named(self.name, **params)
         assert self.file is not None
+        from clamp_analytics.sources import STDIN, read_bytes
+
         try:
-            if str(self.file) == STDOUT:
-                return arguments, sys.stdin.buffer.read().decode(), params
+            if str(self.file) == STDIN:
+                return arguments, read_bytes(STDIN).decode(), params
             return arguments, self.file.read_text("utf-8"), params
         except OSError as error:
             raise UsageError.from_os_error("the query cannot be read", error, where=str(self.file)) from error

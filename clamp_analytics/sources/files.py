@@ -7,8 +7,12 @@ import hashlib
 import io
 import os
 import select
+import signal
 import stat
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from clamp_analytics.wording import os_error_reason
 
@@ -64,12 +68,39 @@ def _read_stdin() -> bytes:
     except io.UnsupportedOperation:  # a stream in memory, as in a notebook
         return sys.stdin.buffer.read()
     chunks: list[bytes] = []
-    while True:
-        select.select([descriptor], [], [])
-        chunk = os.read(descriptor, STDIN_CHUNK_BYTES)
-        if not chunk:
-            return b"".join(chunks)
-        chunks.append(chunk)
+    with _signals() as signals:
+        while True:
+            readable, _, _ = select.select([descriptor, *signals], [], [])
+            if descriptor not in readable:
+                os.read(readable[0], STDIN_CHUNK_BYTES)
+                continue
+            chunk = os.read(descriptor, STDIN_CHUNK_BYTES)
+            if not chunk:
+                return b"".join(chunks)
+            chunks.append(chunk)
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Descriptors that can be read when a signal has come, to whichever thread.
+
+    The system may choose a thread of a library, such as one that has just started. Python then notes the signal for the
+    main thread, but does not wake it.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield []  # handlers run in the main thread alone
+        return
+    read_end, write_end = os.pipe()
+    try:
+        os.set_blocking(write_end, False)
+        before = signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+        try:
+            yield [read_end]
+        finally:
+            signal.set_wakeup_fd(before)
+    finally:
+        os.close(read_end)
+        os.close(write_end)
 
 
 def open_regular(path: str) -> io.FileIO:

@@ -77,7 +77,10 @@ def test_closed_standard_output_is_an_error_and_no_traceback(clean):
     assert (done.returncode, done.stderr) == (3, "error: standard output is closed\n")
 
 
-@pytest.mark.parametrize("arguments", [("summarize", "-"), ("validate", "-"), ("sql", "-", "FROM sessions")])
+@pytest.mark.parametrize(
+    "arguments",
+    [("summarize", "-"), ("validate", "-"), ("sql", "-", "FROM sessions"), ("sql", "runs", "--file", "-")],
+)
 def test_an_interrupt_ends_waiting_for_standard_input(arguments):
     terminal, stdin = pty.openpty()
     process = subprocess.Popen(
@@ -102,11 +105,42 @@ def _wait_until_it_reads(pid):
     while True:
         with open(f"/proc/{pid}/syscall") as file:
             call = file.read().split()
-        # read(0, …), or pselect6 with one descriptor: numbers of x86-64, and of the generic table of other machines.
+        # read(0, …), or pselect6: numbers of x86-64, and of the generic table of other machines.
         if call[0] in {"0", "63"} and call[1] == "0x0":
             return
-        if call[0] in {"23", "270", "72"} and call[1] == "0x1":
+        if call[0] in {"23", "270", "72"}:
             return
+
+
+# A thread of a library may get the signal. This one sends it to itself when the main thread sleeps in `pselect6`.
+INTERRUPT_IN_A_THREAD = """
+import os, signal, sys, threading
+
+def interrupt():
+    while open(f"/proc/self/task/{os.getpid()}/syscall").read().split()[0] not in {"270", "72"}:
+        pass
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+threading.Thread(target=interrupt, daemon=True).start()
+sys.argv = ["clamp-analytics", "summarize", "-"]
+from clamp_analytics.__main__ import main
+main()
+"""
+
+
+def test_an_interrupt_that_another_thread_gets_ends_waiting_for_standard_input():
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPT_IN_A_THREAD],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=take_interrupts,
+    ) as process:
+        try:
+            process.wait(timeout=60)
+        finally:
+            process.kill()
+
+        assert (process.returncode, process.stderr.read()) == (130, b"interrupted\n")
 
 
 @pytest.mark.parametrize("module", ["typer", "clamp_analytics.cli.summarize", "polars"])
