@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,15 @@ def test_a_ratio_above_the_limit_counts_from_a_size_on(tmp_path: Path, kind: str
     telemetry = beside(tmp_path, f"x.{kind}", data, limits=ContainerLimits(max_ratio=10, ratio_from_bytes=50_000))
 
     assert "max_ratio" in refused(telemetry, f"x.{kind}", "container-limit")
+
+
+def test_a_member_that_is_skipped_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("x.bin")
+    info.size = 10_000
+
+    telemetry = beside(tmp_path, "x.tar", info.tobuf(), limits=ContainerLimits(max_total_bytes=9_999))
+
+    assert "max_total_bytes" in refused(telemetry, "x.tar", "container-limit")
 
 
 def test_a_bomb_spread_over_inner_containers_is_one_bomb(tmp_path: Path) -> None:

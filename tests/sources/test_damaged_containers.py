@@ -188,3 +188,21 @@ def test_a_json_file_that_is_a_zip_inside_is_reported_as_a_member(tmp_path: Path
     telemetry = beside(tmp_path, "x.tar", a_tar({"x.json": a_zip(TWO)}))
 
     assert container_faults(telemetry) == [("x.json", "container-mismatch")]
+
+
+def test_a_zip_that_is_cut_inside_of_its_comment_is_damaged(tmp_path: Path) -> None:
+    data = bytearray(a_zip(TWO))
+    data[-2] = 5
+    whole, cut = bytes(data) + b"hello", bytes(data) + b"hell"
+
+    assert beside(tmp_path, "x.zip", whole).counts.loaded == 3
+    assert refused(beside(tmp_path, "x.zip", cut), "x.zip", "container-damaged") == "it is cut inside of its comment"
+
+
+def test_deflated_data_that_is_damaged_is_reported_as_such(tmp_path: Path) -> None:
+    data = bytearray(a_zip({"x.json": GOOD}))
+    data[30 + len("x.json")] = 0b111  # a block of a kind that does not exist
+
+    telemetry = beside(tmp_path, "x.zip", bytes(data))
+
+    assert why(telemetry).startswith("its compressed data is damaged: ")

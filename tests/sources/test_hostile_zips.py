@@ -19,7 +19,7 @@ from tests.sources.container_builders import (
     directory_end,
     local,
 )
-from tests.sources.container_results import CRC, NAME, TWO, beside, container_faults, refused
+from tests.sources.container_results import CRC, NAME, TWO, beside, container_faults, refused, why
 
 
 def test_members_that_share_their_data_refuse_the_zip(tmp_path: Path) -> None:
@@ -53,6 +53,20 @@ def test_a_local_header_that_jumps_over_the_next_member_rejects_its_own(tmp_path
     telemetry = beside(tmp_path, "x.zip", data)
 
     assert container_faults(telemetry)[0][0] == "x.json"
+    assert telemetry.records["seed"].to_list() == [7, 99]
+
+
+def test_a_local_header_that_reaches_into_the_next_member_rejects_its_own(tmp_path: Path) -> None:
+    # The local header has one byte more of extra field than the directory accounts for.
+    header = struct.pack("<4s5H3L2H", b"PK\3\4", 20, 0, 0, 0, 0, CRC, len(GOOD), len(GOOD), 6, 1)
+    first, second = header + NAME + GOOD, local(b"z.json", GOOD, crc=CRC)
+    listed = central(NAME, len(GOOD), 0, crc=CRC) + central(b"z.json", len(GOOD), len(first), crc=CRC)
+    data = first + second + listed + directory_end(2, len(listed), len(first + second))
+
+    telemetry = beside(tmp_path, "x.zip", data)
+
+    assert container_faults(telemetry) == [("x.json", "container-refused")]
+    assert why(telemetry) == "it overlaps with what follows"
     assert telemetry.records["seed"].to_list() == [7, 99]
 
 

@@ -156,6 +156,42 @@ def test_a_sparse_file_is_rejected_whatever_size_it_claims(tmp_path: Path) -> No
     assert why(telemetry) == "it is a sparse file"
 
 
+def test_the_blocks_of_a_gnu_sparse_file_are_passed_over(tmp_path: Path) -> None:
+    info = entry("x.json", tarfile.GNUTYPE_SPARSE)
+    info.size = 512
+    header = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    header[482] = 1  # a block of the map of the file follows, and says whether another one does
+    header[148:156] = b"%06o\0 " % (sum(header[:148]) + 8 * 32 + sum(header[156:]))
+    maps = bytes(504) + b"\1" + bytes(7) + bytes(512)
+
+    telemetry = beside(tmp_path, "x.tar", bytes(header) + maps + bytes(512) + a_tar({"y.json": GOOD}))
+
+    assert container_faults(telemetry) == [("x.json", "container-refused")]
+    assert telemetry.records["seed"].to_list() == [7, 99]
+
+
+@pytest.mark.parametrize("kind", [b"1", b"2", b"3", b"4", b"5", b"6"])
+def test_no_data_follows_a_link_a_device_or_a_folder_whatever_its_size(tmp_path: Path, kind: bytes) -> None:
+    info = entry("x", kind)
+    info.size = 512
+
+    telemetry = beside(tmp_path, "x.tar", info.tobuf(tarfile.GNU_FORMAT) + a_tar({"y.json": GOOD}))
+
+    assert telemetry.records["seed"].to_list() == [7, 99]
+
+
+@pytest.mark.parametrize(
+    "method, name",
+    [(9, "deflate64"), (12, "bzip2"), (14, "LZMA"), (93, "zstd"), (95, "xz"), (98, "PPMd"), (97, "method 97")],
+)
+def test_a_compression_that_is_not_read_is_named(tmp_path: Path, method: int, name: str) -> None:
+    member, listed = (part(NAME, *rest, method=method) for part, rest in ((local, (GOOD,)), (central, (len(GOOD), 0))))
+
+    telemetry = beside(tmp_path, "x.zip", member + listed + directory_end(1, len(listed), len(member)))
+
+    assert why(telemetry) == f"it is compressed by {name}, which is not read"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_container_in_a_container_in_a_container_is_rejected(tmp_path: Path, kind: str) -> None:
     inner = build("zip", {"deep.zip": a_zip(TWO), "y.json": numbered(2)})

@@ -29,7 +29,7 @@ STORED, DEFLATED = 0, 8
 _NEWEST_VERSION = 63
 """Version 6.3 of the format, the newest one that a member may need."""
 
-_METHODS = {9: "deflate64", 12: "bzip2", 14: "LZMA", 93: "zstd", 95: "xz", 98: "PPMd", 99: "AES"}
+_METHODS = {9: "deflate64", 12: "bzip2", 14: "LZMA", 93: "zstd", 95: "xz", 98: "PPMd"}
 _WINDOW = 1 << 20
 _TAIL = _END.size + 0xFFFF
 
