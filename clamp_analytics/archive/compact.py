@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from clamp_analytics.archive.ingest.transaction import write_error
 from clamp_analytics.archive.lock import writer_lock
 from clamp_analytics.archive.paths import existing_archive, temporary_path, wal_path
+from clamp_analytics.archive.statement_progress import report_progress
 from clamp_analytics.archive.tables import LEDGER_TABLES, View, require_current, write_empty_archive
 from clamp_analytics.errors import OutputError, UsageError
 from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_connection import open_archive, open_database_file
 from clamp_analytics.reading.delta_archive import is_delta_location
 from clamp_analytics.reading.interrupts import raise_keyboard_interrupt
+from clamp_analytics.reading.reader import Progress
 from clamp_analytics.schema import TABLES
 from clamp_analytics.wording import sql_string
 
@@ -35,6 +37,7 @@ def compact(
     *,
     wait_seconds: float = 10.0,
     retain_hours: int | None = None,
+    progress: Progress | None = None,
 ) -> Compacted:
     """Rewrite an archive next to itself, and replace it in one step.
 
@@ -48,6 +51,8 @@ def compact(
         views: the views that a DuckDB archive gets.
         wait_seconds: how long to wait for other processes that use a DuckDB archive.
         retain_hours: how long a Delta archive keeps rows and files that are not needed; a week by default.
+        progress: called with the number of rows that a DuckDB archive has copied and of all rows; a Delta archive does
+            not know how much there is to do.
 
     Raises:
         UsageError: ``retain_hours`` is given for a DuckDB archive, which keeps nothing.
@@ -70,7 +75,7 @@ def compact(
         try:
             try:
                 write_empty_archive(temporary, views)
-                _copy(path, temporary)
+                _copy(path, temporary, progress)
                 _sync(temporary)
                 now = path.stat()
                 if (now.st_mtime_ns, now.st_ino) != (before.st_mtime_ns, before.st_ino) or _has_log(path):
@@ -92,7 +97,7 @@ def compact(
         return Compacted(before.st_size, path.stat().st_size)
 
 
-def _copy(path: Path, temporary: Path) -> None:
+def _copy(path: Path, temporary: Path, progress: Progress | None) -> None:
     """Copy the rows of every table, in order."""
     import duckdb
 
@@ -104,8 +109,15 @@ def _copy(path: Path, temporary: Path) -> None:
         new.execute(f"ATTACH {sql_string(str(path))} AS old (READ_ONLY)")
         new.execute("BEGIN")
         new.execute("DELETE FROM meta")
-        for name in (*TABLES, *(table.name for table in LEDGER_TABLES)):
-            new.execute(f"INSERT INTO {name} BY NAME SELECT * FROM old.{name}")
+        names = (*TABLES, *(table.name for table in LEDGER_TABLES))
+        rows = {name: new.execute(f"SELECT count(*) FROM old.{name}").fetchall()[0][0] for name in names}
+        done, total = 0, sum(rows.values())
+        for name, count in rows.items():
+            with report_progress(new, None if progress is None else _of_table(progress, done, count, total)):
+                new.execute(f"INSERT INTO {name} BY NAME SELECT * FROM old.{name}")
+            done += count
+            if progress is not None:
+                progress(done, total)
         new.execute("COMMIT")
         new.execute("DETACH old")
         new.execute("CHECKPOINT")
@@ -113,6 +125,11 @@ def _copy(path: Path, temporary: Path) -> None:
         raise write_error(error, path) from error
     finally:
         new.close()
+
+
+def _of_table(progress: Progress, done: int, rows: int, total: int) -> Callable[[float], None]:
+    """The progress of all tables, from the share that is done of one of them."""
+    return lambda share: progress(done + int(share * rows), total)
 
 
 def _has_log(path: Path) -> bool:

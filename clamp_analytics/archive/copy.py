@@ -36,6 +36,7 @@ from clamp_analytics.reading.archive_connection import (
 from clamp_analytics.reading.delta_archive import delta_errors, is_delta_location
 from clamp_analytics.reading.delta_batches import read_delta_archive
 from clamp_analytics.reading.interrupts import raise_keyboard_interrupt
+from clamp_analytics.reading.reader import Progress
 from clamp_analytics.schema import RECORDS, TABLES
 
 if TYPE_CHECKING:
@@ -56,7 +57,13 @@ class Copied:
 
 
 @raise_keyboard_interrupt()
-def copy(source: str | os.PathLike[str], target: str | os.PathLike[str], views: Sequence[View] = ()) -> Copied:
+def copy(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    views: Sequence[View] = (),
+    *,
+    progress: Progress | None = None,
+) -> Copied:
     """Copy an archive: from a DuckDB file to Delta tables, the other way, or to another one of its kind.
 
     The copy is complete, or it is not an archive. Afterwards, the number of rows and a hash of all values of each
@@ -66,6 +73,7 @@ def copy(source: str | os.PathLike[str], target: str | os.PathLike[str], views: 
         source: the archive.
         target: the copy, which must not exist. A name that ends with a slash, or a URL, is that of a Delta archive.
         views: the views that a DuckDB file gets.
+        progress: called with the number of sessions that were copied and of all sessions.
 
     Raises:
         SourceError: there is no such archive, or it is damaged.
@@ -74,7 +82,7 @@ def copy(source: str | os.PathLike[str], target: str | os.PathLike[str], views: 
     name = os.fspath(target)
     if is_delta_location(name) or name.endswith("/"):
         with _opened(source) as connection:
-            write_delta_copy(name, _batches(source), connection, [table.name for table in LEDGER])
+            write_delta_copy(name, _batches(source, connection, progress), connection, [table.name for table in LEDGER])
             with _opened(name) as copied:
                 return _compared(connection, copied, name)
     path = Path(os.path.realpath(target))
@@ -82,15 +90,17 @@ def copy(source: str | os.PathLike[str], target: str | os.PathLike[str], views: 
         raise OutputError.exists(path, "name another file")
     # The lock also removes what a copy that was killed has left.
     with writer_lock(path, "archive copy", _WAIT_SECONDS):
-        return _write_database_file(path, source, views)
+        return _write_database_file(path, source, views, progress)
 
 
-def _write_database_file(path: Path, source: str | os.PathLike[str], views: Sequence[View]) -> Copied:
+def _write_database_file(
+    path: Path, source: str | os.PathLike[str], views: Sequence[View], progress: Progress | None
+) -> Copied:
     temporary = temporary_path(path)
     try:
         write_empty_archive(temporary, views)
         with _opened(source) as connection:
-            _fill(temporary, connection, _batches(source))
+            _fill(temporary, connection, _batches(source, connection, progress))
             with _opened(temporary) as copied:
                 result = _compared(connection, copied, os.fspath(path))
         link_new(temporary, path)
@@ -122,10 +132,21 @@ def _opened(archive: str | os.PathLike[str]) -> Iterator[duckdb.DuckDBPyConnecti
         connection.close()
 
 
-def _batches(archive: str | os.PathLike[str]) -> Iterator[Batch]:
+def _batches(
+    archive: str | os.PathLike[str], connection: duckdb.DuckDBPyConnection, progress: Progress | None
+) -> Iterator[Batch]:
     if is_delta_location(archive):
-        return read_delta_archive(os.fspath(archive), RECORDS.names)
-    return read_archive(existing_archive(archive), RECORDS.names)
+        batches = read_delta_archive(os.fspath(archive), RECORDS.names)
+    else:
+        batches = read_archive(existing_archive(archive), RECORDS.names)
+    if progress is None:
+        yield from batches
+        return
+    done, total = 0, connection.execute("SELECT count(*) FROM sessions").fetchall()[0][0]
+    for batch in batches:
+        yield batch
+        done += batch.sessions.height
+        progress(done, total)
 
 
 def _fill(path: Path, source: duckdb.DuckDBPyConnection, batches: Iterator[Batch]) -> None:

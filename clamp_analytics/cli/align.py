@@ -55,13 +55,14 @@ class AlignCommand(ObjectStorageOptions, ListingOptions):
             start = parse_timestamp(self.to)
         except UsageError as error:
             raise UsageError(error.what, where="--to", hint=error.hint) from error
-        with step("aligning"):
+        with step("aligning", then="writing the copies") as progress:
             aligned = align_files(
                 self.sources,
                 start,
                 self.output,
                 recursive=not self.no_recursive,
                 concurrency=self.concurrency,
+                progress=progress,
                 **self.container_settings(),
             )
         _tell_exceptions(aligned)

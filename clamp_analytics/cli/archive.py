@@ -142,6 +142,7 @@ class ForgetCommand(Command):
         from clamp_analytics.archive.forget import Forget, forget
 
         chosen = Forget(self.source, self.older_than, self.allow_return)
+        # One transaction removes them all, and does not say how far it is.
         with step("removing sessions"):
             found = forget(self.archive, chosen, dry_run=self.dry_run, wait_seconds=self.wait_seconds)
         if self.dry_run:
@@ -179,9 +180,13 @@ class CompactCommand(Command):
         from clamp_analytics.api import library_views
         from clamp_analytics.archive.compact import compact
 
-        with step("rewriting the archive"):
+        with step("rewriting the archive", then="finishing the archive") as progress:
             done = compact(
-                self.archive, library_views(), wait_seconds=self.wait_seconds, retain_hours=self.retain_hours
+                self.archive,
+                library_views(),
+                wait_seconds=self.wait_seconds,
+                retain_hours=self.retain_hours,
+                progress=progress,
             )
         tell(f"{self.archive}: {done.before / MEGABYTE:,.1f} MB before, {done.after / MEGABYTE:,.1f} MB now")
         return ExitCode.FINE
@@ -231,8 +236,8 @@ class CopyCommand(Command):
         from clamp_analytics.api import library_views
         from clamp_analytics.archive.copy import copy
 
-        with step("copying the archive"):
-            done = copy(self.archive, self.target, library_views())
+        with step("copying the archive", then="comparing the copy") as progress:
+            done = copy(self.archive, self.target, library_views(), progress=progress)
         rows = ", ".join(f"{count:,} {table}" for table, count in done.rows.items())
         tell(f"{self.target}: {rows}")
         return ExitCode.FINE
@@ -250,6 +255,7 @@ class UpgradeCommand(Command):
         from clamp_analytics.api import library_views
         from clamp_analytics.archive.upgrade import upgrade
 
+        # Each statement changes a whole table, and does not say how far it is.
         with step("upgrading the archive"):
             done = upgrade(self.archive, library_views(), wait_seconds=self.wait_seconds)
         tell(f"{self.archive}: version {done.before} before, version {done.after} now")

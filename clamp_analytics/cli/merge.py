@@ -57,9 +57,13 @@ class MergeCommand(ObjectStorageOptions, ListingOptions):
         listing = list_sources(self.sources, recursive=not self.no_recursive)
         if not to_stdout:
             check_session_target(self.output, self.sources, listing.files, overwrite=self.overwrite)
-        with step("merging"):
+        with step("reading", then="merging") as progress:
             merged = rewrite.merge(
-                listing, skip_rejected=self.skip_rejected, concurrency=self.concurrency, **self.container_settings()
+                listing,
+                skip_rejected=self.skip_rejected,
+                concurrency=self.concurrency,
+                progress=progress,
+                **self.container_settings(),
             )
         if to_stdout:
             print_data(merged.data)

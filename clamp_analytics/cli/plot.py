@@ -80,8 +80,9 @@ class PlotCommand(HistoryOptions):
         chosen = self.drift_options()
         values = self.read_values(self.sources, self.groups(), inputs, strata=chosen.strata)
         check_output(self.output, kind, force=self.force, inputs=inputs)
-        with step("drawing"):
-            picture = plots.plot(values, metrics=self.metrics(), options=chosen, limit=self.limit)
+        # The library that draws the picture does not say how far it is.
+        with step("judging the series", then="drawing the picture") as progress:
+            picture = plots.plot(values, metrics=self.metrics(), options=chosen, limit=self.limit, progress=progress)
             image = _add_mark(plots.render_image(picture.chart, picture_format), picture_format)
         write_result(image, self.output, kind, force=self.force, inputs=inputs)
         tell(f"{picture.drawn:,} series drawn, {picture.left_out:,} left out; files: {values.counts}")

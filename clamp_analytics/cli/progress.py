@@ -25,13 +25,16 @@ Update = Callable[[int, int], None]
 
 
 @contextmanager
-def step(what: str, *, then: str = "", after_seconds: float = SHOWN_AFTER_SECONDS) -> Iterator[Update | None]:
+def step(
+    what: str, *, then: str = "", in_percent: bool = False, after_seconds: float = SHOWN_AFTER_SECONDS
+) -> Iterator[Update | None]:
     """Show what is being done; once the amount of work is known, also how much is done and an estimate.
 
     Args:
         what: what is being done, such as ``reading``.
         then: what is still to be done when all is done that is counted; empty where another step begins within this
             one, so that nothing more of this one is shown.
+        in_percent: whether what is done is a percentage, and not a count.
         after_seconds: nothing is shown before.
 
     Yields:
@@ -40,7 +43,7 @@ def step(what: str, *, then: str = "", after_seconds: float = SHOWN_AFTER_SECOND
     if not sys.stderr.isatty():
         yield None
         return
-    display = _display()
+    display = _display(in_percent=in_percent)
     task = display.add_task(what, total=None)
     is_over = threading.Event()
 
@@ -71,7 +74,7 @@ def step(what: str, *, then: str = "", after_seconds: float = SHOWN_AFTER_SECOND
         end()
 
 
-def _display() -> Progress:
+def _display(*, in_percent: bool) -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn
     from rich.table import Column
@@ -81,17 +84,21 @@ def _display() -> Progress:
         """How much is done, and an estimate of the time left, or else the elapsed time."""
 
         def render(self, task: Task) -> Text:
-            return Text(_figures(task.completed, task.total, task.elapsed, task.time_remaining))
+            done = "" if task.total is None else _amount(task.completed, task.total, in_percent=in_percent)
+            return Text(", ".join(filter(None, (done, _time(task.elapsed, task.time_remaining)))))
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(BAR_WIDTH), Figures(Column(no_wrap=True)))
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
-def _figures(done: float, total: float | None, elapsed: float | None, left: float | None) -> str:
-    """The text behind a bar: ``1,200 of 5,000, about 0:00:12 left``, or how long it takes so far."""
-    parts = [] if total is None else [f"{done:,.0f} of {total:,.0f}"]
-    parts.append(_duration(elapsed or 0) if left is None else f"about {_duration(left)} left")
-    return ", ".join(parts)
+def _amount(done: float, total: float, *, in_percent: bool) -> str:
+    """How much is done: ``1,200 of 5,000`` or ``24 %``."""
+    return f"{100 * done / total:.0f} %" if in_percent else f"{done:,.0f} of {total:,.0f}"
+
+
+def _time(elapsed: float | None, left: float | None) -> str:
+    """The time left, ``about 0:00:12 left``; or how long it takes so far."""
+    return _duration(elapsed or 0) if left is None else f"about {_duration(left)} left"
 
 
 def _duration(seconds: float) -> str:

@@ -162,8 +162,8 @@ class SqlCommand(AnalysisSourceOptions, OutputOptions):
                 write=lambda rows: self._write(rows, inputs),
             ).run()
             return ExitCode.FINE
-        with step("running the query"):
-            rows = run_query(database.connection, text, params, timeout_seconds=self.timeout)
+        with step("running the query", then="reading the result", in_percent=True) as progress:
+            rows = run_query(database.connection, text, params, timeout_seconds=self.timeout, progress=progress)
         self._write(rows, inputs)
         tell(f"files: {database.counts}")
         return ExitCode.FINE

@@ -20,6 +20,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import ColorDepth
 
 from clamp_analytics.cli.messages import tell
+from clamp_analytics.cli.progress import step
 from clamp_analytics.cli.sql_library import library_frame, with_meanings
 from clamp_analytics.cli.terminal import wants_color
 from clamp_analytics.database import library, named, run_query
@@ -136,7 +137,9 @@ class SqlPrompt:
             self._query(text.rstrip("; \n"))
 
     def _query(self, sql: str, params: Mapping[str, Any] | None = None) -> None:
-        self.write(run_query(self.connection, sql, params, timeout_seconds=self.timeout_seconds))
+        with step("running the query", then="reading the result", in_percent=True) as progress:
+            rows = run_query(self.connection, sql, params, timeout_seconds=self.timeout_seconds, progress=progress)
+        self.write(rows)
 
     def _command(self, text: str) -> None:
         """Run one of the commands that begin with a dot.

@@ -185,6 +185,9 @@ def _new_connection(threads: int, memory_bytes: int, *, allow_external: bool) ->
     )
     spill_folder.remove_after(connection)
     connection.execute("SET TimeZone = 'UTC'")
+    # DuckDB knows the progress of a query only if its progress bar is on; it is not printed.
+    connection.execute("SET enable_progress_bar_print = false")
+    connection.execute("SET enable_progress_bar = true")
     return connection
 
 

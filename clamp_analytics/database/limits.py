@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from clamp_analytics.errors import OutputError, UsageError
 from clamp_analytics.path_names import display_name
+from clamp_analytics.reading.reader import Progress
 
 if TYPE_CHECKING:
     import duckdb
@@ -73,13 +74,22 @@ def size_in_bytes(text: str) -> int:
 
 
 def run_interruptible(
-    connection: duckdb.DuckDBPyConnection, run: Callable[[], Result], timeout_seconds: float | None
+    connection: duckdb.DuckDBPyConnection,
+    run: Callable[[], Result],
+    timeout_seconds: float | None,
+    progress: Progress | None = None,
 ) -> Result:
     """Run a function that uses a connection, so that signals and a timeout can stop it.
 
     The function runs in another thread, because Python handles a signal only when the main thread runs Python code.
     It must be the only one that uses the connection: in the main thread, a signal would end any call of DuckDB with a
     ``RuntimeError``, and the connection might still be busy.
+
+    Args:
+        connection: the connection.
+        run: the function.
+        timeout_seconds: the time after which it is stopped; None for no limit.
+        progress: called now and then with the percentage that DuckDB has done, and 100.
 
     Raises:
         TimeoutError: it took longer than ``timeout_seconds``.
@@ -104,6 +114,8 @@ def run_interruptible(
             if left <= 0:
                 raise TimeoutError
             wait([outcome], timeout=min(left, _SIGNAL_SECONDS))
+            if progress is not None and (done := connection.query_progress()) >= 0:
+                progress(int(done), 100)
     except BaseException:
         # The thread may not have begun yet, even if it was started; then it finds that it is cancelled.
         cancelled.set()

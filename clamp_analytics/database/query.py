@@ -15,6 +15,7 @@ from clamp_analytics.database.messages import ALLOWED, EXTERNAL, query_error
 from clamp_analytics.errors import QueryError, SourceError
 from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_connection import CHECK_HINT, first_line
+from clamp_analytics.reading.reader import Progress
 
 if TYPE_CHECKING:
     import duckdb
@@ -51,6 +52,7 @@ def run_query(
     params: Mapping[str, Any] | Sequence[Any] | None = None,
     *,
     timeout_seconds: float | None = DEFAULT_TIMEOUT_SECONDS,
+    progress: Progress | None = None,
 ) -> pl.DataFrame:
     """Run one statement.
 
@@ -62,6 +64,7 @@ def run_query(
         sql: the statement; with ``allow_external`` it may be several, of which the last gives the result.
         params: values for ``$name`` by name, or for ``?`` in order.
         timeout_seconds: the time after which the query is stopped; None for no limit.
+        progress: called now and then with the percentage of the query that is done, and 100.
 
     Returns:
         The result. Integers of up to 128 bits are exact. A type that frames do not have (interval, map, union, bit)
@@ -73,7 +76,9 @@ def run_query(
     """
     _require_unicode(sql, params)
     try:
-        return run_interruptible(connection, lambda: _run_in_transaction(connection, sql, params), timeout_seconds)
+        return run_interruptible(
+            connection, lambda: _run_in_transaction(connection, sql, params), timeout_seconds, progress
+        )
     except TimeoutError as error:
         what = f"the query was stopped after {timeout_seconds:g} seconds"
         raise QueryError(what, hint="select fewer rows, or allow more time") from error

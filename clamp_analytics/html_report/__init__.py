@@ -184,12 +184,15 @@ def report(
             )
         with step("comparing with the baseline") as progress:
             compared = _compare(baseline, values, chosen, progress)
-    figures, data = Figures(), reader.report_data
-    with step("drawing the charts"):
+    data = reader.report_data
+    with step("drawing the charts") as progress:
         panels = plots.select_panels(changes, changes.by, chosen.metrics)
+        figures = Figures(progress=progress, series=sum(len(one.panels) for one in panels))
         details = session_details(changes, data.sessions, panels)
         parts = list(_sections(changes, reader, chosen, compared, build_info, figures, panels, details["traces"]))
         opening = sections.conclusion(conclude(changes, compared)) + sections.facts(changes, data, reader.counts)
+    # Most of this time is spent in one call, which makes the script of the chart library.
+    with step("writing the page"):
         html = page(opening, parts, figures.specifications, details)
     return Report(html, changes, compared, reader.counts)
 

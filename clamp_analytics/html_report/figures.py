@@ -31,6 +31,7 @@ from clamp_analytics.html_report.report_data import ReportData
 from clamp_analytics.html_report.session_names import session_button
 from clamp_analytics.html_report.timeline import Timeline
 from clamp_analytics.plots import MetricPanels, Panel
+from clamp_analytics.reading.reader import Progress
 from clamp_analytics.wording import plural
 
 MOST_CONTEXTS = 15
@@ -60,10 +61,16 @@ class Figures:
     Attributes:
         specifications: the Vega-Lite specifications by the id of the element in which they are drawn.
         tables_of_points: the number of series whose points are in a table in the file.
+        progress: called with the number of series that were drawn and of all that will be; None where nobody asks.
+        series: the number of series that will be drawn.
+        drawn: the number of those that were.
     """
 
     specifications: dict[str, dict[str, Any]] = field(default_factory=dict)
     tables_of_points: int = 0
+    progress: Progress | None = None
+    series: int = 0
+    drawn: int = 0
 
     def _chart(self, chart: Any, description: str, kind: str = "") -> str:
         """The element in which a chart is drawn."""
@@ -139,6 +146,9 @@ class Figures:
         span = f"{format_time(points['at'].item(0))} to {format_time(points['at'].item(-1))} UTC"
         description = f"{metric.name} of {panel.group} in {count}, {span}: {panel.verdict}. {panel.reason}."
         chart = self._chart(plots.series_chart(panel, plots.PAGE, interactive=True), description, kind="series")
+        self.drawn += 1
+        if self.progress is not None:
+            self.progress(self.drawn, self.series)
         group = html.escape(panel.group)
         better = {True: ", higher is better", False: ", lower is better", None: ""}[metric.higher_is_better]
         title = f"{plots.metric_title(metric)} <small>{metric.name}, {_unit(metric.unit)}{better}</small>"

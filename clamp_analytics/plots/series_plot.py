@@ -22,6 +22,7 @@ from clamp_analytics.plots.panels import MOST_PANELS, select_panels
 from clamp_analytics.plots.theme import PICTURE
 from clamp_analytics.reading import Counts
 from clamp_analytics.reading.open_source import Source
+from clamp_analytics.reading.reader import Progress
 from clamp_analytics.wording import plural
 
 
@@ -87,6 +88,7 @@ def plot(
     jobs: int | None = None,
     recursive: bool = True,
     storage_options: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
 ) -> Plot:
     r"""Plot metrics over the sessions, with their change points; series that changed come first.
 
@@ -101,6 +103,7 @@ def plot(
         jobs: how many batches of files are read at once; the usable cores by default.
         recursive: whether folders are searched recursively.
         storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
+        progress: called with the number of series that were judged and of all series.
 
     Raises:
         UsageError: a package is missing, there is no such column or metric, or a label is not given as NAME=RULE.
@@ -121,7 +124,7 @@ def plot(
             recursive=recursive,
             storage_options=storage_options,
         )
-    found = drift(values, options=options)
+    found = drift(values, options=options, progress=progress)
     wanted = None if metrics is None else values.metrics
     panels = select_panels(found, found.by, wanted, at_most=MOST_PANELS if limit is None else limit)
     if not panels:

@@ -21,7 +21,7 @@ from clamp_analytics.errors import UsageError
 from clamp_analytics.path_names import display_name, source_name
 from clamp_analytics.reading import Counts
 from clamp_analytics.reading.options import DEFAULT_OPTIONS
-from clamp_analytics.reading.reader import Sources
+from clamp_analytics.reading.reader import Progress, Sources
 from clamp_analytics.rewrite.document import Document, RejectedFile, read_document, session_files
 from clamp_analytics.sources import COMPRESSED_ENDINGS, DEFAULT_LIMITS, STDIN, ContainerLimits
 from clamp_analytics.sources.object_storage import is_url, split_url
@@ -117,6 +117,7 @@ def align_files(
     salvage: bool = False,
     concurrency: int = DEFAULT_OPTIONS.concurrency,
     storage_options: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
 ) -> AlignResult:
     """Write an aligned copy of each session file, in which only the timestamps differ; all copies appear, or none.
 
@@ -129,6 +130,7 @@ def align_files(
         salvage: whether to keep the intact members of a damaged container.
         concurrency: objects that are fetched from object storage at once.
         storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
+        progress: called with the number of files that were read and of all files.
 
     Raises:
         SourceError: a source does not exist, or there is no session file.
@@ -157,8 +159,10 @@ def align_files(
     rejected: list[RejectedFile] = []
     unaligned, finer = [], []
     with FileGroup(Path(directory)) as group:
-        for file, target in zip(files.files, targets, strict=True):
+        for number, (file, target) in enumerate(zip(files.files, targets, strict=True), 1):
             document = read_document(file, ("source", *STAMPS))
+            if progress is not None:
+                progress(number, len(targets))
             if isinstance(document, RejectedFile):
                 rejected.append(document)
                 continue

@@ -17,7 +17,7 @@ import polars as pl
 from clamp_analytics.errors import SourceError
 from clamp_analytics.reading import Counts
 from clamp_analytics.reading.options import DEFAULT_OPTIONS
-from clamp_analytics.reading.reader import Sources
+from clamp_analytics.reading.reader import Progress, Sources
 from clamp_analytics.rewrite.document import Document, Field, RejectedFile, read_document, session_files
 from clamp_analytics.sources import DEFAULT_LIMITS, ContainerLimits, Listing
 from clamp_analytics.wording import plural
@@ -59,6 +59,7 @@ def merge(
     salvage: bool = False,
     concurrency: int = DEFAULT_OPTIONS.concurrency,
     storage_options: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
 ) -> MergeResult:
     """Merge session files into one session with its records in order of acquisition.
 
@@ -72,6 +73,7 @@ def merge(
         salvage: whether to keep the intact members of a damaged container.
         concurrency: objects that are fetched from object storage at once.
         storage_options: configuration of the object storage, as Polars takes it; by default that of the environment.
+        progress: called with the number of files that were read and of all files.
 
     Raises:
         SourceError: a file was rejected, or there is no file to merge.
@@ -89,8 +91,10 @@ def merge(
     seen: dict[bytes, str] = {}
     documents: list[Document] = []
     notes: list[str] = []
-    for file in files.files:
+    for number, file in enumerate(files.files, 1):
         document = read_document(file, COLUMNS)
+        if progress is not None:
+            progress(number, len(files.files))
         if isinstance(document, RejectedFile):
             if not skip_rejected:
                 raise SourceError(

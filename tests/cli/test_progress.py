@@ -51,6 +51,19 @@ def test_a_step_shows_what_is_done_how_much_and_an_estimate():
     assert "3,000 of 10,000, about 0:00:" in shown
 
 
+def test_a_step_may_show_a_percentage():
+    shown = shown_by(
+        "from clamp_analytics.cli.progress import step\n"
+        "with step('running', in_percent=True, after_seconds=0) as update:\n"
+        "    update(20, 100)\n"
+        "    update(30, 100)\n"
+        "    input()\n",
+        until=b" left",
+    )
+
+    assert "30 %, about 0:00:" in shown
+
+
 def test_a_step_whose_amount_of_work_is_unknown_shows_the_elapsed_time():
     shown = shown_by(
         "from clamp_analytics.cli.progress import step\nwith step('merging', after_seconds=0):\n    input()\n",

@@ -129,6 +129,12 @@ def test_a_missing_source_is_named(tmp_path: Path) -> None:
         connect(tmp_path / "nowhere")
 
 
+def test_the_progress_of_queries_is_known_and_not_printed(folder: Path) -> None:
+    settings = "SELECT current_setting('enable_progress_bar'), current_setting('enable_progress_bar_print')"
+
+    assert run_query(connect(folder), settings).row(0) == (True, False)
+
+
 def test_times_are_in_utc_whatever_the_zone_of_the_machine(folder: Path) -> None:
     code = (
         "import sys; from clamp_analytics.database import connect, run_query\n"

@@ -10,13 +10,15 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from clamp_analytics.archive.ingest.run import ingest
 from clamp_analytics.database import connect, run_query
-from clamp_analytics.database.limits import SpillFolder, size_in_bytes
+from clamp_analytics.database.limits import SpillFolder, run_interruptible, size_in_bytes
 from clamp_analytics.errors import ClampError, QueryError, SourceError, UsageError
 from tests.conftest import GOOD, numbered, record, session, write
 
@@ -42,6 +44,27 @@ def test_a_connection_can_be_used_after_a_query_was_stopped(source: Path) -> Non
         run_query(connection, ENDLESS, timeout_seconds=0.1)
 
     assert run_query(connection, "SELECT count(*) AS n FROM records")["n"].to_list() == [1]
+
+
+def test_the_progress_of_a_query_is_reported_while_it_runs() -> None:
+    connection = SimpleNamespace(query_progress=lambda: 42.6)
+    seen, reported = [], threading.Event()
+
+    def progress(done: int, total: int) -> None:
+        seen.append((done, total))
+        reported.set()
+
+    assert run_interruptible(connection, lambda: reported.wait(60), None, progress)
+    assert set(seen) == {(42, 100)}
+
+
+def test_unknown_progress_is_not_reported() -> None:
+    connection = SimpleNamespace(query_progress=lambda: -1.0)
+    seen: list[tuple[int, int]] = []
+
+    run_interruptible(connection, lambda: None, None, lambda done, total: seen.append((done, total)))
+
+    assert seen == []
 
 
 def test_a_query_that_needs_too_much_memory_is_an_error(source: Path) -> None:

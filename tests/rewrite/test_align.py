@@ -36,6 +36,15 @@ def aligned(folder: Path, data: bytes, to: datetime = NEW_YEAR) -> bytes:
     return path.read_bytes()
 
 
+def test_the_progress_is_that_of_the_files(tmp_path):
+    write(tmp_path / "in", {"a.json": session(record(seed=1)), "b.json": session(record(seed=2))})
+    seen = []
+
+    align_files(tmp_path / "in", NEW_YEAR, tmp_path / "out", progress=lambda done, total: seen.append((done, total)))
+
+    assert seen == [(1, 2), (2, 2)]
+
+
 def test_the_earliest_acquisition_becomes_the_reference_and_differences_are_kept(tmp_path):
     data = session(
         record(acquired_at="2026-01-01T10:00:05.250000Z", released_at="2026-01-01T10:00:06.250000Z"),

@@ -41,6 +41,15 @@ def test_records_are_in_order_of_acquisition(tmp_path):
     assert fields(data, "seed") == [(4,), (2,), (3,), (1,)]
 
 
+def test_the_progress_is_that_of_the_files(tmp_path):
+    paths = write(tmp_path, {f"{name}.json": session(at(1, name)) for name in range(1, 4)})
+    seen = []
+
+    merge(paths, progress=lambda done, total: seen.append((done, total)))
+
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
 def test_records_with_equal_times_keep_the_order_of_their_files(tmp_path):
     data = merged(tmp_path, b=session(at(1, 3), at(1, 4)), a=session(at(1, 2), at(1, 1)))
 

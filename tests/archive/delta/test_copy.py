@@ -37,9 +37,11 @@ def test_a_copy_and_its_copy_back_hold_the_same_rows(filled, lake, tmp_path, hea
     back = tmp_path / "back.duckdb"
 
     clamp("archive", "copy", filled, lake)
-    copied = copy(lake, back)
+    progress = []
+    copied = copy(lake, back, progress=lambda done, total: progress.append((done, total)))
 
     assert copied.rows["records"] == 4
+    assert progress[-1] == (copied.rows["sessions"],) * 2
     assert duckdb_tables(back) == duckdb_tables(filled)
     assert load(lake).records.equals(load(filled).records)
     assert check(back).rows() == check(lake).rows() == []
