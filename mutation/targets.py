@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Modules with the tests that cover them, the quickest first.
+    """Modules with the tests that cover them.
 
     Attributes:
         modules: paths of modules in the package.
@@ -28,6 +28,7 @@ _DECODE = (
     "tests/decode/test_good_files.py",
 )
 _CONTAINERS = (
+    "tests/sources/test_zip_salvage.py",
     "tests/sources/test_hostile_zips.py",
     "tests/sources/test_hostile_tars.py",
     "tests/sources/test_refused_members.py",
@@ -80,6 +81,12 @@ TARGETS = {
     ),
     "transactions": Target(
         tuple(f"clamp_analytics/archive/ingest/{name}.py" for name in ("reconcile", "transaction")),
-        ("tests/archive/test_ingest.py", "tests/archive/test_damaged_archives.py", "tests/archive/test_commands.py"),
+        (
+            "tests/archive/test_reconcile.py",
+            "tests/archive/test_transaction.py",
+            "tests/archive/test_ingest.py",
+            "tests/archive/test_damaged_archives.py",
+            "tests/archive/test_commands.py",
+        ),
     ),
 }

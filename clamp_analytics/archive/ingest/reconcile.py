@@ -47,18 +47,21 @@ def reconcile(incoming: pl.DataFrame, held: pl.DataFrame, taken: pl.DataFrame, f
         taken: names of sessions of the archive that are those of incoming files, with or without a tag: ``source``.
         forgotten: hashes that were forgotten on request: ``session_id``.
     """
-    hash_known = pl.col("session_id").is_not_null()
+    hash_known, is_loaded = pl.col("session_id").is_not_null(), pl.col("status") == LOADED
     files = (
         incoming.join(held, on="session_id", how="left", maintain_order="left")
         .join(forgotten.with_columns(is_forgotten=True), on="session_id", how="left", maintain_order="left")
         .with_columns(
             # The first loaded file adds the session, even after a rejected file with the same bytes.
-            first=~hash_known | pl.struct("session_id", "status").is_first_distinct(),
+            first=~hash_known
+            | (
+                pl.struct("session_id", "status").is_first_distinct()
+                & (is_loaded | ~is_loaded.any().over("session_id"))
+            ),
             forgotten=pl.col("is_forgotten").fill_null(value=False),
         )
         .with_columns(held_loaded=pl.col("held_status") == LOADED)
     )
-    is_loaded = pl.col("status") == LOADED
     absent = pl.col("held_status").is_null()
     adds = pl.col("first") & ~pl.col("forgotten") & (absent | (is_loaded & (pl.col("held_status") == REJECTED)))
     files = files.with_columns(adds=adds.fill_null(value=False))

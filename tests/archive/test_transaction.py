@@ -1,0 +1,79 @@
+"""What one transaction of an ingest writes, and how it reports that it cannot."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from clamp_analytics import __version__
+from clamp_analytics.archive.ingest.run import ingest
+from clamp_analytics.archive.ingest.transaction import IngestRow, write_error
+from clamp_analytics.reading.archive_connection import record_counts
+from tests.archive.conftest import rows
+from tests.conftest import GOOD, write
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def ingest_row() -> IngestRow:
+    return IngestRow(
+        directory="/runs",
+        build_info="{}",
+        skipped={"b": 2, "a": 1},
+        started_at=START,
+        number=3,
+        new=10,
+        known=20,
+        rejected=30,
+        unread_known=4,
+        unread_rejected=5,
+    )
+
+
+def test_files_that_were_not_read_count_as_known_or_rejected():
+    values = ingest_row().values(is_last=False)
+
+    assert values == [3, START, None, __version__, "/runs", "{}", 10, 24, 35, 3, '{"a": 1, "b": 2}']
+
+
+def test_the_last_transaction_has_the_time_of_its_end():
+    end = ingest_row().values(is_last=True)[2]
+
+    assert isinstance(end, datetime)
+    assert end > START
+
+
+@pytest.mark.parametrize(
+    "message, hint",
+    [
+        ("No space left on device", "free space on its disk, and run the same command again"),
+        ("Disk quota exceeded", "free space on its disk, and run the same command again"),
+        ("Permission denied", ""),
+    ],
+)
+def test_a_full_disk_is_named_in_the_hint(message, hint):
+    error = write_error(duckdb.IOException(message), Path("a.duckdb"))
+
+    assert (error.where, error.hint) == ("a.duckdb", hint)
+    assert f"the archive cannot be written and is unchanged: {message}" in str(error)
+
+
+def test_a_session_that_an_earlier_version_rejected_is_replaced(heap, archive):
+    write(heap, {"a.json": GOOD})
+    ingest(heap, archive)
+    with duckdb.connect(str(archive)) as connection:
+        connection.execute("DELETE FROM records")
+        connection.execute("UPDATE sessions SET status = 'rejected', record_count = 0")
+        connection.execute("UPDATE files SET status = 'rejected', reason = 'x'")
+        record_counts(connection)
+    (heap / "a.json").rename(heap / "b.json")
+
+    done = ingest(heap, archive)
+
+    assert (done.new, done.known, done.rejected) == (1, 0, 0)
+    assert rows(archive, "SELECT source, status FROM sessions") == [(f"{heap}/b.json", "loaded")]
+    assert rows(archive, "SELECT path[-6:], status, reason FROM files ORDER BY path") == [
+        ("a.json", "duplicate", None),
+        ("b.json", "loaded", None),
+    ]
