@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -189,12 +189,36 @@ def write_session(path: str | Path, data: bytes, *, overwrite: bool) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    if is_url(os.fspath(path)):
-        if overwrite:
-            ObjectStorage().write(os.fspath(path), data)
-        elif not ObjectStorage().write_if(os.fspath(path), data, None):
-            raise OutputError.exists(path, _OVERWRITE)
-    elif _is_stream(path):
+    if _is_stream(path):
         _write_stream(path, [data])
     else:
-        publish(Path(os.path.realpath(path)), [data], overwrite=overwrite)
+        write_file(path if is_url(os.fspath(path)) else os.path.realpath(path), data, overwrite=overwrite)
+
+
+def write_file(
+    path: str | os.PathLike[str],
+    data: bytes,
+    *,
+    overwrite: bool,
+    storage_options: Mapping[str, str] | None = None,
+) -> None:
+    """Write a file or object, complete or not at all.
+
+    Args:
+        path: the file, or the URL of an object.
+        data: the content.
+        overwrite: whether to replace a file or object that exists.
+        storage_options: configuration of the object storage.
+
+    Raises:
+        OutputError: there is one already, or it cannot be written.
+    """
+    target = os.fspath(path)
+    if not is_url(target):
+        publish(Path(path), [data], overwrite=overwrite)
+        return
+    storage = ObjectStorage(storage_options or {})
+    if overwrite:
+        storage.write(target, data)
+    elif not storage.write_if(target, data, None):
+        raise OutputError.exists(target, _OVERWRITE)

@@ -208,6 +208,19 @@ def unavailable(handler: BaseHTTPRequestHandler, data: bytes, headers: dict[str,
     handler.wfile.write(body)
 
 
+def refused(status: int, code: str) -> Fault:
+    """Answer with a status and the code of an error, as a service does that refuses."""
+
+    def answer(handler: BaseHTTPRequestHandler, data: bytes, headers: dict[str, str]) -> None:
+        body = f"<Error><Code>{code}</Code><Message>tester may not</Message></Error>".encode()
+        handler.send_response(status)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
 def cut(handler: BaseHTTPRequestHandler, data: bytes, headers: dict[str, str]) -> None:
     """Break the connection in the middle of the body."""
     handler.send_response(200)

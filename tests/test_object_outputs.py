@@ -5,11 +5,14 @@ from __future__ import annotations
 import obstore
 import pytest
 
+from clamp_analytics.analysis.drift import Drift
 from clamp_analytics.errors import OutputError, UsageError
+from clamp_analytics.html_report import Report
 from clamp_analytics.outputs import OutputKind, check_session_target, write_output, write_session
+from clamp_analytics.reading import Counts
 from clamp_analytics.sources import check_no_source
 from tests.conftest import GOOD
-from tests.object_storage import Proxy, dropped, environment, open_bucket, unavailable
+from tests.object_storage import Proxy, dropped, environment, open_bucket, storage_options, unavailable
 
 NOTE = OutputKind("a note", lambda content: content.startswith(b"note"))
 
@@ -116,3 +119,19 @@ def test_a_source_is_not_replaced() -> None:
         check_no_source(url, ["s3://telemetry/a.zip!/x.json"])
     with pytest.raises(UsageError, match="it is one of the sources"):
         check_no_source(url, ["s3://telemetry/"], [url])
+
+
+def test_a_report_is_written_as_an_object_that_is_not_replaced_unasked(
+    s3_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    options, url = storage_options(s3_url), "s3://telemetry/out/report.html"
+    first, second = (Report(page, Drift.__new__(Drift), None, Counts(1, 0, 0)) for page in (b"first", b"second"))
+
+    first.write(url, storage_options=options)
+    with pytest.raises(OutputError, match="it exists already"):
+        second.write(url, storage_options=options)
+    before = read(s3_url, url)
+    second.write(url, overwrite=True, storage_options=options)
+
+    assert (before, read(s3_url, url)) == (b"first", b"second")

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -22,7 +21,6 @@ from clamp_analytics.analysis.drift import Drift, DriftOptions, drift
 from clamp_analytics.analysis.incidents.known_changes import KnownChange
 from clamp_analytics.analysis.result import Result
 from clamp_analytics.analysis.series import AttributeFold, SessionFold, SessionValues, session_values
-from clamp_analytics.atomic_files import publish
 from clamp_analytics.extras import require_extras
 from clamp_analytics.html_report import sections, verdict_tables
 from clamp_analytics.html_report.conclusion import conclude
@@ -35,6 +33,7 @@ from clamp_analytics.html_report.matrix import matrix
 from clamp_analytics.html_report.page import Section, page
 from clamp_analytics.html_report.report_data import COLUMNS, ReportReader
 from clamp_analytics.html_report.session_details import session_details
+from clamp_analytics.outputs import write_file
 from clamp_analytics.reading import Counts
 from clamp_analytics.reading.open_source import Source, open_source
 from clamp_analytics.reading.reader import Progress
@@ -102,17 +101,25 @@ class Report(Result):
         """One row per group and metric: the verdicts on the series."""
         return self.drift.verdicts
 
-    def write(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the page to a file, complete or not at all.
+    def write(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        storage_options: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write the page to a file or object, complete or not at all.
 
         Args:
-            path: the file.
-            overwrite: whether to replace a file that exists.
+            path: the file, or the URL of an object.
+            overwrite: whether to replace a file or object that exists.
+            storage_options: configuration of the object storage, as Polars takes it; by default that of the
+                environment.
 
         Raises:
-            OutputError: the file exists, or cannot be written.
+            OutputError: the file or object exists, or cannot be written.
         """
-        publish(Path(path), [self.html], overwrite=overwrite)
+        write_file(path, self.html, overwrite=overwrite, storage_options=storage_options)
 
     def _repr_html_(self) -> str:
         """The page in a frame, for a notebook."""

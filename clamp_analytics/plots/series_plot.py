@@ -13,9 +13,9 @@ import polars as pl
 from clamp_analytics.analysis.drift import Drift, DriftOptions, drift
 from clamp_analytics.analysis.result import Result
 from clamp_analytics.analysis.series import SessionValues, session_values
-from clamp_analytics.atomic_files import publish
 from clamp_analytics.errors import SourceError, UsageError
 from clamp_analytics.extras import require_extras
+from clamp_analytics.outputs import write_file
 from clamp_analytics.path_names import display_name
 from clamp_analytics.plots.images import IMAGE_FORMATS, MOST_IN_PICTURE, panel_grid, render_image, vega_lite_spec
 from clamp_analytics.plots.panels import MOST_PANELS, select_panels
@@ -56,21 +56,30 @@ class Plot(Result):
         """The Vega-Lite specification of the chart."""
         return vega_lite_spec(self.chart, PICTURE)
 
-    def write(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Write the picture to a file, complete or not at all.
+    def write(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        storage_options: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write the picture to a file or object, complete or not at all.
 
         Args:
-            path: the file; its name ends in ``.png``, ``.svg`` or ``.pdf``.
-            overwrite: whether to replace a file that exists.
+            path: the file, or the URL of an object; its name ends in ``.png``, ``.svg`` or ``.pdf``.
+            overwrite: whether to replace a file or object that exists.
+            storage_options: configuration of the object storage, as Polars takes it; by default that of the
+                environment.
 
         Raises:
             UsageError: the name has another ending.
-            OutputError: the file exists, or cannot be written.
+            OutputError: the file or object exists, or cannot be written.
         """
         kind = Path(path).suffix.lower().removeprefix(".")
         if kind not in IMAGE_FORMATS:
             raise UsageError("the name of a picture must end in .png, .svg or .pdf", where=display_name(path))
-        publish(Path(path), [render_image(self.chart, kind)], overwrite=overwrite)
+        picture = render_image(self.chart, kind)
+        write_file(path, picture, overwrite=overwrite, storage_options=storage_options)
 
     def _repr_html_(self) -> str:
         """The picture as SVG, for a notebook."""

@@ -21,8 +21,8 @@ from clamp_analytics.reading.archive_connection import ArchiveState, archive_sta
 from clamp_analytics.reading.delta_dataset import delta_dataset
 from clamp_analytics.schema import RECORDS, SESSIONS, TABLES, VIOLATIONS, ColumnType, Table, duckdb_type
 from clamp_analytics.sources import is_delta_archive
-from clamp_analytics.sources.object_refusals import reason_of_refusal
-from clamp_analytics.sources.object_storage import is_url
+from clamp_analytics.sources.object_refusals import hint_for, reason_of_refusal
+from clamp_analytics.sources.object_storage import check_bucket, is_url
 from clamp_analytics.wording import sql_name
 
 if TYPE_CHECKING:
@@ -94,9 +94,13 @@ def delta_storage_options(location: str, options: Mapping[str, str] | None = Non
 
     A commit must fail where another writer made the same version. On S3 that takes conditional writes, so a setting
     that replaces them by plain writes is overruled.
+
+    Raises:
+        UsageError: the URL names no bucket.
     """
     if not is_url(location):
         return None
+    check_bucket(location)
     chosen = dict(options or {})
     if location.startswith("s3"):
         chosen |= {"conditional_put": "etag", "aws_s3_allow_unsafe_rename": "false"}
@@ -121,8 +125,10 @@ def delta_errors(location: str, what: str, kind: type[ClampError] = SourceError)
         yield
     except (DeltaError, OSError, pa.ArrowException, duckdb.Error) as error:
         # The answer of a service may hold credentials.
-        reason = reason_of_refusal(error) if is_url(location) else first_line(error)
-        raise kind(f"{what}: {reason}", where=display_name(location)) from error
+        is_remote = is_url(location)
+        reason = reason_of_refusal(error) if is_remote else first_line(error)
+        hint = hint_for(reason) if is_remote else ""
+        raise kind(f"{what}: {reason}", where=display_name(location), hint=hint) from error
 
 
 def open_snapshot(

@@ -40,8 +40,13 @@ def reason_of_refusal(error: Exception) -> str:
     status = re.search(r"status code: (\d+)", text)
     if code and code[1] in _REASONS:
         return _REASONS[code[1]]
+    if "redirect without LOCATION" in text:
+        # Amazon S3 answers so, and obstore does not give the code of the error.
+        return _BY_STATUS["301"]
     if status:
         return _BY_STATUS.get(status[1], f"the service answers with status {status[1]}")
+    if "loading credentials" in text:
+        return "there are no credentials"
     if "error sending request" in text:
         return "the service cannot be reached"
     return "the connection broke"

@@ -84,6 +84,16 @@ def split_url(url: str) -> tuple[str, str]:
     return f"{scheme}://{bucket}", key
 
 
+def check_bucket(url: str) -> None:
+    """Check that a URL names a bucket.
+
+    Raises:
+        UsageError: it does not.
+    """
+    if split_url(url)[0].endswith("//"):
+        raise UsageError("the URL names no bucket", where=url, hint="for example s3://bucket/folder/")
+
+
 @dataclass
 class ObjectStorage:
     """Access to buckets. A bucket is opened when it is first needed.
@@ -267,6 +277,7 @@ class ObjectStorage:
 
 def _opened(bucket: str, options: Mapping[str, str]) -> ObjectStore:
     require_extras("cloud")
+    check_bucket(bucket)
     from obstore.exceptions import BaseError
     from obstore.store import from_url
 

@@ -12,11 +12,14 @@ from pathlib import Path
 import obstore
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 import clamp_analytics as clamp
+from clamp_analytics.cli import make_app
 from clamp_analytics.errors import SourceError
 from clamp_analytics.reading import Reader, Telemetry, load
-from tests.object_storage import Proxy, cut, environment, open_bucket, storage_options, truncated, unavailable
+from tests.conftest import write
+from tests.object_storage import Proxy, cut, environment, open_bucket, refused, storage_options, truncated, unavailable
 
 SAMPLES = Path(__file__).parents[2] / "data" / "samples"
 FILES = {str(path.relative_to(SAMPLES)): path.read_bytes() for path in sorted(SAMPLES.glob("*/*.json"))}
@@ -184,6 +187,54 @@ def test_a_refusal_is_one_sentence_without_credentials(server: str, url, changed
     assert hint in (raised.value.hint or "")
     assert "not-a-secret" not in str(raised.value)
     assert "tester" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "sentence"),
+    [
+        (403, "AccessDenied", "access is denied"),
+        (301, "PermanentRedirect", "the bucket is in another region"),
+        (400, "AuthorizationHeaderMalformed", "the bucket is in another region"),
+    ],
+)
+def test_a_refused_listing_is_one_sentence_and_exit_code_3(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch, status: int, code: str, sentence: str
+) -> None:
+    for name, value in environment(proxy.url).items():
+        monkeypatch.setenv(name, value)
+    proxy.faults["/telemetry"] = [refused(status, code)]
+
+    done = CliRunner().invoke(make_app("summarize"), ["summarize", "s3://telemetry/samples/"])
+
+    assert done.exit_code == 3
+    assert done.stderr.splitlines()[0] == f"error: s3://telemetry/samples/: it cannot be listed: {sentence}"
+    assert "tester" not in done.output
+
+
+def test_an_object_that_may_not_be_read_is_rejected_and_named(proxy: Proxy) -> None:
+    path = "/telemetry/samples/clean/clamp_run_20261001T060000Z.json"
+    proxy.faults[path] = [refused(403, "AccessDenied")]
+
+    found = load(f"s3:/{path}", storage_options=storage_options(proxy.url))
+
+    assert found.violations.select("source", "message").rows() == [
+        (f"s3:/{path}", "The file could not be read. (access is denied)")
+    ]
+
+
+@pytest.mark.parametrize(
+    "call", [["summarize", "s3://"], ["ingest", "data", "--archive", "s3://"]], ids=["source", "archive"]
+)
+def test_a_url_without_a_bucket_is_one_sentence(
+    call: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "data", {"a.json": next(iter(FILES.values()))})
+    monkeypatch.chdir(tmp_path)
+
+    done = CliRunner().invoke(make_app(call[0]), call)
+
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[0] == "error: s3://: the URL names no bucket"
 
 
 def test_the_command_reads_a_bucket_with_the_credentials_of_the_environment(server: str, tmp_path: Path) -> None:

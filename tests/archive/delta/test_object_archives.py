@@ -12,6 +12,7 @@ import pytest
 from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
+import clamp_analytics as clamp
 from clamp_analytics.archive.check import check
 from clamp_analytics.archive.compact import compact
 from clamp_analytics.archive.copy import copy
@@ -23,7 +24,7 @@ from clamp_analytics.errors import SourceError
 from clamp_analytics.reading import load
 from clamp_analytics.reading.delta_archive import delta_storage_options
 from tests.conftest import numbered, write
-from tests.object_storage import Proxy, dropped, environment, unavailable
+from tests.object_storage import Proxy, dropped, environment, storage_options, unavailable
 
 
 @pytest.fixture(autouse=True)
@@ -107,3 +108,30 @@ def test_the_credentials_are_in_no_message(monkeypatch: pytest.MonkeyPatch) -> N
 
     assert "secret" not in str(caught.value).replace("the secret key is wrong", "")
     assert str(caught.value).startswith("s3://telemetry/lake/none/: the archive cannot be opened: ")
+
+
+def test_an_archive_in_a_missing_bucket_is_one_sentence(heap: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "clamp_analytics", "ingest", str(heap), "--archive", "s3://bucket-that-is-missing/x/"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert done.returncode == 3
+    assert done.stderr.splitlines() == [
+        "error: s3://bucket-that-is-missing/x/: the archive cannot be opened: there is no such bucket",
+        "  hint: check the name of the bucket, and the endpoint (AWS_ENDPOINT_URL)",
+    ]
+
+
+def test_python_passes_the_options_of_the_archive(heap: Path, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in environment(s3_url):
+        monkeypatch.delenv(name)
+    options, url = storage_options(s3_url), "s3://telemetry/lake/options/"
+
+    done = clamp.ingest(heap, url, storage_options=options)
+
+    assert (done.new, done.rejected) == (5, 1)
+    assert sorted(load(url, storage_options=options).records["seed"]) == [1, 2, 3, 4, 5]

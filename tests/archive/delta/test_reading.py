@@ -1,5 +1,7 @@
 """A Delta archive as a source: the same tables, figures and bytes as from the DuckDB archive of the same files."""
 
+import shutil
+
 import polars as pl
 import pytest
 from deltalake import DeltaTable
@@ -54,6 +56,28 @@ def test_commands_give_the_same_bytes_as_from_a_duckdb_archive(both, command):
 
     assert len(results[0]) > 100
     assert results[0] == results[1]
+
+
+OUTPUTS = {
+    "report": ["--by", "backend", "--metric", "mean_stability", "-o", "report.html"],
+    "export": ["-o", "exported"],
+    "compare": ["telemetry.duckdb", "--by", "backend", "-f", "json", "-o", "comparison.json"],
+}
+"""Commands that write files, with their further arguments."""
+
+
+@pytest.mark.parametrize("command", OUTPUTS)
+def test_outputs_have_the_bytes_of_those_from_the_files(both, monkeypatch, command):
+    monkeypatch.chdir(both)
+    written = []
+    for name in ("heap", "lake"):
+        clamp(command, both / name, *OUTPUTS[command])
+        output = both / OUTPUTS[command][-1]
+        files = [output] if output.is_file() else [path for path in sorted(output.rglob("*")) if path.is_file()]
+        written.append({path.relative_to(both): path.read_bytes() for path in files})
+        shutil.rmtree(output) if output.is_dir() else output.unlink()
+
+    assert written[0] == written[1] != {}
 
 
 def test_it_gives_the_tables_of_its_files(both):
