@@ -60,10 +60,15 @@ class ContentHashes(AbstractContextManager["ContentHashes"]):
         """How many hashes are equal to one that was added before them."""
         return sum(_repeated(part) for part in self._all_parts())
 
-    def _all_parts(self) -> Iterator[bytes]:
+    def _all_parts(self) -> Iterator[bytes | bytearray]:
         for first, part in self._parts.items():
             path = self._path(first)
-            yield path.read_bytes() + part if path is not None and path.exists() else bytes(part)
+            if path is None or not path.exists():
+                yield part
+                continue
+            self._write(first, part)
+            part.clear()
+            yield path.read_bytes()
 
     def _write(self, first: int, part: bytearray) -> None:
         try:
@@ -79,8 +84,12 @@ class ContentHashes(AbstractContextManager["ContentHashes"]):
         return None if self._folder is None else Path(self._folder.name, str(first))
 
 
-def _repeated(part: bytes) -> int:
+def _repeated(part: bytes | bytearray) -> int:
     """How many hashes of a part are equal to an earlier one."""
-    count = len(part) // DIGEST_BYTES
-    halves = pl.Series(pa.Array.from_buffers(pa.uint64(), 2 * count, [None, pa.py_buffer(part)]))
-    return count - pl.DataFrame({"high": halves.gather_every(2), "low": halves.gather_every(2, 1)}).n_unique()
+    halves = pl.Series(pa.Array.from_buffers(pa.uint64(), len(part) // 8, [None, pa.py_buffer(part)]))
+    high = halves.gather_every(2)
+    # Nearly all hashes differ in their first half, and sorting takes less memory than comparing both halves.
+    ordered = high.sort()
+    alike = ordered.filter(ordered == ordered.shift(1)).unique()
+    pairs = pl.DataFrame({"high": high, "low": halves.gather_every(2, 1)}).filter(high.is_in(alike.implode()))
+    return pairs.height - pairs.n_unique()

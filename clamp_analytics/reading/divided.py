@@ -7,6 +7,7 @@ The merged results arrive in any order and are merged here.
 
 from __future__ import annotations
 
+import gc
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -35,6 +36,9 @@ from clamp_analytics.sources.object_ranges import KeyRange, ObjectFolder, Pages,
 from clamp_analytics.sources.object_storage import Object, ObjectStorage
 
 Result = TypeVar("Result")
+
+COLLECTED_AFTER = 64
+"""Results after which garbage is collected: the futures of Dask are in reference cycles, and keep their results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +193,7 @@ class DividedReader(Generic[Result]):
         """
         plan = _Plan(deque((folder, keys) for folder in self.folders for keys in divide(folder.url, self.storage)))
         pending: dict[Future[Any], ListRange | FoldRange[Result]] = {}
+        results = 0
         try:
             while pending or plan.to_list or plan.to_read:
                 self._submit_more(plan, pending)
@@ -204,6 +209,9 @@ class DividedReader(Generic[Result]):
                     else:
                         check_readable(task.shard(found.unreadable), list(found.unreadable))
                         yield found
+                        results += 1
+                        if results % COLLECTED_AFTER == 0:
+                            gc.collect()
         except BaseException:
             self.workers.cancel(list(pending))
             raise

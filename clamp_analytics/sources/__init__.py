@@ -7,7 +7,7 @@ files. No engine is imported until a stream needs it.
 from __future__ import annotations
 
 from clamp_analytics.path_names import INSIDE
-from clamp_analytics.sources.containers.contents import SHRINKS, identity, open_container, read_container, read_packed
+from clamp_analytics.sources.containers.contents import SHRINKS, open_container, read_container, read_packed
 from clamp_analytics.sources.containers.limits import DEFAULT_LIMITS, ContainerLimits, MismatchError
 from clamp_analytics.sources.containers.members import LazyMember, Member, Rejected, Skipped
 from clamp_analytics.sources.files import STDIN, UnreadableError, read_bytes, size_of
@@ -51,7 +51,6 @@ __all__ = [
     "check_no_source",
     "format_of",
     "has_database_mark",
-    "identity",
     "is_container",
     "is_database",
     "is_delta_archive",

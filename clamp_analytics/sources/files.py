@@ -124,8 +124,11 @@ def file_digest(path: str) -> bytes:
     Raises:
         UnreadableError: it cannot be read.
     """
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").digest()
+    try:
+        with open_regular(path) as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise UnreadableError(reason_of(error)) from error
 
 
 def _opened(path: str) -> int:

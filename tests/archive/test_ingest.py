@@ -5,6 +5,7 @@ import io
 import os
 import tarfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -55,7 +56,7 @@ def test_known_files_are_not_opened(heap, archive, monkeypatch):
         raise AssertionError("a known file was opened")
 
     monkeypatch.setattr("clamp_analytics.reading.task.read_bytes", opened)
-    monkeypatch.setattr("clamp_analytics.archive.ingest.plan.read_bytes", opened)
+    monkeypatch.setattr("clamp_analytics.reading.repeated_sessions.file_digest", opened)
 
     assert counts(ingest(heap, archive)) == (0, 1, 0, 0)
 
@@ -112,6 +113,23 @@ def test_a_container_with_another_time_is_not_read_again(heap, archive, monkeypa
 
     assert counts(ingest(heap, archive)) == (0, 1, 0, 0)
     assert rows(archive, "SELECT mtime_ns FROM containers") == [(5,)]
+
+
+def test_files_and_containers_of_another_name_are_hashed_by_the_workers(heap, archive):
+    write(heap, {"a.json": numbered(1)})
+    with zipfile.ZipFile(heap / "b.zip", "w") as packed:
+        packed.writestr("c.json", numbered(2))
+    ingest(heap, archive)
+    os.rename(heap / "a.json", heap / "z.json")
+    os.utime(heap / "b.zip", ns=(5, 5))
+
+    with ThreadPoolExecutor(1) as executor:
+        tasks = []
+        executor.submit, submit = lambda *call: tasks.append(call[1].paths) or submit(*call), executor.submit
+        done = ingest(heap, archive, executor=executor)
+
+    assert tasks == [(str(heap / "z.json"),), (str(heap / "b.zip"),)]
+    assert counts(done)[:2] == (0, 2)
 
 
 def test_a_rejected_container_is_tried_with_other_options_when_rehash_is_given(heap, archive):

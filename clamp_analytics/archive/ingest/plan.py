@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,10 +17,7 @@ from clamp_analytics.sources import (
     CONTAINER_ENDINGS,
     INSIDE,
     STDIN,
-    UnreadableError,
-    identity,
     is_container,
-    read_bytes,
     split_member,
 )
 from clamp_analytics.sources.object_storage import Object, is_url
@@ -109,12 +105,22 @@ class Plan:
     skipped: Counter[str] = field(default_factory=Counter)
 
 
+HashFiles = Callable[[Sequence[str]], Iterable[bytes | None]]
+"""Gives the SHA-256 of each file; None where it cannot be read."""
+
+
 def plan(
-    names: Sequence[str], ledger: Ledger, *, rehash: bool, large_bytes: int, objects: Mapping[str, Object]
+    names: Sequence[str],
+    ledger: Ledger,
+    *,
+    rehash: bool,
+    large_bytes: int,
+    objects: Mapping[str, Object],
+    hash_files: HashFiles,
 ) -> Plan:
     """Compare the files that were found with the ledger.
 
-    Only files on disk that may be known under another name or time are opened.
+    Only files on disk that may be known under another name or time are hashed.
 
     Args:
         names: paths of files and containers as they were found, in order.
@@ -122,6 +128,7 @@ def plan(
         rehash: whether to read files that have not changed.
         large_bytes: files from this size on are not hashed here, but by the workers that read them.
         objects: those of the files that are in object storage.
+        hash_files: hashes files on disk, here or where they are read.
     """
     found = stat_files(names, objects)
     plain = found.filter(~pl.col("packed"))
@@ -136,9 +143,9 @@ def plan(
     read = plain if rehash else plain.filter(~pl.col("is_current"))
     recognized = read.clear().with_columns(session_id=pl.lit(None, pl.String))
     if not (rehash or read.is_empty() or ledger.files.is_empty()):
-        read, recognized = _recognize(names, read, ledger.files, large_bytes)
+        read, recognized = _recognize(names, read, ledger.files, large_bytes, hash_files)
     packed = found.filter("packed")
-    fresh, touched, unread = _compare_containers(names, packed, ledger.containers, rehash=rehash)
+    fresh, touched, unread = _compare_containers(names, packed, ledger.containers, hash_files, rehash=rehash)
     skipped: Counter[str] = Counter()
     for reasons in unread["skipped_reasons"]:
         skipped.update(json.loads(reasons))
@@ -237,7 +244,7 @@ def absolute_paths(names: Iterable[str]) -> list[str]:
 
 
 def _recognize(
-    names: Sequence[str], read: pl.DataFrame, ledger: pl.DataFrame, large_bytes: int
+    names: Sequence[str], read: pl.DataFrame, ledger: pl.DataFrame, large_bytes: int, hash_files: HashFiles
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Separate the files whose hash is known from those to read; hashing is faster than decoding.
 
@@ -247,22 +254,18 @@ def _recognize(
     alike = read.filter(pl.col("size_bytes") < large_bytes, pl.col("mtime_ns").is_not_null()).join(
         loaded.select("size_bytes").unique(), on="size_bytes", how="semi", maintain_order="left"
     )
-    hashed = alike.with_columns(
-        session_id=pl.Series([_digest(names[index]) for index in alike["found_index"]], dtype=pl.String)
-    )
+    hashed = alike.with_columns(session_id=_hashes([names[index] for index in alike["found_index"]], hash_files))
     recognized = hashed.join(loaded, on="session_id", how="semi", maintain_order="left")
     return read.join(recognized, on="found_index", how="anti", maintain_order="left"), recognized
 
 
-def _digest(name: str) -> str | None:
-    try:
-        return hashlib.sha256(read_bytes(name)).hexdigest()
-    except UnreadableError:
-        return None
+def _hashes(paths: Sequence[str], hash_files: HashFiles) -> pl.Series:
+    """The SHA-256 of each file in hexadecimal; null where it cannot be read."""
+    return pl.Series([digest and digest.hex() for digest in hash_files(paths)], dtype=pl.String)
 
 
 def _compare_containers(
-    names: Sequence[str], packed: pl.DataFrame, ledger: pl.DataFrame, *, rehash: bool
+    names: Sequence[str], packed: pl.DataFrame, ledger: pl.DataFrame, hash_files: HashFiles, *, rehash: bool
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Separate the containers to read from those that are known.
 
@@ -279,11 +282,11 @@ def _compare_containers(
     compared = compared.with_columns(same=same)
     unread = compared.clear() if rehash else compared.filter("same")
     others = compared if rehash else compared.filter(~pl.col("same"))
-    on_disk = others.select(pl.when(pl.col("mtime_ns").is_not_null()).then("found_index")).to_series()
-    others = others.with_columns(
-        # An object is not fetched before it is read.
-        sha256=pl.Series([None if index is None else _identity(names[index]) for index in on_disk], dtype=pl.String)
-    )
+    # An object is not fetched before it is read.
+    on_disk = others.filter(pl.col("mtime_ns").is_not_null()).select("found_index")
+    paths = [file_on_disk(names[index]) for index in on_disk["found_index"]]
+    hashes = on_disk.with_columns(sha256=_hashes(paths, hash_files))
+    others = others.join(hashes, on="found_index", how="left", maintain_order="left")
     unchanged = pl.col("sha256") == pl.col("old_sha256")
     if rehash:
         # Members that were rejected may be accepted now.
@@ -292,10 +295,3 @@ def _compare_containers(
     touched, fresh = others.filter(unchanged), others.filter(~unchanged)
     renewed = touched.filter(~pl.col("same")).select(*packed.columns, "sha256", "skipped_reasons")
     return fresh.select(*packed.columns, "sha256"), renewed, pl.concat([unread, touched.drop("sha256")])
-
-
-def _identity(name: str) -> str | None:
-    try:
-        return identity(file_on_disk(name))
-    except UnreadableError:
-        return None

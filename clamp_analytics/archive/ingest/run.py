@@ -24,11 +24,13 @@ from clamp_analytics.batch import Batch
 from clamp_analytics.errors import UsageError
 from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.delta_archive import is_delta_location
-from clamp_analytics.reading.distributed import Workers
+from clamp_analytics.reading.distributed import Workers, file_reader
+from clamp_analytics.reading.executors import checked_jobs
 from clamp_analytics.reading.fetching import RemoteFiles
 from clamp_analytics.reading.interrupts import raise_keyboard_interrupt
 from clamp_analytics.reading.labels import parse_label_rules
 from clamp_analytics.reading.reader import Progress, Sources
+from clamp_analytics.reading.tasks import Containers
 from clamp_analytics.schema import SESSIONS
 from clamp_analytics.sources import (
     CONTAINER_ENDINGS,
@@ -239,16 +241,17 @@ class _Run:
     def _fill(self, staging: Staging, executor: Executor | Workers | None, progress: Progress | None) -> Iterator[bool]:
         """Stage the new files, and yield whenever a transaction is due: whether more files follow."""
         ledger = self.store.ledger()
+        remote = RemoteFiles(self.listing.storage, self.listing.objects, self.options.reading.concurrency)
         planned = plan(
             self.listing.files,
             ledger,
             rehash=self.options.rehash,
             large_bytes=self.options.reading.large_bytes,
             objects=self.listing.objects,
+            hash_files=file_reader(executor, checked_jobs(self.options.jobs), Containers(), remote=remote).hash_files,
         )
         self.unread_known, self.unread_rejected = planned.known, planned.rejected
         self.skipped.update(planned.skipped)
-        remote = RemoteFiles(self.listing.storage, self.listing.objects, self.options.reading.concurrency)
         reader = PlannedReader(self.listing.files, planned, ledger.members, remote)
         for container in reader.touched():
             staging.containers.append(container)

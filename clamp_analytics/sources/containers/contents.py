@@ -7,7 +7,6 @@ kept in memory.
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -128,22 +127,6 @@ def _contents(
         yield Rejected(named, error.rule, str(error))
     except OSError as error:
         yield Rejected(named, UnreadableError.rule, reason_of(error))
-
-
-def identity(path: str) -> str:
-    """The SHA-256 of a container's bytes, in hexadecimal; nothing is decompressed.
-
-    It reads the container as it is and decompresses nothing.
-
-    Raises:
-        UnreadableError: it is not a regular file, or the system refuses.
-    """
-    try:
-        with open_regular(path) as raw:
-            # Buffered as a whole piece at a time; only what a file object of Python offers is asked for.
-            return hashlib.file_digest(raw, "sha256").hexdigest()
-    except OSError as error:
-        raise UnreadableError(reason_of(error)) from error
 
 
 class _Walk:
