@@ -65,7 +65,7 @@ def test_an_effect_below_the_floor_is_not_a_change():
     found = judged(10.0, 10.49)
 
     assert found.verdict is Verdict.UNCHANGED
-    assert found.reason == "10.000 to 10.490 ms, +4.9 % (corrected p 0.001), below the floor of 5 %"
+    assert found.reason == "10.00 to 10.49 ms, +4.9 % (corrected p 0.001), below the floor of 5 %"
 
 
 def test_an_effect_of_the_floor_is_a_change():
