@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from clamp_analytics.analysis.metrics import METRICS, Metric, Scale
-from clamp_analytics.figures import levels, signed_figure
+from clamp_analytics.figures import MISSING, levels, signed_figure
 from clamp_analytics.plots import label
 from clamp_analytics.render.escape import for_terminal
+from clamp_analytics.render.text import interval_text
 from clamp_analytics.wording import percent
 
 LONGEST = 200
@@ -93,6 +94,15 @@ def format_change(metric: Metric, before: float | None, after: float | None) -> 
     return _signed(signed_figure(after - before))
 
 
+def format_interval(metric: Metric, ends: Sequence[float | None], before: float | None) -> str:
+    """The interval of a change, in the unit of ``format_change``."""
+    if metric.unit == "share":
+        text = interval_text(ends, 1.0).replace(" %", " points")
+    else:
+        text = interval_text(ends, before if metric.scale is Scale.LOG else None)
+    return NOTHING if text == MISSING else text.replace("-", MINUS)
+
+
 def format_levels(metric: str, before: float | None, after: float | None) -> list[str]:
     """Two values of a metric with their unit and the same number of decimals; a missing one is left out."""
     unit = METRICS[metric].unit
@@ -137,16 +147,18 @@ class Column:
         name: its heading.
         is_number: whether it holds numbers.
         is_optional: whether it is left out where the page is narrow.
+        is_whole: whether its values do not wrap.
     """
 
     name: str
     is_number: bool = False
     is_optional: bool = False
+    is_whole: bool = False
 
     @property
     def attribute(self) -> str:
         """The attribute of its cells."""
-        kinds = " ".join(["n"] * self.is_number + ["wide"] * self.is_optional)
+        kinds = " ".join(["n"] * self.is_number + ["wide"] * self.is_optional + ["whole"] * self.is_whole)
         return f' class="{kinds}"' if kinds else ""
 
 

@@ -18,6 +18,7 @@ from clamp_analytics.html_report.markup import (
     cell,
     details,
     format_change,
+    format_interval,
     format_levels,
     format_time,
     link,
@@ -36,12 +37,12 @@ def all_series(drift: Drift, by: Sequence[str], links: SeriesLinks) -> str:
     columns = [
         Column("verdict"),
         *(Column(name) for name in by),
-        Column("metric"),
+        Column("metric", is_whole=True),
         Column("change", is_number=True),
         Column("before → after", is_number=True, is_optional=True),
         Column("since", is_optional=True),
         Column("sessions", is_number=True, is_optional=True),
-        Column("why"),
+        Column("why", is_optional=True),
     ]
     listed = drift.verdicts.head(MOST_VERDICTS)
     if listed.is_empty():
@@ -89,13 +90,13 @@ def comparison(result: Comparison) -> str:
     columns = [
         Column("verdict"),
         *(Column(name) for name in by),
-        Column("metric"),
+        Column("metric", is_whole=True),
         Column("change", is_number=True),
         Column("baseline → these sources", is_number=True, is_optional=True),
-        Column("interval of the difference", is_number=True, is_optional=True),
+        Column("interval of the change", is_number=True, is_optional=True),
         Column("corrected p", is_number=True, is_optional=True),
         Column("sessions", is_number=True, is_optional=True),
-        Column("why"),
+        Column("why", is_optional=True),
     ]
     parts = [
         paragraph(
@@ -138,7 +139,7 @@ def _comparison_rows(verdicts: pl.DataFrame, by: Sequence[str]) -> list[list[obj
     rows: list[list[object]] = []
     for row in verdicts.iter_rows(named=True):
         name = row["metric"]
-        ends = format_levels(name, row["difference_low"], row["difference_high"])
+        ends = row["difference_low"], row["difference_high"]
         rows.append(
             [
                 verdict_badge(row["verdict"]),
@@ -146,7 +147,7 @@ def _comparison_rows(verdicts: pl.DataFrame, by: Sequence[str]) -> list[list[obj
                 name,
                 format_change(METRICS[name], row["baseline"], row["candidate"]),
                 _levels(name, row["baseline"], row["candidate"]),
-                " to ".join(ends) or None,
+                format_interval(METRICS[name], ends, row["baseline"]),
                 p_value(row["adjusted_p"], missing=NOTHING),
                 f"{row['baseline_sessions']:,} and {row['candidate_sessions']:,}",
                 row["reason"],
