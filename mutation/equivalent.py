@@ -32,7 +32,25 @@ _RULES = "clamp_analytics/rules.py"
 _PRECONDITION = "A precondition saves time; the expression decides."
 _NULLS = "precondition=lambda field: pl.col(field).null_count() > 0,"
 
+_TRANSACTION = "clamp_analytics/archive/ingest/transaction.py"
+_REGISTERED = "A name that is registered again is replaced, and the connection ends with the transaction."
+
 EQUIVALENT = (
+    *(
+        Equivalent(
+            _TRANSACTION,
+            f'connection.unregister("{name}")',
+            (f"connection.unregister('{name}') -> pass",),
+            _REGISTERED,
+        )
+        for name in ("incoming", "members", "retried")
+    ),
+    Equivalent(
+        "clamp_analytics/sources/containers/zip_salvage.py",
+        "trailer = file.at(end, 24)",
+        ("24 -> 25",),
+        "One byte is read that is not used.",
+    ),
     Equivalent(
         _RULES,
         "precondition=lambda field: pl.col(field).drop_nulls().n_unique() < pl.col(field).count(),",

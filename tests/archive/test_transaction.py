@@ -11,7 +11,8 @@ from clamp_analytics.archive.ingest.run import ingest
 from clamp_analytics.archive.ingest.transaction import IngestRow, write_error
 from clamp_analytics.reading.archive_connection import record_counts
 from tests.archive.conftest import rows
-from tests.conftest import GOOD, write
+from tests.conftest import GOOD, numbered, write
+from tests.sources.container_builders import a_zip
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -77,3 +78,24 @@ def test_a_session_that_an_earlier_version_rejected_is_replaced(heap, archive):
         ("a.json", "duplicate", None),
         ("b.json", "loaded", None),
     ]
+
+
+def test_the_sessions_that_were_added_are_given_to_the_callback(heap, archive):
+    write(heap, {"a.json": GOOD, "b.json": GOOD, "c.json": b"{"})
+    given = []
+
+    ingest(heap, archive, added=given.append)
+
+    assert [frame.select("source", "status").rows() for frame in given] == [
+        [(f"{heap}/a.json", "loaded"), (f"{heap}/c.json", "rejected")]
+    ]
+
+
+def test_a_container_that_has_changed_has_one_row(heap, archive):
+    write(heap, {"x.zip": a_zip({"a.json": numbered(1)})})
+    ingest(heap, archive)
+    write(heap, {"x.zip": a_zip({"a.json": numbered(1), "b.json": numbered(2)})})
+
+    ingest(heap, archive)
+
+    assert rows(archive, "SELECT path FROM containers") == [(f"{heap}/x.zip",)]
