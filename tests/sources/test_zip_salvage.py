@@ -64,6 +64,14 @@ def test_a_recovered_member_above_the_limit_refuses_the_zip(tmp_path: Path, memb
     assert "max_member_bytes" in refused(telemetry, "x.zip", "container-limit")
 
 
+def test_a_member_above_the_limit_is_refused_before_its_end_is_reached(tmp_path: Path) -> None:
+    cut = streamed(NAME, GOOD * 2)[:-20]
+
+    telemetry = beside(tmp_path, "x.zip", cut, salvage=True, limits=ContainerLimits(max_member_bytes=len(GOOD)))
+
+    refused(telemetry, "x.zip", "container-limit")
+
+
 def test_more_recovered_bytes_than_the_limit_end_the_recovery(tmp_path: Path) -> None:
     data = local(NAME, GOOD, crc=CRC) + local(b"y.json", GOOD, crc=CRC)
 
