@@ -8,6 +8,8 @@ import polars as pl
 import pytest
 
 from clamp_analytics.archive.ingest.reconcile import Decisions, is_unchanged, reconcile
+from clamp_analytics.archive.ingest.transaction import reconcile_with_archive
+from clamp_analytics.archive.tables import empty_archive_in_memory
 
 INCOMING = {
     "file_number": pl.UInt32,
@@ -169,6 +171,29 @@ def test_two_sessions_of_one_name_in_one_ingest_have_different_names():
     decisions = decide({**LOADED, "session_id": one}, {**LOADED, "session_id": other, "source": "/a.json"})
 
     assert decisions.added["name"].to_list() == ["/a.json", "/a.json#222222222222"]
+
+
+def test_sessions_of_one_name_whose_hashes_begin_alike_get_different_names():
+    ids = ["1" * 64, "2" * 12 + "3" * 52, "2" * 12 + "4" * 52]
+    decisions = decide(*({**LOADED, "session_id": each, "source": "/a.json"} for each in ids))
+
+    assert decisions.added["name"].n_unique() == 3
+
+
+def test_a_name_with_a_tag_that_the_archive_has_is_not_used_again():
+    archive = empty_archive_in_memory()
+    for name in ("/a.json", "/a.json#222222222222"):
+        archive.execute(
+            "INSERT INTO sessions BY NAME SELECT ? AS source, ? AS session_id, 'loaded' AS status, "
+            "0 AS record_count, 0 AS scored_count, 0 AS in_flight_count",
+            [name, name],
+        )
+
+    decisions = reconcile_with_archive(archive, incoming({**LOADED, "session_id": "2" * 64}))
+
+    (name,) = decisions.added["name"]
+    assert name.startswith("/a.json#")
+    assert name != "/a.json#222222222222"
 
 
 UNCHANGED = [

@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 
 from clamp_analytics import __version__
+from clamp_analytics.archive.ingest.reconcile import Decisions
 from clamp_analytics.archive.ingest.run import ingest
 from clamp_analytics.archive.ingest.transaction import IngestRow, write_error
 from clamp_analytics.reading.archive_connection import record_counts
@@ -36,6 +38,16 @@ def test_files_that_were_not_read_count_as_known_or_rejected():
     values = ingest_row().values(is_last=False)
 
     assert values == [3, START, None, __version__, "/runs", "{}", 10, 24, 35, 3, '{"a": 1, "b": 2}']
+
+
+def test_the_decisions_of_several_transactions_are_added_up():
+    nothing = pl.DataFrame()
+    row = IngestRow(directory="/runs")
+
+    for _ in range(2):
+        row.count(Decisions(files=nothing, added=nothing, replaced=[], new=1, known=2, rejected=3))
+
+    assert row.values(is_last=False)[6:9] == [2, 4, 6]
 
 
 def test_the_last_transaction_has_the_time_of_its_end():
@@ -91,6 +103,14 @@ def test_the_sessions_that_were_added_are_given_to_the_callback(heap, archive):
     ]
 
 
+def test_the_records_of_a_repeated_session_are_there_once(heap, archive):
+    write(heap, {"a.json": GOOD, "b.json": GOOD})
+
+    ingest(heap, archive)
+
+    assert rows(archive, "SELECT source, seed FROM records") == [(f"{heap}/a.json", 7)]
+
+
 def test_a_container_that_has_changed_has_one_row(heap, archive):
     write(heap, {"x.zip": a_zip({"a.json": numbered(1)})})
     ingest(heap, archive)
@@ -99,3 +119,15 @@ def test_a_container_that_has_changed_has_one_row(heap, archive):
     ingest(heap, archive)
 
     assert rows(archive, "SELECT path FROM containers") == [(f"{heap}/x.zip",)]
+
+
+def test_a_rejected_file_and_a_container_may_change_in_one_transaction(heap, archive):
+    write(heap, {"a.json": b"{", "x.zip": a_zip({"b.json": numbered(2)})})
+    ingest(heap, archive)
+    write(heap, {"a.json": numbered(1), "x.zip": a_zip({"c.json": numbered(3)})})
+
+    done = ingest(heap, archive)
+
+    assert (done.new, done.known, done.rejected) == (2, 0, 0)
+    assert rows(archive, "SELECT source FROM sessions WHERE status = 'rejected'") == []
+    assert rows(archive, "SELECT path FROM files ORDER BY path") == [(f"{heap}/a.json",), (f"{heap}/x.zip!/c.json",)]
