@@ -91,5 +91,7 @@ def _repeated(part: bytes | bytearray) -> int:
     # Nearly all hashes differ in their first half, and sorting takes less memory than comparing both halves.
     ordered = high.sort()
     alike = ordered.filter(ordered == ordered.shift(1)).unique()
+    if alike.is_empty():
+        return 0
     pairs = pl.DataFrame({"high": high, "low": halves.gather_every(2, 1)}).filter(high.is_in(alike.implode()))
     return pairs.height - pairs.n_unique()

@@ -21,9 +21,9 @@ CALLS = {
     "validate": "--fail-on never -f json -o violations.json",
     "score": "-f json -o scores.json",
     "seeds": "-f json -o seeds.json",
-    "drift": "-f json -o drift.json",
-    "compare": "-f json -o comparison.json",
-    "report": "--metric mean_stability --last 9 -o report.html",
+    "drift": "--by backend -f json -o drift.json",
+    "compare": "--by backend -f json -o comparison.json",
+    "report": "--by backend --metric mean_stability --last 9 -o report.html",
     "export": "-o exported",
 }
 """The commands, with options that make them write all that they find."""

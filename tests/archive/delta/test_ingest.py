@@ -17,7 +17,7 @@ from clamp_analytics.schema import TABLES, meaning
 from tests.archive.delta.conftest import rows, tables
 from tests.conftest import numbered, record, session, write
 
-SMALL = IngestOptions(jobs=1, commit_files=5, reading=ReadingOptions(batch_files=2))
+SMALL = IngestOptions(jobs=1, commit_files=8, reading=ReadingOptions(batch_files=2))
 
 
 def delta_tables(lake):

@@ -44,7 +44,7 @@ def both(tmp_path_factory):
         },
     )
     write(heap, {"cut.json": b"{", "large.json": session(*(record(seed=seed) for seed in range(1, 11)))})
-    small = IngestOptions(jobs=1, commit_files=4, reading=ReadingOptions(batch_files=2))
+    small = IngestOptions(jobs=1, commit_files=6, reading=ReadingOptions(batch_files=2))
     for target in ("lake/", "telemetry.duckdb"):
         ingest(heap, folder / target if target.endswith("b") else f"{folder}/{target}", small)
     return folder
@@ -132,7 +132,7 @@ def test_files_of_other_batches_are_not_opened(both):
     snapshot = open_snapshot(str(both / "lake"), ("sessions", "records"))
     batch = rows(both / "lake", "SELECT min(batch) FROM delta_sessions")[0][0]
 
-    assert len(snapshot.dataset("records").files) == 3
+    assert len(snapshot.dataset("records").files) == 2
     assert len(snapshot.dataset("records", (batch, batch)).files) == 1
 
 
