@@ -15,6 +15,7 @@ from benchmarks.commands import Settings, check_exactly, clamp_command, contende
 from benchmarks.corpus import Corpus, make_corpus
 from benchmarks.measure import Contender, FailedError, Run, Spread, check, ratios, run, run_checked, shorten_reason
 from benchmarks.rivals import LOADS, SUMMARIES
+from benchmarks.scale.__main__ import plan
 from benchmarks.tables import Row, Table
 from clamp_analytics.reading import load
 
@@ -72,6 +73,14 @@ def test_an_export_and_the_bare_aggregate_over_it_are_right(tmp_path: Path) -> N
 
     for what in ("export", "aggregate"):
         run_checked(in_process(what, tmp_path / "export"), asdict(truth))
+
+
+def test_simulated_sessions_are_all_summarized_by_few_tasks() -> None:
+    found = plan(100_000)
+
+    assert found["right"]
+    # Of ten ranges of 10,000 keys, six are divided into ten each; the others are read in two parts of at most 30 MB.
+    assert found["tasks"] == {"ListRange": 64, "FoldRange": 60 + 4 * 2}
 
 
 def test_files_have_the_exact_form_of_the_producer() -> None:

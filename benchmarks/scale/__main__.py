@@ -1,6 +1,7 @@
 """``python -m benchmarks.scale simulate SESSIONS`` or ``real OBJECTS``: summarize on two workers of this machine.
 
-It prints the seconds, the peak of the client's memory, the number of tasks, and whether the result is right.
+``plan SESSIONS`` runs the simulated tasks in this process, without hashes: quickly, to count them. Each prints the
+seconds, the peak of the client's memory, the number of tasks, and whether the result is right.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import json
 import resource
 import sys
 import tempfile
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -19,25 +19,24 @@ from typing import Any
 
 from benchmarks.scale.counted_workers import CountedWorkers
 from benchmarks.scale.local_cluster import local_cluster
-from benchmarks.scale.simulation import RECORDS, Substitute, listing
+from benchmarks.scale.simulation import RECORDS, InThisProcess, Substitute, listing
 from clamp_analytics.analysis.summary import SummaryFold, summarize
 from clamp_analytics.reading import Reader
 from clamp_analytics.reading.cluster import connect_cluster
+from clamp_analytics.reading.distributed import Workers
 from clamp_analytics.sources import Listing, list_sources
 
 WORKERS, PUTTING_THREADS, CONTENTS = 2, 32, 1_000
 """Workers of the cluster, threads that write objects, and objects after which their contents are the same again."""
 
 
-def run(sources: Listing, substitute: Callable[[Any], Any] | None = None) -> dict[str, Any]:
-    """Summarize on a cluster."""
-    with local_cluster(WORKERS) as address, connect_cluster(address) as workers:
-        counted = CountedWorkers(workers, substitute)
-        begin = perf_counter()
-        summary = summarize(Reader(sources, columns=SummaryFold().columns, executor=counted))
-        seconds = perf_counter() - begin
+def run(sources: Listing, workers: Workers, substitute: Substitute | None = None) -> dict[str, Any]:
+    """Summarize on workers."""
+    counted = CountedWorkers(workers, substitute)
+    begin = perf_counter()
+    summary = summarize(Reader(sources, columns=SummaryFold().columns, executor=counted))
     return {
-        "seconds": round(seconds, 1),
+        "seconds": round(perf_counter() - begin, 1),
         "client_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000,
         "tasks": dict(counted.tasks),
         "loaded": summary.counts.loaded,
@@ -47,9 +46,16 @@ def run(sources: Listing, substitute: Callable[[Any], Any] | None = None) -> dic
     }
 
 
+def plan(sessions: int) -> dict[str, Any]:
+    """Summarize simulated sessions in this process, without their hashes."""
+    found = run(listing(sessions), InThisProcess(), Substitute(sessions, with_hashes=False))
+    return found | {"right": (found["loaded"], found["records"]) == (sessions, RECORDS * sessions)}
+
+
 def simulate(sessions: int) -> dict[str, Any]:
     """Summarize simulated sessions."""
-    found = run(listing(sessions), Substitute(sessions))
+    with local_cluster(WORKERS) as address, connect_cluster(address) as workers:
+        found = run(listing(sessions), workers, Substitute(sessions))
     # The first session of every range has the same content.
     repeated = found["tasks"]["FoldRange"] - 1
     return found | {
@@ -77,7 +83,8 @@ def real(objects: int) -> dict[str, Any]:
                 list(threads.map(put, some))
         put_seconds = round(perf_counter() - begin, 1)
         sources = list_sources("s3://telemetry/runs/", storage_options=storage_options(url), leave_unlisted=True)
-        found = run(sources)
+        with local_cluster(WORKERS) as address, connect_cluster(address) as workers:
+            found = run(sources, workers)
     right = (found["loaded"], found["records"], found["repeated"]) == (objects, 2 * objects, max(objects - CONTENTS, 0))
     return found | {"put_seconds": put_seconds, "right": right}
 
@@ -103,12 +110,12 @@ def _content(number: int) -> bytes:
 
 
 def main() -> int:
-    """Run one of both; returns 1 if the answer was wrong."""
+    """Run one of them; returns 1 if the answer was wrong."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
-    parser.add_argument("what", choices=("simulate", "real"))
+    parser.add_argument("what", choices=("simulate", "plan", "real"))
     parser.add_argument("count", type=int)
     arguments = parser.parse_args()
-    found = (simulate if arguments.what == "simulate" else real)(arguments.count)
+    found = {"simulate": simulate, "plan": plan, "real": real}[arguments.what](arguments.count)
     print(json.dumps(found, indent=2))
     return 0 if found["right"] else 1
 

@@ -9,15 +9,19 @@ from __future__ import annotations
 import os
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from clamp_analytics.analysis.summary.fold import Group, SummaryPart
+from clamp_analytics.errors import WorkerError
 from clamp_analytics.moments import Moments
 from clamp_analytics.reading.content_hashes import DIGEST_BYTES
+from clamp_analytics.reading.distributed import Workers
 from clamp_analytics.reading.divided import FoldedRange, ListRange
+from clamp_analytics.reading.executors import TaskLike, finished
 from clamp_analytics.sources import Listing
 from clamp_analytics.sources.object_ranges import KeyRange, ObjectFolder, Pages
 from clamp_analytics.sources.object_storage import Object, ObjectStorage
@@ -61,11 +65,13 @@ class SimulatedTask:
         sessions: the number of sessions in the folder.
         keys: the range of the task.
         list_range: the task, where it lists; else None.
+        with_hashes: whether there is a hash for each session.
     """
 
     sessions: int
     keys: KeyRange
     list_range: ListRange | None
+    with_hashes: bool = True
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -77,7 +83,11 @@ class SimulatedTask:
         begin = _first_after(self.keys.after, self.sessions)
         through = self.keys.through
         end = self.sessions if through is None else _first_after(through, self.sessions)
-        return fold(end - begin) if self.list_range is None else self._pages(self.list_range, begin, end)
+        return (
+            fold(end - begin, with_hashes=self.with_hashes)
+            if self.list_range is None
+            else self._pages(self.list_range, begin, end)
+        )
 
     def _pages(self, task: ListRange, begin: int, end: int) -> Pages:
         listed = min(end, begin + task.most_listed)
@@ -87,10 +97,12 @@ class SimulatedTask:
         return Pages(ranges, KeyRange(bounds[-1], self.keys.through) if listed < end else None)
 
 
-def fold(sessions: int) -> FoldedRange[SummaryPart]:
+def fold(sessions: int, *, with_hashes: bool) -> FoldedRange[SummaryPart]:
     """The statistics of some sessions of score 1, of which the first has the same content in every range."""
     records = RECORDS * sessions
     group = Group(sessions, records, 0, Moments.of_ones(records), 0, 1_000)
+    if not with_hashes:
+        return FoldedRange(SummaryPart({(): group}, Counter()), sessions, 0, Counter(), {}, {})
     digests = {first: _digests(first, sessions * (first + 1) // 256 - sessions * first // 256) for first in range(256)}
     digests[0] = bytes(DIGEST_BYTES) + digests[0][DIGEST_BYTES:]
     return FoldedRange(SummaryPart({(): group}, Counter()), sessions, 0, Counter(), digests, {})
@@ -107,7 +119,28 @@ class Substitute:
     """Gives the simulated task for a real one."""
 
     sessions: int
+    with_hashes: bool = True
 
     def __call__(self, task: Any) -> SimulatedTask:
         """The simulated task."""
-        return SimulatedTask(self.sessions, task.keys, task if isinstance(task, ListRange) else None)
+        list_range = task if isinstance(task, ListRange) else None
+        return SimulatedTask(self.sessions, task.keys, list_range, self.with_hashes)
+
+
+class InThisProcess(Workers):
+    """Runs each task when it is submitted."""
+
+    def submit(self, task: TaskLike[Any]) -> Future[Any]:
+        """Run a task."""
+        return finished(task())
+
+    def capacity(self) -> int:
+        """How many tasks may be in flight."""
+        return 2
+
+    def cancel(self, futures: Sequence[Future[Any]]) -> None:
+        """Do nothing, because all tasks have ended."""
+
+    def failure(self, error: Exception) -> WorkerError:
+        """The error of a task."""
+        return WorkerError(str(error))
