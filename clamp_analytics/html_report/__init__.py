@@ -231,7 +231,7 @@ def _sections(
     if changes.incidents:
         yield "incidents", "Incidents", incidents(changes, links, traces)
     if changes.verdicts.height:
-        title = "Overview" if compared is None else "Overview of changes within these sessions"
+        title = "Overview" if compared is None else "Changes within these sessions"
         yield "overview", title, matrix(changes.verdicts, by, links)
     yield "over-time", "Over time", _over_time(changes, metrics, links, figures)
     yield "series", "All series", verdict_tables.all_series(changes, by, links)
