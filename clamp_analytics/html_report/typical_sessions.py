@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import PurePath
 
 import polars as pl
@@ -12,6 +13,7 @@ from clamp_analytics.analysis.incidents.grouping import Incident, SeriesChange
 from clamp_analytics.analysis.metrics import METRICS
 from clamp_analytics.html_report.session_records import SessionRecords
 from clamp_analytics.reading import Counts, Telemetry
+from clamp_analytics.rewrite import align_records
 from clamp_analytics.schema import VIOLATIONS, Status, empty_frame
 from clamp_analytics.trace import trace
 
@@ -51,14 +53,18 @@ def _typical(values: pl.DataFrame) -> str:
 
 
 def pair_trace(before: str, after: str, sessions: SessionRecords) -> str | None:
-    """The first anchors of two sessions as a trace; None where those of a session are not known."""
+    """The first anchors of two sessions as a trace; None where those of a session are not known.
+
+    Both sessions begin at the same time, that of the first one: days apart, they could not be compared in one view.
+    """
     names = {before: f"before: {PurePath(before).name}", after: f"after: {PurePath(after).name}"}
     records = sessions.anchors.filter(pl.col("source").is_in(list(names)))
-    if records["source"].n_unique() < len(names):
+    start = records["acquired_at"].min()
+    if records["source"].n_unique() < len(names) or not isinstance(start, datetime):
         return None
     telemetry = Telemetry(
         sessions=pl.DataFrame({"source": list(names.values()), "status": Status.LOADED.value}),
-        records=records.with_columns(
+        records=align_records(records, start).with_columns(
             pl.col("source").replace_strict(names, return_dtype=pl.String),
             pl.col("context", "thread_id").map_elements(plots.label, return_dtype=pl.String),
         ),

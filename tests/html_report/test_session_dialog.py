@@ -68,6 +68,10 @@ def test_the_trace_of_an_incident_has_the_anchors_of_two_sessions(opened: Any) -
     names = [event["args"]["name"] for event in events if event["name"] == "process_name"]
     assert [name.partition(":")[0] for name in names] == ["before", "after"]
     assert sum(event["ph"] == "X" for event in events) == 36
+    anchors = [event for event in events if event["ph"] == "X"]
+    begins = {event["pid"]: event["ts"] for event in sorted(anchors, key=lambda event: -event["ts"])}
+    assert len(begins) == 2
+    assert len(set(begins.values())) == 1
 
 
 def test_a_session_of_hostile_names_shows_them_as_text(hostile: Any) -> None:
