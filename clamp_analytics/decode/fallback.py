@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -25,6 +25,7 @@ from clamp_analytics.decode.json_scanner import (
     text_of,
 )
 from clamp_analytics.decode.options import DecodeOptions
+from clamp_analytics.decode.pieces import BETWEEN
 from clamp_analytics.decode.rows import Fault, SessionRow, device_name, json_object
 from clamp_analytics.decode.typed import (
     RECORD_FIELDS,
@@ -114,7 +115,7 @@ def _examine(
     if data[array.start : array.start + 1] != b"[":
         raise _RejectedError(_not_a_session(data, array.start, array.end, "`records` is not an array"))
     _check_density(scanner, array)
-    examine_records(scanner, array.start, session, columns, layouts, options)
+    examine_records(scanner, array, session, columns, layouts, options)
     values, unknown, faults = _object(data, spans, SESSIONS, SESSION_FIELDS, start)
     for fault in faults:
         session.faults.add(fault)
@@ -153,39 +154,70 @@ def _not_a_session(data: bytes, start: int, end: int, detail: str) -> Fault:
 
 def examine_records(
     scanner: Scanner,
-    start: int,
+    array: KeyValueSpan,
     session: SessionRow,
     columns: RecordColumns,
     layouts: KeyLayouts,
     options: DecodeOptions,
 ) -> None:
-    """Read the array of records at ``start``, each by a layout where one accepts it."""
+    """Read an array of records: many valid ones at once, and the records beside a fault one at a time."""
     run = _ValidRun(session, columns, options)
-    for index, (begin, end) in enumerate(scanner.elements(start)):
-        raw = scanner.data[begin:end]
-        found = layouts.decode_record(raw)
-        if found and _is_valid(*found, raw):
+    index, at, faulty_to = 0, scanner.first_element(array.start), 0
+    while at is not None:
+        if at >= faulty_to:
+            end = _likely_end(scanner.data, at, array.end - 1, options.examined_bytes)
+            if found := _decode_valid(scanner.data[at:end], layouts):
+                run.add(*found, index)
+                index, at = index + len(found[1]), scanner.next_element(end)
+                continue
+            faulty_to = max(end, at + 1)
+        end = scanner.value_end(at)
+        raw = scanner.data[at:end]
+        if found := _decode_valid(raw, layouts):
             run.add(*found, index)
-            continue
-        run.flush()
-        if raw[:1] != b"{":
-            value = excerpt(raw, 0, len(raw))
-            session.faults.add(Fault("record-not-object", "records", value, byte_offset=begin, record_index=index))
-            continue
-        spans = _spans_by_key(scanner.members(begin), begin)
-        values, unknown, faults = _object(scanner.data, spans, RECORDS, RECORD_FIELDS, begin, index)
-        for fault in faults:
-            session.faults.add(fault)
-        session.note_keys(spans, RECORD_FIELDS)
-        columns.append({**values, "extra": json_object(unknown)}, index)
-        if not faults:
-            layouts.remember(frozenset(spans), frozenset())
+        else:
+            run.flush()
+            _examine_record(scanner, at, end, index, session, columns, layouts)
+        index, at = index + 1, scanner.next_element(end)
     run.flush()
 
 
-def _is_valid(layout: KeyLayout, record: Any, raw: bytes) -> bool:
-    """Whether a record has none of the faults that a layout lets through."""
-    return not has_column_fault(layout, [record]) and (not layout.unknown or is_utf8(raw))
+def _examine_record(
+    scanner: Scanner,
+    begin: int,
+    end: int,
+    index: int,
+    session: SessionRow,
+    columns: RecordColumns,
+    layouts: KeyLayouts,
+) -> None:
+    """Read one record field by field."""
+    data = scanner.data
+    if data[begin : begin + 1] != b"{":
+        value = excerpt(data, begin, end)
+        session.faults.add(Fault("record-not-object", "records", value, byte_offset=begin, record_index=index))
+        return
+    spans = _spans_by_key(scanner.members(begin), begin)
+    values, unknown, faults = _object(data, spans, RECORDS, RECORD_FIELDS, begin, index)
+    for fault in faults:
+        session.faults.add(fault)
+    session.note_keys(spans, RECORD_FIELDS)
+    columns.append({**values, "extra": json_object(unknown)}, index)
+    if not faults:
+        layouts.remember(frozenset(spans), frozenset())
+
+
+def _likely_end(data: bytes, begin: int, end: int, size: int) -> int:
+    """An offset ``size`` to twice as many bytes after ``begin``, at which a record ends if one does there."""
+    limit = min(begin + 2 * size, end)
+    cut = BETWEEN.search(data, begin + size, limit)
+    return cut.start() + 1 if cut else limit
+
+
+def _decode_valid(records: bytes, layouts: KeyLayouts) -> tuple[KeyLayout, Sequence[Any]] | None:
+    """Decode records that are separated by commas; None where one may have a fault."""
+    found = layouts.decode_records(b"[" + records + b"]")
+    return None if found is None or not found[1] or has_column_fault(*found) else found
 
 
 class _ValidRun:
@@ -197,13 +229,13 @@ class _ValidRun:
         self._first_index = 0
         self._records: list[Any] = []
 
-    def add(self, layout: KeyLayout, record: Any, index: int) -> None:
-        """Add the record that follows the last one."""
+    def add(self, layout: KeyLayout, records: Sequence[Any], index: int) -> None:
+        """Add the records that follow the last one, of which the first has this index."""
         if layout is not self._layout or len(self._records) >= self._options.records_pending:
             self.flush()
         if not self._records:
             self._layout, self._first_index = layout, index
-        self._records.append(record)
+        self._records += records
 
     def flush(self) -> None:
         """Move the records into the columns."""

@@ -111,18 +111,25 @@ class Scanner:
 
     def elements(self, start: int) -> Iterator[tuple[int, int]]:
         """Start and end of each element of the array that starts at ``start``."""
-        at = self._blank(start + 1)
-        if self._peek(at) == "]":
-            return
-        while True:
+        at = self.first_element(start)
+        while at is not None:
             stop = self.value_end(at)
             yield at, stop
-            at = self._blank(stop)
-            if self._peek(at) == "]":
-                return
-            if self._peek(at) != ",":
-                self._fail("a comma or the end of the array is expected", at)
-            at = self._blank(at + 1)
+            at = self.next_element(stop)
+
+    def first_element(self, start: int) -> int | None:
+        """Start of the first element of the array that starts at ``start``; None where the array is empty."""
+        at = self._blank(start + 1)
+        return None if self._peek(at) == "]" else at
+
+    def next_element(self, end: int) -> int | None:
+        """Start of the element that follows the one that ends at ``end``; None at the end of the array."""
+        at = self._blank(end)
+        if self._peek(at) == "]":
+            return None
+        if self._peek(at) != ",":
+            self._fail("a comma or the end of the array is expected", at)
+        return self._blank(at + 1)
 
     def value_end(self, start: int) -> int:
         """End of the value that starts at ``start``."""

@@ -12,6 +12,8 @@ class DecodeOptions:
     Attributes:
         piece_bytes: a long document is decoded in pieces of this size, about 1,500 records.
         long_bytes: a document of this size or more is decoded in pieces.
+        examined_bytes: the records of a document with a fault are decoded in pieces of this size; those of a piece with
+            a fault are decoded one at a time.
         records_pending: decoded records that are moved into columns at once; the objects of more records would leave
             the core's cache first.
         rows_per_rule: violations of one rule in the records of one file that have a row each; one more row counts the
@@ -20,6 +22,7 @@ class DecodeOptions:
 
     piece_bytes: int = 400_000
     long_bytes: int = 800_000
+    examined_bytes: int = 4_000
     records_pending: int = 1_500
     rows_per_rule: int = 1_000
 

@@ -62,7 +62,6 @@ class KeyLayout:
         top: returns the values of the known keys of the top level (``UNSET`` if missing), then the raw ones.
         session: decodes a document.
         records: decodes an array of records.
-        record: decodes one record.
     """
 
     keys: frozenset[str]
@@ -72,10 +71,9 @@ class KeyLayout:
     top: Callable[[Any], tuple[Any, ...]]
     session: msgspec.json.Decoder[Any]
     records: msgspec.json.Decoder[Any]
-    record: msgspec.json.Decoder[Any]
 
     def has_duplicate_keys(self, data: bytes, records: Sequence[Any], session: Any = None) -> bool:
-        """Whether a document (or an array, or a record, where no session is given) may hold a key twice.
+        """Whether a document (or an array of records, where no session is given) may hold a key twice.
 
         Never False for a duplicate. May be True without one, where strings hold escaped commas.
         """
@@ -199,7 +197,6 @@ def layout_of(record_keys: frozenset[str], session_keys: frozenset[str]) -> KeyL
         top=attrgetter(*SESSION_FIELDS, *(name for name, _ in top_unknown)),
         session=msgspec.json.Decoder(session),
         records=msgspec.json.Decoder(list[record]),
-        record=msgspec.json.Decoder(record),
     )
 
 
@@ -253,10 +250,12 @@ class KeyLayouts:
         )
         return None if is_faulty else found
 
-    def decode_record(self, data: bytes) -> tuple[KeyLayout, Any] | None:
-        """Decode one record by the layout that accepts it; None where no layout does."""
-        found = self._try("record", data)
-        return None if found is None or found[0].has_duplicate_keys(data, [found[1]]) else found
+    def decode_records(self, array: bytes) -> tuple[KeyLayout, Sequence[Any]] | None:
+        """Decode an array of records by the layout that accepts all of them; None where no layout does."""
+        found = self._try("records", array)
+        if found is None or found[0].has_duplicate_keys(array, found[1]):
+            return None
+        return None if found[0].may_have_hidden_fault(array, found[1]) else found
 
     def _try(self, what: str, data: bytes) -> tuple[KeyLayout, Any] | None:
         for layout in self._layouts:
