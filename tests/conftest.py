@@ -26,8 +26,7 @@ from clamp_analytics.decode.options import DEFAULT_OPTIONS, DecodeOptions
 from clamp_analytics.decode.typed import KeyLayouts
 from clamp_analytics.reading import Reader, Telemetry
 from clamp_analytics.schema import RECORDS
-from tests.command_server import CommandServer, Done, run_in_new_process
-from tests.fork_server import ForkServer, fork_server
+from tests.fork_server import COMMAND, EVERYTHING, READING, Ended, ForkServer, fork_server, run_in_new_process
 from tests.object_storage import Proxy, fault_proxy, open_bucket, s3_server
 
 # No deadline, because a busy machine is slow. CI tests a change with the same examples every time; new examples are
@@ -178,8 +177,8 @@ def without_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
-    """A process that has imported the package, and runs code in forks of itself."""
-    with fork_server(tmp_path_factory.mktemp("forks")) as server:
+    """Runs code in forks of a process that has imported what reads files."""
+    with fork_server(READING, tmp_path_factory.mktemp("forks")) as server:
         yield server
 
 
@@ -244,25 +243,23 @@ def run_python(code: str, *arguments: str, data: bytes = b"") -> subprocess.Comp
 
 
 @pytest.fixture(scope="session")
-def command_server() -> Iterator[CommandServer]:
-    server = CommandServer()
-    yield server
-    server.close()
+def command_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    """Runs code in forks of a process that has imported the package."""
+    with fork_server(EVERYTHING, tmp_path_factory.mktemp("commands")) as server:
+        yield server
 
 
 @pytest.fixture
-def clamp(
-    request: pytest.FixtureRequest, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[..., Done]:
+def clamp(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Ended]:
     """``clamp("summarize", "x")`` runs the command as a user does, in a process and a folder of its own."""
 
-    def run(*arguments: object, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Done:
+    def run(*arguments: object, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Ended:
         words = [*map(str, arguments)]
         environment = {**os.environ, "COLUMNS": "120", **(env or {})}
         # Python reads these when it starts.
         if any(name.startswith("PYTHON") for name in env or {}):
             return run_in_new_process(words, tmp_path, stdin, environment)
-        server: CommandServer = request.getfixturevalue("command_server")
-        return server.run(words, tmp_path, tmp_path_factory.mktemp("streams"), stdin, environment)
+        server: ForkServer = request.getfixturevalue("command_server")
+        return server.run(COMMAND, *words, folder=tmp_path, stdin=stdin, env=environment)
 
     return run

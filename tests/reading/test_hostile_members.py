@@ -38,8 +38,8 @@ def test_a_hostile_member_takes_no_more_than_eight_times_its_size(tmp_path: Path
 
     done = forks.run(MEASURE, str(small), str(hostile))
 
-    assert done.stderr == b""
-    seen, violations, grown = json.loads(done.stdout)
+    assert done.err == ""
+    seen, violations, grown = json.loads(done.out)
     assert seen == 1
     assert 0 < violations < 10_000
     assert grown < 8 * len(data) + 200_000_000
@@ -57,4 +57,4 @@ print(found.records.height, found.violations.height, found.violations["count"].s
 
     done = forks.run(code, str(path))
 
-    assert done.stdout.split() == [b"20000", b"1001", b"140000"]
+    assert done.out.split() == ["20000", "1001", "140000"]

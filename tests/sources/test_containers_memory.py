@@ -35,8 +35,8 @@ def measured(forks: ForkServer, tmp_path: Path, container: Path) -> tuple[int, l
     """Sessions that were loaded, rules that were broken, and bytes of memory that it took."""
     small = write(tmp_path / "small", {"a.json": GOOD, "b.json.zst": compressed("zst", GOOD)})
     done = forks.run(MEASURE, str(small), str(container))
-    assert done.stderr == b""
-    loaded, rules, grown = json.loads(done.stdout)
+    assert done.err == ""
+    loaded, rules, grown = json.loads(done.out)
     return loaded, rules, grown
 
 
@@ -149,7 +149,7 @@ def test_memory_does_not_grow_with_what_a_container_holds(tmp_path: Path, forks:
 
     done = forks.run(READ, str(small), str(large))
 
-    total, grown = map(int, done.stdout.split())
+    total, grown = map(int, done.out.split())
     assert total == size * count
     # What is kept until the end is known to be sound, and a member or two.
     assert grown < 64_000_000 + 8 * size
