@@ -110,7 +110,12 @@ class RecordColumns:
     def freeze(self) -> None:
         """Move the pending records into Polars columns."""
         if self.pending or not self._chunks:
-            self._chunks.append(pl.DataFrame(self._lists, schema=self._schema))
+            # A column without a value takes no memory until all chunks are joined.
+            used = {
+                name: pl.Null() if values.count(None) == len(values) else self._schema[name]
+                for name, values in self._lists.items()
+            }
+            self._chunks.append(pl.DataFrame(self._lists, schema=used))
             self._lists = {name: [] for name in self._schema}
 
     def take_frame(self) -> pl.DataFrame:
@@ -120,7 +125,7 @@ class RecordColumns:
         """
         self.freeze()
         chunks, self._chunks = self._chunks, []
-        return pl.concat(chunks, rechunk=True)
+        return pl.concat(chunks, how="vertical_relaxed", rechunk=True).cast(self._schema)
 
 
 def _device_names(layout: KeyLayout, records: Sequence[Any]) -> list[str | None]:

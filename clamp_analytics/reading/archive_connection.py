@@ -21,7 +21,7 @@ from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.options import DEFAULT_OPTIONS
 from clamp_analytics.schema import SESSIONS, TABLES, Table
 from clamp_analytics.sources import has_database_mark
-from clamp_analytics.wording import sql_name, sql_string
+from clamp_analytics.wording import plural, sql_name, sql_string
 
 if TYPE_CHECKING:
     import duckdb
@@ -237,12 +237,12 @@ def count_name(table: str) -> str:
 
 
 def check_counts(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str]) -> None:
-    """Compare the rows of each table with the number that the archive records.
+    """Compare the rows of each table with the number that the archive records, and look for sessions without values.
 
     DuckDB's checksums show a changed block, but not a block that was replaced by another valid one.
 
     Raises:
-        SourceError: a table has more or fewer rows.
+        SourceError: a table has more or fewer rows, or a session lacks a value that every session has.
     """
     recorded = _meta(connection)
     for table in TABLES:
@@ -254,6 +254,14 @@ def check_counts(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[
                 where=display_name(os.fspath(path)),
                 hint=CHECK_HINT,
             )
+    required = " OR ".join(f"{sql_name(column.name)} IS NULL" for column in SESSIONS.columns if not column.nullable)
+    (incomplete,) = connection.execute(f"SELECT count(*) FROM {SESSIONS.name} WHERE {required}").fetchall()[0]
+    if incomplete:
+        raise SourceError(
+            f"the archive is damaged: {plural(incomplete, 'session')} without a value that every session has",
+            where=display_name(os.fspath(path)),
+            hint=CHECK_HINT,
+        )
 
 
 def record_counts(connection: duckdb.DuckDBPyConnection) -> None:
