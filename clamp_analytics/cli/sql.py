@@ -150,7 +150,11 @@ class SqlCommand(AnalysisSourceOptions, OutputOptions):
             in_place = is_stored and not arguments["labels"] and not (self.unique and listing.exports)
             tables = stores if in_place else Reader(**arguments, session_ids=True).collect()
             database = open_database(
-                tables, jobs=self.jobs, allow_external=self.allow_external, memory_limit=self.memory_limit
+                tables,
+                jobs=self.jobs,
+                allow_external=self.allow_external,
+                memory_limit=self.memory_limit,
+                reports_progress=True,
             )
         if prompts:
             from clamp_analytics.cli.sql_prompt import SqlPrompt

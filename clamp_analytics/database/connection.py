@@ -117,8 +117,13 @@ def open_database(
     memory_limit: str | None = None,
     progress: Progress | None = None,
     labels: Iterable[str | LabelRule] = (),
+    reports_progress: bool = False,
 ) -> Database:
-    """Like ``connect``, and return the counts of files, too. Arguments and errors are those of ``connect``."""
+    """Like ``connect``, and return the counts of files, too.
+
+    With ``reports_progress``, DuckDB knows the progress of queries; in a notebook, that needs ipywidgets. The other
+    arguments and the errors are those of ``connect``.
+    """
     threads = checked_jobs(jobs)
     memory_bytes = default_memory_limit() if memory_limit is None else size_in_bytes(memory_limit)
     rules = parse_label_rules(labels)
@@ -147,7 +152,9 @@ def open_database(
                 labels=rules,
             )
             telemetry = reader.collect()
-    connection = _new_connection(threads, memory_bytes, allow_external=allow_external)
+    connection = _new_connection(
+        threads, memory_bytes, allow_external=allow_external, reports_progress=reports_progress
+    )
     if telemetry is not None:
         _insert(connection, telemetry)
         counts, directory = telemetry.counts, telemetry.directory
@@ -165,7 +172,9 @@ def open_database(
     return Database(connection, counts, directory)
 
 
-def _new_connection(threads: int, memory_bytes: int, *, allow_external: bool) -> duckdb.DuckDBPyConnection:
+def _new_connection(
+    threads: int, memory_bytes: int, *, allow_external: bool, reports_progress: bool
+) -> duckdb.DuckDBPyConnection:
     import duckdb
 
     # By default DuckDB would write rows of a large query into the current folder.
@@ -185,9 +194,10 @@ def _new_connection(threads: int, memory_bytes: int, *, allow_external: bool) ->
     )
     spill_folder.remove_after(connection)
     connection.execute("SET TimeZone = 'UTC'")
-    # DuckDB knows the progress of a query only if its progress bar is on; it is not printed.
-    connection.execute("SET enable_progress_bar_print = false")
-    connection.execute("SET enable_progress_bar = true")
+    if reports_progress:
+        # DuckDB knows the progress of a query only if its progress bar is on; it is not printed.
+        connection.execute("SET enable_progress_bar_print = false")
+        connection.execute("SET enable_progress_bar = true")
     return connection
 
 

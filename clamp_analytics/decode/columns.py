@@ -59,7 +59,7 @@ class RecordColumns:
 
     def __init__(self, wanted: Collection[str]) -> None:
         self._names = [name for name in RECORDS.names if name in _FROM_JSON and name in CHECKED_COLUMNS.union(wanted)]
-        self._schema = {"record_index": pl.UInt32(), **{name: _STORED[name] for name in self._names}}
+        self._schema = pl.Schema({"record_index": pl.UInt32(), **{name: _STORED[name] for name in self._names}})
         self._lists: dict[str, list[Any]] = {name: [] for name in self._schema}
         self._chunks: list[pl.DataFrame] = []
 

@@ -134,7 +134,7 @@ def _over_records(
         faulted = _faulted(sessions, field)
         if not faulted.is_empty():
             # A join would take ten times the memory of the rows.
-            hits = hits.filter(~hits.select(_ROW).to_series().is_in(faulted.select(_ROW).to_series()))
+            hits = hits.filter(~hits.select(_ROW).to_series().is_in(faulted.select(_ROW).to_series().implode()))
         counts = hits.group_by("file", maintain_order=True).agg(
             pl.col("record_index").head(1 if rule.scope is Scope.FILE else rows_per_rule), count=pl.len()
         )

@@ -8,8 +8,8 @@ import pytest
 from clamp_analytics.analysis.drift import DriftOptions
 from clamp_analytics.analysis.series import series
 from clamp_analytics.errors import UsageError
+from clamp_analytics.figures import figure
 from clamp_analytics.reading import load
-from clamp_analytics.render.text import figure
 from clamp_analytics.render.verdicts import COMPARE, interval
 from tests.cli.histories import history, moment
 from tests.conftest import Raw, record, session, write

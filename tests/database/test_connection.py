@@ -132,7 +132,9 @@ def test_a_missing_source_is_named(tmp_path: Path) -> None:
 def test_the_progress_of_queries_is_known_and_not_printed(folder: Path) -> None:
     settings = "SELECT current_setting('enable_progress_bar'), current_setting('enable_progress_bar_print')"
 
-    assert run_query(connect(folder), settings).row(0) == (True, False)
+    database = open_database(folder, reports_progress=True)
+
+    assert run_query(database.connection, settings).row(0) == (True, False)
 
 
 def test_times_are_in_utc_whatever_the_zone_of_the_machine(folder: Path) -> None:
