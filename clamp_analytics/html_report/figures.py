@@ -208,7 +208,7 @@ class Figures:
 
 
 def _unit(unit: str) -> str:
-    texts = {"share": "in percent of the scores", "ms": "in milliseconds", "count": "a count", "0 to 1": "from 0 to 1"}
+    texts = {"share": "a share of the scores", "ms": "in milliseconds", "count": "a count", "0 to 1": "from 0 to 1"}
     return texts.get(unit, unit)
 
 

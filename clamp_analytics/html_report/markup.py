@@ -75,10 +75,7 @@ def format_value(metric: str, value: float | None) -> str:
     """A value of a metric with its unit."""
     if value is None or not math.isfinite(value):
         return NOTHING
-    unit = METRICS[metric].unit
-    if unit == "share":
-        return percent(value)
-    return f"{format_number(value)} ms" if unit == "ms" else format_number(value)
+    return f"{format_number(value)} ms" if METRICS[metric].unit == "ms" else format_number(value)
 
 
 def format_change(metric: Metric, before: float | None, after: float | None) -> str:
@@ -89,26 +86,18 @@ def format_change(metric: Metric, before: float | None, after: float | None) -> 
         if after >= 100 * before:
             return f"{format_number(after / before, 3)} times"
         return _signed(percent(after / before - 1, signed=True))
-    if metric.unit == "share":
-        return format_points(after - before)
     return _signed(signed_figure(after - before))
 
 
 def format_interval(metric: Metric, ends: Sequence[float | None], before: float | None) -> str:
     """The interval of a change, in the unit of ``format_change``."""
-    if metric.unit == "share":
-        text = interval_text(ends, 1.0).replace(" %", " points")
-    else:
-        text = interval_text(ends, before if metric.scale is Scale.LOG else None)
+    text = interval_text(ends, before if metric.scale is Scale.LOG else None)
     return NOTHING if text == MISSING else text.replace("-", MINUS)
 
 
 def format_levels(metric: str, before: float | None, after: float | None) -> list[str]:
     """Two values of a metric with their unit and the same number of decimals; a missing one is left out."""
-    unit = METRICS[metric].unit
-    if unit == "share":
-        return format_shares(before, after)
-    suffix = " ms" if unit == "ms" else ""
+    suffix = " ms" if METRICS[metric].unit == "ms" else ""
     return [_signed(text) + suffix for text in levels(before, after) if text != NOTHING]
 
 

@@ -42,8 +42,10 @@ const createSessionDialog = (specifications, embed) => {
     return box;
   };
 
-  const UNITS = { ms: (value) => `${Number(value.toPrecision(4))} ms`, share: (value) => `${Number((100 * value).toPrecision(4))} %` };
-  const withUnit = (value, unit) => (value === undefined ? null : (UNITS[unit] ?? ((number) => String(Number(number.toPrecision(4)))))(value));
+  const withUnit = (value, unit) => {
+    const number = value === undefined ? null : String(Number(value.toPrecision(4)));
+    return number !== null && unit === "ms" ? `${number} ms` : number;
+  };
 
   // The points of a series: an outlier has a letter (k), and the points of a change have no index (i).
   const pointsOf = (figure) => {

@@ -64,7 +64,6 @@ def series_chart(
     # bytes of a second picture would differ.
     rows = _points(panel)
     low, high = _domain(panel)
-    shares = {"format": "~%"} if panel.metric.unit == "share" else {}
     span = (panel.points["at"].item(0), panel.points["at"].item(-1))
     shown = {} if brush is None else {"domain": brush}
     x = alt.X("t:T", scale=alt.Scale(type="utc", **shown), axis=time_axis(alt, *span))
@@ -72,7 +71,7 @@ def series_chart(
         "v:Q",
         title=panel.metric.unit,
         scale=alt.Scale(domain=[low, high], nice=False),
-        axis=alt.Axis(tickCount=4, minExtent=42, **shares),
+        axis=alt.Axis(tickCount=4, minExtent=42),
     )
     base = alt.Chart(alt.Data(values=rows)).encode(x=x)
     clip = interactive or brush is not None

@@ -309,7 +309,12 @@ def test_a_point_has_a_tooltip_with_its_session_and_value(opened: Any) -> None:
     from selenium.webdriver.common.action_chains import ActionChains
 
     point = opened.find_element("css selector", "[data-kind=series] .mark-symbol path")
-    opened.execute_script("arguments[0].scrollIntoView({block: 'center'})", point)
+    # The page hides its tooltip when it is scrolled, of which it learns before the next frame.
+    opened.execute_async_script(
+        "const [point, done] = arguments; point.scrollIntoView({block: 'center'});"
+        "requestAnimationFrame(() => requestAnimationFrame(done))",
+        point,
+    )
     ActionChains(opened).move_to_element(point).perform()
 
     said = until(opened, "return document.querySelector('#tooltip:not([hidden])')?.innerText")

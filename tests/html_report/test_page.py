@@ -357,7 +357,7 @@ def test_a_number_has_four_significant_digits(value, shown):
 
 def test_a_measured_value_has_its_unit():
     assert format_value("duration_p95_ms", 1.5) == "1.5 ms"
-    assert format_value("unstable_share", 0.125) == "12.5 %"
+    assert format_value("unstable_share", 0.125) == "0.125"
     assert format_value("mean_stability", 0.75) == "0.75"
     assert format_value("violations", None) == "-"
 
@@ -368,7 +368,7 @@ def test_a_measured_value_has_its_unit():
         ("duration_p95_ms", 2.0, 3.0, "+50.0 %"),
         ("duration_p95_ms", 0.0, 3.0, "+3"),
         ("duration_p95_ms", 1.0, 250.0, "250 times"),
-        ("unstable_share", 0.1, 0.3, "+20.0 points"),
+        ("unstable_share", 0.1, 0.3, "+0.200"),
         ("mean_stability", 1.0, 0.8, f"{MINUS}0.200"),
         ("in_flight", None, 1.0, "-"),
     ],
