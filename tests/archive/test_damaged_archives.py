@@ -265,6 +265,14 @@ def test_a_table_without_its_rows_is_reported_when_the_archive_is_opened(tmp_pat
         load(archive)
 
 
+def test_a_session_without_a_status_makes_reading_an_error(tmp_path, archive):
+    ingest(write(tmp_path / "heap", {"1.json": numbered(1)}), archive)
+    change(archive, "ALTER TABLE sessions ALTER status DROP NOT NULL", "UPDATE sessions SET status = NULL")
+
+    with pytest.raises(SourceError, match="1 session without a value that every session has"):
+        load(archive)
+
+
 @pytest.mark.parametrize("act", [lambda path: forget(path, Forget(source="*a.json")), compact, upgrade])
 def test_commands_that_write_keep_the_recorded_counts(tmp_path, archive, act):
     ingest(write(tmp_path / "heap", {"a.json": numbered(1), "b.json": numbered(2)}), archive)
