@@ -25,7 +25,7 @@ def main() -> None:
     if sys.argv[1:] in (["--version"], ["-V"]):
         sys.stdout.write(f"clamp-analytics {__version__}\n")
         return
-    # deltalake would log warnings, such as of a machine that is none of Amazon's, before its error becomes a sentence.
+    # Otherwise deltalake logs warnings, for example outside of Amazon's cloud, beside the error that we show.
     os.environ.setdefault("RUST_LOG", "error")
     from clamp_analytics.cli import make_app
 

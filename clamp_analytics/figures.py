@@ -6,7 +6,7 @@ import math
 from itertools import pairwise
 
 MISSING = "-"
-"""What is shown where there is no value."""
+"""The text for a missing value."""
 
 DIGITS = 3
 """Significant digits of a figure that is read at a glance."""

@@ -15,7 +15,12 @@ from clamp_analytics.archive.paths import existing_archive
 from clamp_analytics.archive.tables import LEDGER_TABLES, empty_archive_in_memory, require_current
 from clamp_analytics.errors import SourceError
 from clamp_analytics.path_names import display_name, path_of
-from clamp_analytics.reading.archive_connection import check_counts, first_line, open_archive
+from clamp_analytics.reading.archive_connection import (
+    check_counts,
+    check_required_values,
+    first_line,
+    open_archive,
+)
 from clamp_analytics.reading.delta_archive import is_delta_location
 from clamp_analytics.reading.fetching import RemoteFiles
 from clamp_analytics.reading.interrupts import raise_keyboard_interrupt
@@ -120,11 +125,11 @@ def check(
         found = delta_problems(os.fspath(archive), rehash=rehash, progress=progress)
         return pl.DataFrame(list(found), schema=PROBLEMS, orient="row")
     path = existing_archive(archive)
-    connection, version = open_archive(path, checks_counts=False)
+    connection, version = open_archive(path, checks_tables=False)
     try:
         require_current(version, path)
         read_every_value(connection)
-        rows = [*_row_counts(connection, path), *_columns(connection), *check_problems(connection)]
+        rows = [*_replaced_blocks(connection, path), *_columns(connection), *check_problems(connection)]
         if rehash:
             rows += changed_files(connection, progress)
     except duckdb.Error as error:
@@ -146,11 +151,14 @@ def read_every_value(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"SELECT bit_xor(hash(each_row)) FROM {name} each_row").fetchall()
 
 
-def _row_counts(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[Problem]:
-    try:
-        check_counts(connection, path)
-    except SourceError as error:
-        yield "row-counts", "meta", error.what
+def _replaced_blocks(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[Problem]:
+    """What ``check_tables`` reports when an archive is opened."""
+    checks = (("row-counts", "meta", check_counts), ("missing-values", "sessions", check_required_values))
+    for problem, subject, check_one in checks:
+        try:
+            check_one(connection, path)
+        except SourceError as error:
+            yield problem, subject, error.what
 
 
 def check_problems(connection: duckdb.DuckDBPyConnection, names: Iterable[str] = tuple(CHECKS)) -> Iterator[Problem]:

@@ -10,13 +10,13 @@ from pathlib import Path
 from clamp_analytics.archive.ingest.transaction import write_error
 from clamp_analytics.archive.lock import writer_lock
 from clamp_analytics.archive.paths import existing_archive, temporary_path, wal_path
-from clamp_analytics.archive.statement_progress import report_progress
 from clamp_analytics.archive.tables import LEDGER_TABLES, View, require_current, write_empty_archive
 from clamp_analytics.errors import OutputError, UsageError
 from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.archive_connection import open_archive, open_database_file
 from clamp_analytics.reading.delta_archive import is_delta_location
 from clamp_analytics.reading.interrupts import raise_keyboard_interrupt
+from clamp_analytics.reading.query_progress import report_progress
 from clamp_analytics.reading.reader import Progress
 from clamp_analytics.schema import TABLES
 from clamp_analytics.wording import sql_string

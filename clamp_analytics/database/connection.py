@@ -22,6 +22,7 @@ from clamp_analytics.reading.delta_archive import attach_delta_archive, is_delta
 from clamp_analytics.reading.executors import checked_jobs
 from clamp_analytics.reading.export import Manifest, read_manifest
 from clamp_analytics.reading.labels import LabelRule, parse_label_rules, session_labels
+from clamp_analytics.reading.query_progress import record_progress
 from clamp_analytics.reading.reader import Progress, Sources
 from clamp_analytics.schema import SESSIONS, TABLES, Table, arrow_schema, ddl, meaning
 from clamp_analytics.sources import MANIFEST, is_database, is_delta_archive
@@ -195,9 +196,7 @@ def _new_connection(
     spill_folder.remove_after(connection)
     connection.execute("SET TimeZone = 'UTC'")
     if reports_progress:
-        # DuckDB knows the progress of a query only if its progress bar is on; it is not printed.
-        connection.execute("SET enable_progress_bar_print = false")
-        connection.execute("SET enable_progress_bar = true")
+        record_progress(connection)
     return connection
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from clamp_analytics.errors import OutputError, UsageError
 from clamp_analytics.path_names import display_name
+from clamp_analytics.reading.query_progress import percentage_done
 from clamp_analytics.reading.reader import Progress
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def run_interruptible(
             if left <= 0:
                 raise TimeoutError
             wait([outcome], timeout=min(left, _SIGNAL_SECONDS))
-            if progress is not None and (done := connection.query_progress()) >= 0:
+            if progress is not None and (done := percentage_done(connection)) is not None:
                 progress(int(done), 100)
     except BaseException:
         # The thread may not have begun yet, even if it was started; then it finds that it is cancelled.

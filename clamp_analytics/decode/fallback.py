@@ -164,21 +164,23 @@ def examine_records(
     run = _ValidRun(session, columns, options)
     index, at, faulty_to = 0, scanner.first_element(array.start), 0
     while at is not None:
-        if at >= faulty_to:
+        are_many = at >= faulty_to
+        if are_many:
             end = _likely_end(scanner.data, at, array.end - 1, options.examined_bytes)
-            if found := _decode_valid(scanner.data[at:end], layouts):
-                run.add(*found, index)
-                index, at = index + len(found[1]), scanner.next_element(end)
-                continue
-            faulty_to = max(end, at + 1)
-        end = scanner.value_end(at)
-        raw = scanner.data[at:end]
-        if found := _decode_valid(raw, layouts):
+        else:
+            end = scanner.value_end(at)
+        found = _decode_valid(scanner.data[at:end], layouts)
+        if found:
             run.add(*found, index)
+            index += len(found[1])
+        elif are_many:
+            faulty_to = end
+            continue
         else:
             run.flush()
             _examine_record(scanner, at, end, index, session, columns, layouts)
-        index, at = index + 1, scanner.next_element(end)
+            index += 1
+        at = scanner.next_element(end)
     run.flush()
 
 

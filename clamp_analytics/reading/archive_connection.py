@@ -236,13 +236,21 @@ def count_name(table: str) -> str:
     return f"{table}_rows"
 
 
-def check_counts(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str]) -> None:
-    """Compare the rows of each table with the number that the archive records, and look for sessions without values.
-
-    DuckDB's checksums show a changed block, but not a block that was replaced by another valid one.
+def check_tables(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str]) -> None:
+    """Look for signs of blocks that were replaced by other valid ones, which DuckDB's checksums do not show.
 
     Raises:
-        SourceError: a table has more or fewer rows, or a session lacks a value that every session has.
+        SourceError: a table has more or fewer rows than the archive records, or a session lacks a value.
+    """
+    check_counts(connection, path)
+    check_required_values(connection, path)
+
+
+def check_counts(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str]) -> None:
+    """Compare the rows of each table with the number that the archive records.
+
+    Raises:
+        SourceError: a table has more or fewer rows.
     """
     recorded = _meta(connection)
     for table in TABLES:
@@ -254,6 +262,14 @@ def check_counts(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[
                 where=display_name(os.fspath(path)),
                 hint=CHECK_HINT,
             )
+
+
+def check_required_values(connection: duckdb.DuckDBPyConnection, path: str | os.PathLike[str]) -> None:
+    """Check that every session has the values that every session needs.
+
+    Raises:
+        SourceError: a session lacks one.
+    """
     required = " OR ".join(f"{sql_name(column.name)} IS NULL" for column in SESSIONS.columns if not column.nullable)
     (incomplete,) = connection.execute(f"SELECT count(*) FROM {SESSIONS.name} WHERE {required}").fetchall()[0]
     if incomplete:
@@ -284,14 +300,14 @@ def open_archive(
     path: str | os.PathLike[str],
     *,
     wait_seconds: float = DEFAULT_OPTIONS.archive_wait_seconds,
-    checks_counts: bool = True,
+    checks_tables: bool = True,
 ) -> tuple[duckdb.DuckDBPyConnection, int]:
     """Open an archive for reading.
 
     Args:
         path: the archive.
         wait_seconds: how long to wait for a process that writes to it.
-        checks_counts: whether to compare the rows of each table with the recorded number.
+        checks_tables: whether to check the tables; see ``check_tables``.
 
     Returns:
         The connection and the version of the archive, which may be an older one.
@@ -302,9 +318,9 @@ def open_archive(
     connection = open_database_file(path, wait_seconds=wait_seconds)
     try:
         version = archive_version(connection, path)
-        if checks_counts and version >= COUNTS_SINCE_VERSION:
+        if checks_tables and version >= COUNTS_SINCE_VERSION:
             with damage_as_source_error(path):
-                check_counts(connection, path)
+                check_tables(connection, path)
     except BaseException:
         connection.close()
         raise

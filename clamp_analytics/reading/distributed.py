@@ -265,7 +265,7 @@ def capacity_for(workers: Workers, pending: Iterable[TaskLike[Any]]) -> int:
     """How many tasks may be in flight.
 
     Raises:
-        WorkerError: there are no workers left for the tasks that are pending.
+        WorkerError: no workers are left for the pending tasks.
     """
     try:
         return workers.capacity()

@@ -6,7 +6,6 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
-from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -202,11 +201,14 @@ class Reader:
             OutputError: the hashes of very many sessions do not fit in the temporary folder.
         """
         if self._unlisted and not self._unique:
-            with chosen_workers(self._executor, self._cluster) as workers, suppress(UnsortedError):
-                assert workers is not None
-                return add(self._fold_unlisted(workers_of(workers, self._jobs), reduce, merge))
-            self._loaded = self._rejected = 0
-            self.skipped.clear()
+            try:
+                with chosen_workers(self._executor, self._cluster) as workers:
+                    assert workers is not None
+                    return add(self._fold_unlisted(workers_of(workers, self._jobs), reduce, merge))
+            except UnsortedError:
+                # Ranges of keys mean nothing to such a service, so its folders are listed here and read anew.
+                self._loaded = self._rejected = 0
+                self.skipped.clear()
         return merge(self.fold(reduce))
 
     def _fold_unlisted(

@@ -271,6 +271,7 @@ def test_a_session_without_a_status_makes_reading_an_error(tmp_path, archive):
 
     with pytest.raises(SourceError, match="1 session without a value that every session has"):
         load(archive)
+    assert "missing-values" in check(archive)["check"].to_list()
 
 
 @pytest.mark.parametrize("act", [lambda path: forget(path, Forget(source="*a.json")), compact, upgrade])

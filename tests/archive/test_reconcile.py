@@ -8,27 +8,10 @@ import polars as pl
 import pytest
 
 from clamp_analytics.archive.ingest.reconcile import Decisions, is_unchanged, reconcile
+from clamp_analytics.archive.ingest.staging import INCOMING
 from clamp_analytics.archive.ingest.transaction import reconcile_with_archive
 from clamp_analytics.archive.tables import empty_archive_in_memory
 
-INCOMING = {
-    "file_number": pl.UInt32,
-    "path": pl.String,
-    "container": pl.String,
-    "size_bytes": pl.UInt64,
-    "mtime_ns": pl.Int64,
-    "etag": pl.String,
-    "source": pl.String,
-    "session_id": pl.String,
-    "status": pl.String,
-    "reason": pl.String,
-    "old_size_bytes": pl.UInt64,
-    "old_mtime_ns": pl.Int64,
-    "old_etag": pl.String,
-    "old_session_id": pl.String,
-    "old_status": pl.String,
-    "old_reason": pl.String,
-}
 LOADED: dict[str, Any] = {"size_bytes": 9, "mtime_ns": 5, "session_id": "s1", "status": "loaded"}
 REJECTED: dict[str, Any] = {**LOADED, "status": "rejected", "reason": "not JSON"}
 KNOWN: dict[str, Any] = {"old_size_bytes": 9, "old_mtime_ns": 5, "old_session_id": "s1", "old_status": "loaded"}

@@ -72,8 +72,7 @@ def latest_parts(
             start = last.index
             note = (
                 f"the baseline itself changed from {' to '.join(levels(last.before, last.after))} with "
-                f"{sources[start]}, and "
-                "its sessions since then are used"
+                f"{sources[start]}, and its sessions since then are used"
             )
             part = BaselinePart(values[start:], sources[start:], changed=True, note=note)
         elif judgement.verdict in CHANGED and judgement.total_change is not None:

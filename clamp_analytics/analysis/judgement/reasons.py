@@ -18,11 +18,6 @@ MOST_NAMED = 3
 """Sessions that a sentence names before it counts the others."""
 
 
-def number(value: float) -> str:
-    """Return a value with three significant digits."""
-    return figure(value)
-
-
 def effect(series: ScaledSeries, size: float) -> str:
     """Return the size of a shift: in percent on the scale ``log``, else as a difference."""
     if series.scale != "log":

@@ -13,6 +13,7 @@ from clamp_analytics.analysis.judgement.search import SHORTEST
 from clamp_analytics.analysis.options import JudgeOptions
 from clamp_analytics.analysis.stats.step_scan import MIN_AFTER
 from clamp_analytics.analysis.verdicts import Direction, Shape, Verdict
+from clamp_analytics.figures import figure
 from clamp_analytics.wording import plural
 
 SAME_LEVEL_ERRORS = 3.0
@@ -275,7 +276,7 @@ def _is_small(size: float, options: JudgeOptions) -> bool:
 
 
 def _number(found: Finding, level: float) -> str:
-    return reasons.number(found.series.in_unit(level))
+    return figure(found.series.in_unit(level))
 
 
 def _p(found: Finding) -> str:

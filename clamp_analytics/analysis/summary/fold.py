@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -253,35 +253,30 @@ def merge(parts: Iterable[SummaryPart], fold: SummaryFold | None = None) -> Summ
         fold: what reduced the batches; by default one that does not group.
     """
     fold = fold or SummaryFold()
-    groups: dict[Key, Group] = {}
-    severities: Counter[str] = Counter()
-    rejected: list[tuple[str, str]] = []
     unexplained: set[str] = set()
     reasons: list[tuple[str, str]] = []
-    durations: list[pl.DataFrame] = []
     pairs: list[pl.DataFrame] = []
-    labels = label_columns(Batch.empty().sessions, fold.label_names)
-    texts: dict[str, tuple[str | None, ...]] = {}
-    for part in parts:
-        if part.labels is not None and not part.labels.is_empty():
-            labels = pl.concat([labels, part.labels])
-            texts.update((source, tuple(row)) for source, *row in part.labels.iter_rows())
-        _merge(groups, _with_texts(part.groups, fold, texts))
-        severities.update(part.severities)
-        rejected += part.rejected
-        unexplained.update(part.unexplained)
-        reasons += part.reasons
-        if part.durations is not None:
-            durations = _compact([*durations, fold.with_labels(part.durations, labels)], fold.by)
-        if part.open_pairs is not None:
-            pairs.append(fold.with_labels(part.open_pairs, labels))
+
+    def labeled() -> Iterator[SummaryPart]:
+        labels = label_columns(Batch.empty().sessions, fold.label_names)
+        texts: dict[str, tuple[str | None, ...]] = {}
+        for part in parts:
+            if part.labels is not None and not part.labels.is_empty():
+                labels = pl.concat([labels, part.labels])
+                texts.update((source, tuple(row)) for source, *row in part.labels.iter_rows())
+            unexplained.update(part.unexplained)
+            reasons.extend(part.reasons)
+            if part.open_pairs is not None:
+                pairs.append(fold.with_labels(part.open_pairs, labels))
+            durations = None if part.durations is None else fold.with_labels(part.durations, labels)
+            yield replace(part, groups=_with_texts(part.groups, fold, texts), durations=durations)
+
+    merged = add_merged(labeled(), fold.by)
     if pairs:
         for *key, sessions in pl.concat(pairs).unique().group_by(fold.by).len().iter_rows():
-            groups[tuple(key)] += Group(sessions=sessions)
-    rejected += [(source, message) for source, message in reasons if source in unexplained]
-    return SummaryPart(
-        groups, severities, sorted(rejected), durations=_add_frequencies(durations, fold.by) if durations else None
-    )
+            merged.groups[tuple(key)] += Group(sessions=sessions)
+    rejected = [*merged.rejected, *(reason for reason in reasons if reason[0] in unexplained)]
+    return replace(merged, rejected=sorted(rejected))
 
 
 def add_merged(parts: Iterable[SummaryPart], by: Sequence[str]) -> SummaryPart:

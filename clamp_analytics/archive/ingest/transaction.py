@@ -20,7 +20,7 @@ from clamp_analytics.path_names import TAG_DIGITS, display_name
 from clamp_analytics.reading.archive_connection import (
     COUNTS_SINCE_VERSION,
     archive_version,
-    check_counts,
+    check_tables,
     first_line,
     open_database_file,
     record_counts,
@@ -97,7 +97,7 @@ def transaction(archive: Path, wait_seconds: float) -> Iterator[duckdb.DuckDBPyC
     try:
         try:
             if archive_version(connection, archive) >= COUNTS_SINCE_VERSION:
-                check_counts(connection, archive)
+                check_tables(connection, archive)
             connection.execute("BEGIN")
             yield connection
             record_counts(connection)
