@@ -32,6 +32,8 @@ _RULES = "clamp_analytics/rules.py"
 _PRECONDITION = "A precondition saves time; the expression decides."
 _NULLS = "precondition=lambda field: pl.col(field).null_count() > 0,"
 
+_STATS = "clamp_analytics/analysis/stats"
+
 _TRANSACTION = "clamp_analytics/archive/ingest/transaction.py"
 _REGISTERED = "A name that is registered again is replaced, and the connection ends with the transaction."
 
@@ -72,6 +74,21 @@ EQUIVALENT = (
         "field for rule in RULES if rule.expression and not rule.over_sessions for field in rule.fields",
         ("rule.expression and (not rule.over_sessions) -> rule.expression or not rule.over_sessions",),
         "Faults of more fields are remembered than needed.",
+    ),
+    Equivalent(
+        f"{_STATS}/step_scan.py",
+        "while length <= n - MIN_BEFORE - MIN_AFTER:",
+        (
+            "n - MIN_BEFORE -> n + MIN_BEFORE",
+            "n - MIN_BEFORE - MIN_AFTER -> n - MIN_BEFORE + MIN_AFTER",
+        ),
+        "A segment that is too long for the series has no index to start at.",
+    ),
+    Equivalent(
+        f"{_STATS}/change_points.py",
+        "better = evidence > best.evidence[active]",
+        ("evidence > best.evidence[active] -> evidence >= best.evidence[active]",),
+        "Evidence is exactly equal where nothing could be added, and then the segmentation is the same.",
     ),
     Equivalent(
         "clamp_analytics/moments.py",

@@ -61,8 +61,10 @@ TARGETS = {
             f"clamp_analytics/analysis/stats/{name}.py"
             for name in (
                 "arrays",
+                "brunner_munzel",
                 "change_points",
                 "evidence",
+                "mean_error",
                 "multiplicity",
                 "noise_model",
                 "prediction_band",

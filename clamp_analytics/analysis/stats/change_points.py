@@ -41,8 +41,7 @@ class Segmentations:
         losses: the negative log-likelihood with these changes.
         cells: the noise model of the residuals, an index of ``CELLS``.
         variances: the variance of the residuals' noise.
-        evidence: the gain in log-likelihood over no change, less ``COST`` for each change but one; minus infinity
-            where the series is too short.
+        evidence: the gain in log-likelihood over no change, less ``COST`` for each change but one.
     """
 
     is_change: Bools
@@ -78,7 +77,7 @@ def find_changes(scores: Floats, without: NoiseFit) -> Segmentations:
     Change Point Detection Under Serial Dependence, 2024, doi:10.1111/jtsa.12722.
 
     Args:
-        scores: robust scores, one series per row.
+        scores: robust scores, one series per row, of at least ``MIN_BEFORE + MIN_AFTER`` values.
         without: the noise of the series when nothing is removed.
     """
     rows, n = scores.shape
@@ -88,11 +87,10 @@ def find_changes(scores: Floats, without: NoiseFit) -> Segmentations:
     best = Segmentations(
         is_change.copy(), without.losses.copy(), cells.copy(), without.variances.copy(), np.full(rows, -np.inf)
     )
-    active = np.arange(rows if n >= MIN_BEFORE + MIN_AFTER else 0)
-    is_change, cells, waited = is_change[active], cells[active], np.zeros(active.size)
+    active, waited = np.arange(rows), np.zeros(rows)
     for _ in range(MOST_STAGES):
         if not active.size:
-            break
+            return best
         is_change, fit = _add_change(scores[active], is_change, cells, smallest[active])
         is_change, fit = _move_changes(scores[active], is_change, fit, smallest[active])
         evidence = without.losses[active] - fit.losses - COST * (is_change.sum(axis=1) - 1)
@@ -104,7 +102,7 @@ def find_changes(scores: Floats, without: NoiseFit) -> Segmentations:
         best.variances[chosen] = fit.variances[better]
         best.evidence[chosen] = evidence[better]
         waited = np.where(better, 0, waited + 1)
-        go_on = (waited < PATIENCE) & np.isfinite(fit.losses)
+        go_on = waited < PATIENCE
         active, is_change, cells, waited = active[go_on], is_change[go_on], fit.cells[go_on], waited[go_on]
     return best
 
@@ -143,7 +141,7 @@ def refine_changes(values: Floats, is_change: Bools) -> tuple[Bools, Floats, Noi
     clipped = np.clip(values, min(medians) - CLIP, max(medians) + CLIP)[None]
     smallest = smallest_variances(clipped)
     refined, fit = is_change[None], fit_segments(clipped, is_change[None], smallest)
-    for _ in range(2 if indices.size else 0):
+    for _ in range(2):
         refined, fit = _move_changes(clipped, refined, fit, smallest)
     return refined[0], clipped[0], fit
 
@@ -187,12 +185,12 @@ def _add_change(scores: Floats, is_change: Bools, cells: Integers, smallest: Flo
             continue
         products = inner_products(transformed[scanned], weights)
         possible = at_step[scanned]
-        step = np.where(possible, step_gains(products, weights), -1.0).argmax(axis=1)
+        step = np.where(possible, step_gains(products, weights), -np.inf).argmax(axis=1)
         trials: list[tuple[int, Bools, tuple[Integers, ...]]]
-        trials = [(1, np.asarray(possible.any(axis=1)), (np.minimum(step, n - 1),))]
+        trials = [(1, np.asarray(possible.any(axis=1)), (step,))]
         if table.starts.size:
             possible = at_segment[scanned]
-            segment = np.where(possible, segment_gains(products, weights), -1.0).argmax(axis=1)
+            segment = np.where(possible, segment_gains(products, weights), -np.inf).argmax(axis=1)
             trials.append((2, np.asarray(possible.any(axis=1)), (table.starts[segment], table.ends[segment])))
         for count, is_possible, indices in trials:
             trial = is_change[scanned]
@@ -211,16 +209,15 @@ def _move_changes(scores: Floats, is_change: Bools, fit: NoiseFit, smallest: Flo
     """Move each change, from the first to the last, to the index between its neighbours that explains most."""
     n = scores.shape[1]
     is_change = is_change.copy()
-    for number in range(1, int(is_change.sum(axis=1).max(initial=0)) + 1):
+    for number in range(1, int(is_change.sum(axis=1).max()) + 1):
         segment = np.cumsum(is_change, axis=1)
         rows = np.flatnonzero(segment[:, -1] >= number)
         near = (segment[rows] == number - 1) | (segment[rows] == number)
         moved = is_change[rows] & (segment[rows] != number)
-        moved |= is_change[rows] & ~near
         allowed = allowed_indices(moved)[:, :n] & near
         products = inner_products(cosine_transform(residuals(scores[rows], moved)), fit.cells[rows])
         gains = step_gains(products, fit.cells[rows])[:, :n]
-        moved[np.arange(rows.size), np.where(allowed, gains, -1.0).argmax(axis=1)] = True
+        moved[np.arange(rows.size), np.where(allowed, gains, -np.inf).argmax(axis=1)] = True
         moved_fit = fit_segments(scores[rows], moved, smallest[rows])
         better = moved_fit.losses < fit.losses[rows]
         is_change[rows[better]] = moved[better]

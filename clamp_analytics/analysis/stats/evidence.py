@@ -107,11 +107,9 @@ def _permutation_p(scores: Floats) -> float:
             return float(np.mean(null >= strongest))
     null = np.sort(null)
     tail = null[int(0.9 * PERMUTATIONS) :]
-    if strongest <= tail[0]:
-        return float(np.mean(null >= strongest))
     fitted = 0.1 * math.exp(-(strongest - tail[0]) / max(float(tail.mean() - tail[0]), 1.0))
     n, m = scores.size, int(np.sum(scores != np.median(scores)))
-    return min(max(fitted, n * m / math.comb(n, m)), 1.0)
+    return max(fitted, n * m / math.comb(n, m))
 
 
 def _evidence(scores: Floats) -> Floats:
@@ -133,10 +131,10 @@ def _independent_step(scores: Floats) -> tuple[Floats, Integers]:
     cells = np.zeros(rows, dtype=np.int64)
     transformed = cosine_transform(scores)
     gains = step_gains(inner_products(transformed, cells), cells)
-    gains = np.where(allowed_indices(np.zeros((rows, n), dtype=bool)), gains, -1.0)
+    gains = np.where(allowed_indices(np.zeros((rows, n), dtype=bool)), gains, -np.inf)
     index = gains.argmax(axis=1)
     total = np.maximum(np.sum(transformed**2, axis=1), 1e-300)
-    explained = np.clip(gains.max(axis=1) / total, 0.0, 1 - 1e-4)
+    explained = np.minimum(gains.max(axis=1) / total, 1 - 1e-4)
     return p_if_independent(-0.5 * (n - 1) * np.log(1 - explained), n), index
 
 

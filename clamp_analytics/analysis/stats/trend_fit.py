@@ -11,7 +11,7 @@ def slope_of(scores: Floats) -> Floats:
     """Return the slope per session of a least squares line through each series."""
     n = scores.shape[1]
     time = np.arange(n) - (n - 1) / 2
-    slopes: Floats = scores @ time / max(float(time @ time), 1.0)
+    slopes: Floats = scores @ time / (time @ time)
     return slopes
 
 

@@ -4,79 +4,34 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.fft import dct
 
-from clamp_analytics.analysis.stats.arrays import Floats
-from clamp_analytics.analysis.stats.calibration import p_value, threshold
+from clamp_analytics.analysis.stats.arrays import Bools, Floats
+from clamp_analytics.analysis.stats.calibration import threshold
 from clamp_analytics.analysis.stats.change_points import (
+    Segmentations,
+    add_early_change,
     allowed_indices,
     find_changes,
+    fit_segments,
     refine_changes,
     residuals,
     smallest_variances,
 )
-from clamp_analytics.analysis.stats.evidence import detectable_shift, sessions_until_found, weigh
-from clamp_analytics.analysis.stats.noise_model import (
-    CELLS,
-    cosine_transform,
-    fit_noise,
-    low_frequency_density,
-    spectra,
-)
+from clamp_analytics.analysis.stats.noise_model import cosine_transform, fit_noise
 from clamp_analytics.analysis.stats.robust_scores import robust_scores
-from clamp_analytics.analysis.stats.step_scan import inner_products, layout, segment_gains, step_gains
-from clamp_analytics.analysis.stats.trend_fit import remove_trend, slope_of
+from tests.analysis.stats import by_definition
 
 
-def autoregressive(generator: np.random.Generator, rows: int, n: int, phi: float) -> Floats:
-    values = np.zeros((rows, n + 200))
-    for index in range(1, n + 200):
-        values[:, index] = phi * values[:, index - 1] + generator.standard_normal(rows)
-    return values[:, 200:]
+def normal(seed: int, n: int) -> Floats:
+    return np.random.default_rng(seed).standard_normal(n)
 
 
-def explained(series: Floats, regressor: Floats, cell: int) -> float:
-    """The reduction of the weighted sum of squares by a regressor, from the definition."""
-    weights = spectra(series.size).inverse[cell]
-    y, x = dct(series, norm="ortho")[1:], dct(regressor, norm="ortho")[1:]
-    return float((y * weights * x).sum() ** 2 / (x * weights * x).sum())
+def changes_at(n: int, *indices: int) -> Bools:
+    return np.isin(np.arange(n), indices)
 
 
-@pytest.mark.parametrize("n", [20, 31])
-@pytest.mark.parametrize("cell", [0, 17, 60])
-def test_gains_are_those_of_weighted_least_squares(n: int, cell: int) -> None:
-    series = np.random.default_rng(1).standard_normal(n)
-    cells = np.array([cell])
-    products = inner_products(cosine_transform(series[None]), cells)
-    index = np.arange(n)
-
-    steps, segments = step_gains(products, cells)[0], segment_gains(products, cells)[0]
-
-    assert steps[1:n] == pytest.approx([explained(series, (index >= k).astype(float), cell) for k in range(1, n)])
-    table = layout(n)
-    expected = [
-        explained(series, ((index >= a) & (index < b)).astype(float), cell)
-        for a, b in zip(table.starts, table.ends, strict=True)
-    ]
-    assert segments == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("phi, low, high", [(0.0, 1.0, 1.7), (0.5, 1.7, 6.0), (0.9, 6.0, 500.0)])
-def test_the_noise_fit_sees_how_strongly_neighbours_are_correlated(phi: float, low: float, high: float) -> None:
-    series = autoregressive(np.random.default_rng(2), 40, 300, phi)
-
-    cells = fit_noise(cosine_transform(series), smallest_variances(series)).cells
-
-    density = np.median([low_frequency_density(int(cell)) for cell in cells])
-    assert low <= density <= high
-
-
-def test_the_density_at_frequency_zero_is_the_variance_of_a_mean_times_its_number() -> None:
-    phi, rho = CELLS[16]
-    lags = np.arange(1, 2000)
-    correlations = phi**lags / (1 + rho)
-
-    assert low_frequency_density(16) == pytest.approx(1 + 2 * correlations.sum())
+def search(scores: Floats) -> Segmentations:
+    return find_changes(scores, fit_noise(cosine_transform(scores), smallest_variances(scores)))
 
 
 def test_residuals_are_taken_about_the_mean_of_each_segment() -> None:
@@ -101,20 +56,10 @@ def test_large_changes_are_found_at_their_index(changes: list[tuple[int, float]]
         series[:, index:] += size
     scores, _ = robust_scores(series)
 
-    found = find_changes(scores, fit_noise(cosine_transform(scores), smallest_variances(scores)))
+    found = search(scores)
 
     assert np.flatnonzero(found.is_change[0]).tolist() == pytest.approx([index for index, _ in changes], abs=1)
     assert found.evidence[0] > threshold(np.array(0.001), 100)
-
-
-def test_a_batch_gives_what_each_series_gives_alone() -> None:
-    scores, _ = robust_scores(np.cumsum(np.random.default_rng(6).standard_normal((20, 60)), axis=1))
-
-    together = weigh(scores)
-    alone = [weigh(row[None]) for row in scores]
-
-    assert together.p_values == pytest.approx([one.p_values[0] for one in alone])
-    assert (together.segmentations.is_change == np.concatenate([one.segmentations.is_change for one in alone])).all()
 
 
 def test_a_change_moves_to_its_index_where_the_clipped_scores_were_equal() -> None:
@@ -128,54 +73,79 @@ def test_a_change_moves_to_its_index_where_the_clipped_scores_were_equal() -> No
     assert clipped.tolist() == values.tolist()
 
 
-def test_a_p_value_and_its_threshold_are_inverse_and_longer_series_need_more_evidence() -> None:
-    alphas = np.array([0.05, 0.01, 1e-6])
-
-    assert p_value(threshold(alphas, 80), 80) == pytest.approx(alphas)
-    assert (threshold(alphas, 500) > threshold(alphas, 50)).all()
-
-
-def test_rare_events_close_together_are_judged_by_their_permutations() -> None:
-    series = np.zeros((1, 100))
-    series[0, [60, 62, 63]] = 1.0
-
-    clustered = weigh(robust_scores(series)[0]).p_values[0]
-
-    assert clustered > 0.001
-
-
-def test_a_line_is_removed_with_its_slope() -> None:
-    series = 3.0 + 0.5 * np.arange(20)[None]
-
-    assert slope_of(series) == pytest.approx([0.5])
-    assert remove_trend(series)[0] == pytest.approx(np.zeros(20), abs=1e-12)
+def series_of_length(n: int) -> Floats:
+    """Noise, a wander, a step, steps up and down of different sizes, and squares; one per row."""
+    time = np.arange(n)
+    return np.stack(
+        [
+            normal(1, n),
+            np.cumsum(normal(2, n)),
+            normal(3, n) + 5.0 * (time >= n // 2 + 2),
+            normal(4, n) + 4.0 * (time >= 12) - 6.0 * (time >= n - 4),
+            0.2 * normal(5, n) + np.repeat(4.0 * normal(6, n), 3)[:n],
+            # The evidence falls twice before the best segmentation, or rises again after it has fallen three times.
+            0.5 * normal(11, n) + 4.0 * (time // 5 % 2),
+            0.5 * normal(12, n) + 4.0 * (time // 5 % 2),
+        ]
+    )
 
 
-def test_the_detectable_shift_is_where_its_evidence_reaches_the_threshold() -> None:
-    noise = np.random.default_rng(9).standard_normal((1, 80))
-    noise[:, 40:] -= noise[:, 40:].mean()
-    noise[:, :40] -= noise[:, :40].mean()
+@pytest.mark.parametrize("n", [13, 16, 20, 31, 45])
+def test_the_search_finds_what_a_search_of_each_series_by_definition_finds(n: int) -> None:
+    scores = series_of_length(n)
 
-    size = detectable_shift(noise, np.array([0.05]))[0]
+    found = search(scores)
 
-    def evidence(step: float) -> float:
-        series = noise.copy()
-        series[:, 40:] += step
-        smallest = smallest_variances(noise)
-        return float(
-            (
-                fit_noise(cosine_transform(series), smallest).losses
-                - fit_noise(cosine_transform(noise), smallest).losses
-            )[0]
-        )
-
-    needed = float(threshold(np.array(0.05), 80)) + 2.0
-    assert evidence(size) >= needed > evidence(size / 1.1)
+    for row, series in enumerate(scores):
+        changes, fit, evidence = by_definition.find_changes(series)
+        assert np.flatnonzero(found.is_change[row]).tolist() == changes
+        assert found.cells[row] == fit.model
+        assert (found.losses[row], found.variances[row]) == pytest.approx((fit.loss, fit.variance))
+        assert found.evidence[row] == pytest.approx(evidence)
 
 
-def test_more_sessions_after_a_step_confirm_it() -> None:
-    scores = np.random.default_rng(10).standard_normal(40)
-    scores[34:] += 2.5
+@pytest.mark.parametrize("seed", range(3))
+def test_segments_are_fitted_with_the_smallest_variance_that_is_given(seed: int) -> None:
+    scores = normal(seed, 20)
 
-    assert sessions_until_found(scores, 34, 0.05) in {3, 5, 10, 20}
-    assert sessions_until_found(np.zeros(40), 34, 0.05) is None
+    found = fit_segments(np.stack([scores, scores]), np.stack([changes_at(20, 12)] * 2), np.array([1e-12, 3.0]))
+
+    expected = [by_definition.fit_changes(scores, [12], smallest) for smallest in (1e-12, 3.0)]
+    assert found.losses == pytest.approx([one.loss for one in expected])
+    assert found.variances == pytest.approx([one.variance for one in expected])
+
+
+@pytest.mark.parametrize("changes", [(), (11,), (14, 22), (12, 17, 25)])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_changes_are_refined_on_values_that_are_clipped_about_the_levels(seed: int, changes: tuple[int, ...]) -> None:
+    n = 31
+    values = normal(seed, n) + 5.0 * (np.arange(n) >= 14) - 3.0 * (np.arange(n) >= 24)
+    values[[4, 20]] = (-40.0, 50.0)
+
+    refined, clipped, noise = refine_changes(values, changes_at(n, *changes))
+
+    medians = [float(np.median(part)) for part in np.split(values, list(changes))]
+    about_levels = np.minimum(np.maximum(values, min(medians) - 3), max(medians) + 3)
+    expected, fit = list(changes), by_definition.fit_changes(about_levels, changes)
+    for _ in range(2):
+        expected, fit = by_definition.move_changes(about_levels, expected, fit)
+    assert clipped == pytest.approx(about_levels)
+    assert np.flatnonzero(refined).tolist() == expected
+    assert (noise.losses[0], noise.variances[0], noise.cells[0]) == pytest.approx((fit.loss, fit.variance, fit.model))
+
+
+@pytest.mark.parametrize("first", [10, 11, 12, 13, 20])
+def test_an_early_change_is_added_where_it_adds_more_than_its_cost(first: int) -> None:
+    n = 30
+    early_ones = range(3, min(9, first - 3) + 1)
+    for early in range(2, 11):
+        for size in (1.0, 3.0, 6.0):
+            level = np.where(np.arange(n) < early, size, 0.0) + 4.0 * (np.arange(n) >= first)
+            scores = level + 0.7 * normal(early, n)
+
+            found = add_early_change(scores, changes_at(n, first))
+
+            losses = {index: by_definition.fit_changes(scores, [index, first]).loss + 5.25 for index in early_ones}
+            best = min(early_ones, key=lambda index: losses[index])
+            pays = losses[best] < by_definition.fit_changes(scores, [first]).loss
+            assert np.flatnonzero(found).tolist() == ([best, first] if pays else [first])

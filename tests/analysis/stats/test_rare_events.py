@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from clamp_analytics.analysis.stats.arrays import Floats
+from clamp_analytics.analysis.stats.calibration import p_value
+from clamp_analytics.analysis.stats.change_points import find_changes, smallest_variances
 from clamp_analytics.analysis.stats.evidence import weigh
+from clamp_analytics.analysis.stats.noise_model import cosine_transform, fit_noise
+from clamp_analytics.analysis.stats.trend_fit import fit_trend
 
 
 def rare_events(rates: Floats, seed: int) -> Floats:
@@ -36,3 +42,70 @@ def test_the_order_of_events_alone_decides_about_their_p_value() -> None:
     scattered[::100] = 1
 
     assert weigh(clustered[None]).p_values[0] < 0.01 < 0.5 < weigh(scattered[None]).p_values[0]
+
+
+def events(n: int, values: dict[int, float]) -> Floats:
+    """A series of zeros, with other values at some indices."""
+    series = np.zeros(n)
+    series[list(values)] = list(values.values())
+    return series
+
+
+def evidence(scores: Floats) -> Floats:
+    without = fit_noise(cosine_transform(scores), smallest_variances(scores))
+    result: Floats = np.maximum(find_changes(scores, without).evidence, without.losses - fit_trend(scores).losses)
+    return result
+
+
+def p_by_table(series: Floats) -> float:
+    return float(p_value(evidence(series[None]), series.size)[0])
+
+
+def p_by_permutations(values: Floats, seed: int) -> float:
+    """The share of orders with as much evidence where ten have it, and an exponential tail beyond a tenth otherwise."""
+    generator = np.random.default_rng(seed)
+    strongest = evidence(values[None])[0]
+    orders: list[float] = []
+    while len(orders) < 200:
+        orders += evidence(np.stack([generator.permuted(values) for _ in range(25)])).tolist()
+        if sum(one >= strongest for one in orders) >= 10:
+            return sum(one >= strongest for one in orders) / len(orders)
+    largest = sorted(orders)[-20:]
+    scale = sum(largest) / 20 - largest[0]
+    return 0.1 * math.exp(-float(strongest - largest[0]) / max(scale, 1.0))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{30: 2.0, 32: 2.0, 39: 1.0}, {30: 1.0, 31: 2.0, 33: 1.0, 36: 1.0, 37: 3.0}],
+    ids=["tail", "ordinary"],
+)
+def test_the_p_value_of_rare_events_is_that_of_their_permutations(values: dict[int, float]) -> None:
+    series = events(40, values)
+
+    expected = p_by_permutations(series, seed=40)
+    assert expected > p_by_table(series)
+    assert weigh(series[None]).p_values == pytest.approx([expected])
+
+
+def test_the_p_value_of_rare_events_is_not_below_the_share_of_orders_that_have_them_close_together() -> None:
+    series = events(20, {12: 1.0, 13: 1.0, 14: 1.0})
+
+    assert weigh(series[None]).p_values == pytest.approx([20 * 3 / math.comb(20, 3)])
+
+
+def test_permutations_are_not_drawn_where_the_table_finds_nothing() -> None:
+    series = events(30, {19: -1.0, 22: 2.0, 23: 3.0})
+
+    assert 0.1 < p_by_table(series) < p_by_permutations(series, seed=30)
+    assert weigh(series[None]).p_values == pytest.approx([p_by_table(series)])
+
+
+def test_the_sessions_of_a_long_series_are_permuted_in_at_most_400_bins() -> None:
+    series = events(401, dict.fromkeys(range(207, 401, 11), 1.0))
+
+    # The oldest session is left out; all others form pairs.
+    pairs = series[1:].reshape(200, 2).mean(axis=1)
+    expected = p_by_permutations(pairs, seed=401)
+    assert expected > p_by_table(series)
+    assert weigh(series[None]).p_values == pytest.approx([expected])

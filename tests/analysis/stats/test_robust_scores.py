@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
+from statistics import median
+
 import numpy as np
 import pytest
 
-from clamp_analytics.analysis.stats.robust_scores import robust_scores
+from clamp_analytics.analysis.stats.robust_scores import local_noise, power_of_two, robust_scores
 
 
 def test_scores_of_normal_noise_have_about_unit_variance() -> None:
@@ -71,3 +75,56 @@ def test_mostly_equal_values_have_a_unit_from_all_their_differences() -> None:
 
     assert units == pytest.approx([np.sqrt(0.5 / 39 / 2)])
     assert np.flatnonzero(scores[0]).tolist() == [20]
+
+
+def scores_by_definition(series: list[float]) -> tuple[list[float], float]:
+    steps = [after - before for before, after in pairwise(series)]
+    unit = 1.4826 * median(abs(step - median(steps)) for step in steps) / math.sqrt(2)
+    middle = median(series)
+    limit = 3 * max(unit, 1.4826 * median(abs(value - middle) for value in series)) / unit
+    return [min(max((value - middle) / unit, -limit), limit) for value in series], unit
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        [0.3, 0.5, 0.1, 0.9, 0.4, 0.6, 0.2],
+        [0.3, 0.5, 0.1, 90.0, 0.4, -60.0, 0.2, 0.7],
+        [1.0, 2.1, 2.9, 4.2, 5.0, 5.8, 7.1, 8.0, 9.3, 50.0],
+    ],
+    ids=["noise", "outliers", "wander"],
+)
+def test_scores_are_differences_from_the_median_in_units_of_the_noise_of_neighbours(series: list[float]) -> None:
+    scores, units = robust_scores(np.array([series, series[::-1]]))
+
+    expected, unit = scores_by_definition(series)
+    assert units == pytest.approx([unit, unit])
+    assert scores[0] == pytest.approx(expected)
+    assert scores[1] == pytest.approx(expected[::-1])
+
+
+def test_series_with_and_without_noise_do_not_change_each_other() -> None:
+    series = np.array([[2.0] * 7, [0.3, 0.5, 0.1, 0.9, 0.4, 0.6, 0.2]])
+
+    scores, units = robust_scores(series)
+
+    assert (scores[0].tolist(), units[0]) == ([0.0] * 7, 0.0)
+    assert scores[1] == pytest.approx(scores_by_definition(series[1].tolist())[0])
+
+
+def test_the_power_of_two_is_at_most_the_largest_magnitude_and_more_than_its_half() -> None:
+    series = np.array([[0.0, -5.0, 3.0], [1.0, 0.5, 0.0], [0.3, 0.1, -0.2], [0.0, 0.0, 0.0]])
+
+    # Zeros have the exponent 0.
+    assert power_of_two(series).tolist() == [4.0, 1.0, 0.25, 0.5]
+
+
+def test_a_single_value_has_no_noise() -> None:
+    assert local_noise(np.array([[3.0], [4.0]])).tolist() == [0.0, 0.0]
+
+
+def test_differences_by_rounding_are_not_noise_and_larger_ones_are() -> None:
+    ends = np.array([[0.0] * 20 + [1e-11], [0.0] * 20 + [1e-12]])
+
+    # The root mean squares of the differences are 1e-11 / sqrt(20) and 1e-12 / sqrt(20).
+    assert local_noise(ends) == pytest.approx([1e-11 / math.sqrt(20) / math.sqrt(2), 0.0])

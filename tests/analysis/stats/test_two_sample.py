@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import binom, ttest_ind, ttest_rel
+from scipy.stats import binom, t, ttest_ind, ttest_rel
 
 from benchmarks.verdicts.noise import Noise, autoregressive, normal, wander_and_white
-from clamp_analytics.analysis.stats.two_sample import compare_means, compare_pairs
+from clamp_analytics.analysis.stats.two_sample import clip_outliers, compare_means, compare_pairs
 
 
 def test_independent_values_are_compared_as_by_welch() -> None:
@@ -82,3 +82,77 @@ def test_correlated_values_without_a_difference_seldom_differ(noise: Noise, shar
     alarms = sum(compare_means(a, b).p_value <= 0.05 for a, b in zip(*sides, strict=True))
 
     assert alarms <= binom.ppf(1 - 1e-6, 300, share)
+
+
+def test_the_smallest_sets_with_an_interval_have_two_values() -> None:
+    difference = compare_means([1.0, 2.0], [4.0, 6.0], confidence=0.9)
+
+    expected = ttest_ind([4.0, 6.0], [1.0, 2.0], equal_var=False).confidence_interval(0.9)
+    assert (difference.low, difference.high) == pytest.approx((expected.low, expected.high))
+    assert difference.is_bounded
+
+
+@pytest.mark.parametrize("a, b", [([1.0], [2.0, 3.0]), ([0.0, 2.0], [2.5])])
+def test_a_side_of_one_value_has_a_difference_without_an_interval(a: list[float], b: list[float]) -> None:
+    difference = compare_means(a, b)
+
+    assert difference.estimate == 1.5
+    assert (difference.low, difference.high) == (-math.inf, math.inf)
+    assert math.isnan(difference.p_value)
+    assert not difference.is_bounded
+
+
+@pytest.mark.parametrize("a, b", [([], [2.0]), ([2.0], []), ([], [])])
+def test_an_empty_side_has_no_difference(a: list[float], b: list[float]) -> None:
+    assert math.isnan(compare_means(a, b).estimate)
+
+
+def test_two_pairs_have_an_interval_and_one_has_none() -> None:
+    two, one, none = compare_pairs([1.0, 2.0], [2.0, 5.0]), compare_pairs([1.0], [2.5]), compare_pairs([], [])
+
+    # The differences are 1 and 3.
+    half = t.ppf(0.975, 1) * math.sqrt(2) / math.sqrt(2)
+    assert (two.low, two.high) == pytest.approx((2 - half, 2 + half))
+    assert (one.estimate, one.is_bounded) == (1.5, False)
+    assert math.isnan(none.estimate)
+
+
+@pytest.mark.parametrize("pairs, models", [(19, 1), (20, 61)])
+def test_differences_of_twenty_pairs_may_be_correlated(pairs: int, models: int) -> None:
+    differences = np.random.default_rng(7).standard_normal(pairs)
+
+    error = compare_pairs(np.zeros(pairs), differences).error
+
+    assert error is not None
+    assert error.weights.size == models
+
+
+def test_the_mean_of_equal_values_is_their_value() -> None:
+    # The sum of three times 0.1 is not 0.3.
+    assert compare_means([0.0, 0.0, 0.0], [0.1, 0.1, 0.1]).estimate == 0.1
+
+
+def test_the_detectable_difference_adds_the_quantiles_of_the_level_and_of_the_power() -> None:
+    difference = compare_pairs([0.0, 0.0, 0.0], [1.0, 2.0, 4.0])
+
+    error = math.sqrt(7 / 3) / math.sqrt(3)
+    assert difference.detectable(0.05) == pytest.approx(error * (t.ppf(0.975, 2) + t.ppf(0.8, 2)))
+    assert difference.detectable(0.2, power=0.9) == pytest.approx(error * (t.ppf(0.9, 2) + t.ppf(0.9, 2)))
+
+
+def test_any_difference_is_detectable_without_noise_and_none_with_too_few_values() -> None:
+    assert compare_means([1.0, 1.0], [2.0, 2.0]).detectable(0.05) == 0.0
+    assert compare_means([1.0], [2.0]).detectable(0.05) == math.inf
+
+
+def test_outliers_are_clipped_at_three_robust_standard_deviations() -> None:
+    values = np.array([11.0, 9.0, 12.0, 8.0, 13.0, 7.0, 10.0, 10.0, 40.0, -90.0])
+
+    # The median is 10 and the median absolute deviation 2.
+    clipped = [*values[:8].tolist(), 10 + 3 * 1.4826 * 2, 10 - 3 * 1.4826 * 2]
+    assert clip_outliers(values) == pytest.approx(clipped)
+
+
+@pytest.mark.parametrize("values", [[11.0, 9.0, 12.0, 8.0, 13.0, 7.0, 10.0, 10.0, 40.0], [10.0] * 9 + [40.0]])
+def test_small_sets_and_mostly_equal_values_are_not_clipped(values: list[float]) -> None:
+    assert clip_outliers(np.array(values)).tolist() == values
