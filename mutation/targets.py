@@ -26,6 +26,15 @@ _DECODE = (
     "tests/decode/test_pieces.py",
     "tests/decode/test_column_faults.py",
     "tests/decode/test_good_files.py",
+    "tests/decode/test_documents.py",
+    "tests/decode/test_labels.py",
+    "tests/decode/test_json_scanner.py",
+    "tests/decode/test_typed.py",
+    "tests/decode/test_fallback.py",
+    "tests/decode/test_columns.py",
+    "tests/decode/test_rows.py",
+    "tests/decode/test_batch_builder.py",
+    "tests/decode/test_validate.py",
 )
 _CONTAINERS = (
     "tests/sources/test_zip_salvage.py",

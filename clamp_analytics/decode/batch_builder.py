@@ -200,7 +200,7 @@ def _shared_faults(layout: KeyLayout, records: int, is_set: tuple[bool, ...], *,
 def _aggregates(records: pl.DataFrame) -> pl.DataFrame:
     """The columns of ``sessions`` that are computed from the records."""
     score, acquired = pl.col("stability_score"), pl.col("acquired_at")
-    aggregates = records.group_by("file", maintain_order=True).agg(
+    aggregates = records.group_by("file").agg(
         scored_count=score.count().cast(pl.UInt32),
         in_flight_count=pl.col("released_at").is_null().sum().cast(pl.UInt32),
         first_acquired_at=acquired.min(),

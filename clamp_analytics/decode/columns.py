@@ -71,7 +71,7 @@ class RecordColumns:
         """Records that are still in lists."""
         return len(self._lists["record_index"])
 
-    def extend(self, layout: KeyLayout, records: Sequence[Any], first_index: int = 0) -> None:
+    def extend(self, layout: KeyLayout, records: Sequence[Any], first_index: int) -> None:
         """Add decoded records of one layout; ``first_index`` is the index of the first one in its file.
 
         Raises:

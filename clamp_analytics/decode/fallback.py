@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
@@ -47,17 +48,8 @@ KEYS_BOUND = 10_000
 _DUPLICATES_LISTED = 100
 """Values of one key that are kept to be listed; the text of so many fills a violation's value."""
 
-ENTRIES_BOUND = 800_000
 _ENTRY_BYTES = 40
-
-
-def is_too_dense(entries: int, array_bytes: int) -> bool:
-    """Whether an array has very many entries, which are on average too short to be records.
-
-    The required fields of a record take more than 100 bytes, and a row of ``records`` takes more than that in memory.
-    Without this bound, a file of empty objects would need more than fifty times its size.
-    """
-    return entries > ENTRIES_BOUND and array_bytes < _ENTRY_BYTES * entries
+"""Entries of very long arrays that are shorter on average are not records, whose fields take more than 100 bytes."""
 
 
 class _RejectedError(Exception):
@@ -65,7 +57,6 @@ class _RejectedError(Exception):
 
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
-        super().__init__(fault.rule)
 
 
 def examine(
@@ -114,7 +105,7 @@ def _examine(
     array = records[0]
     if data[array.start : array.start + 1] != b"[":
         raise _RejectedError(_not_a_session(data, array.start, array.end, "`records` is not an array"))
-    _check_density(scanner, array)
+    _check_density(scanner, array, options.short_entries)
     examine_records(scanner, array, session, columns, layouts, options)
     values, unknown, faults = _object(data, spans, SESSIONS, SESSION_FIELDS, start)
     for fault in faults:
@@ -125,12 +116,13 @@ def _examine(
         setattr(session, name, value)
 
 
-def _check_density(scanner: Scanner, array: KeyValueSpan) -> None:
+def _check_density(scanner: Scanner, array: KeyValueSpan, bound: int) -> None:
+    """Reject an array of more entries than a bound, which are on average too short to be records."""
     size = array.end - array.start
-    if size <= 2 * ENTRIES_BOUND:
+    if size <= 2 * bound:
         return
     entries = sum(1 for _ in scanner.elements(array.start))
-    if is_too_dense(entries, size):
+    if entries > bound and size < _ENTRY_BYTES * entries:
         detail = f"its {entries:,} entries are too short to be records"
         raise _RejectedError(_not_a_session(scanner.data, array.start, array.end, detail))
 
@@ -162,7 +154,7 @@ def examine_records(
 ) -> None:
     """Read an array of records: many valid ones at once, and the records beside a fault one at a time."""
     run = _ValidRun(session, columns, options)
-    index, at, faulty_to = 0, scanner.first_element(array.start), 0
+    index, at, faulty_to = 0, scanner.first_element(array.start), array.start
     while at is not None:
         are_many = at >= faulty_to
         if are_many:
@@ -219,7 +211,7 @@ def _likely_end(data: bytes, begin: int, end: int, size: int) -> int:
 def _decode_valid(records: bytes, layouts: KeyLayouts) -> tuple[KeyLayout, Sequence[Any]] | None:
     """Decode records that are separated by commas; None where one may have a fault."""
     found = layouts.decode_records(b"[" + records + b"]")
-    return None if found is None or not found[1] or has_column_fault(*found) else found
+    return None if found is None or has_column_fault(*found) else found
 
 
 class _ValidRun:
@@ -241,7 +233,7 @@ class _ValidRun:
 
     def flush(self) -> None:
         """Move the records into the columns."""
-        if self._layout and self._records:
+        if self._layout:
             self._columns.extend(self._layout, self._records, self._first_index)
             self._session.note_keys(self._layout.noted, RECORD_FIELDS, times=len(self._records))
             self._records = []
@@ -369,16 +361,19 @@ def _integer(raw: bytes, field: JsonField) -> tuple[int | None, str | None]:
     except InvalidOperation:
         # Its exponent has more digits than any number that fits.
         return None, "seed-range"
-    inside = field.minimum is not None and field.maximum is not None and field.minimum <= number <= field.maximum
-    if not inside or number != int(number):
+    if not _is_inside(number, field) or number != int(number):
         return None, "seed-range"
     return int(number), None
 
 
 def _number(raw: bytes, field: JsonField) -> tuple[float | None, str | None]:
     number = float(raw)
-    if field.maximum is None and field.minimum is None:
-        return (number, None) if abs(number) != float("inf") else (None, "not-finite")
+    if not _is_inside(number, field):
+        return None, "score-range"
+    return (None, "not-finite") if math.isinf(number) else (number, None)
+
+
+def _is_inside(number: Decimal | float, field: JsonField) -> bool:
+    """Whether a number lies within the bounds of a field that has them."""
     low, high = field.minimum, field.maximum
-    inside = (low is None or number >= low) and (high is None or number <= high)
-    return (number, None) if inside else (None, "score-range")
+    return (low is None or number >= low) and (high is None or number <= high)

@@ -31,9 +31,9 @@ _SHORT_LEVELS = 8
 _STRING = re.compile(r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"')
 _NESTING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|([\[{])|[\]}]', re.DOTALL)
 _SIBLINGS = re.compile(rb"\}\s*+,\s*+\{")
-_DECIMAL_COMMA = re.compile(rb"[0-9],[0-9]")
+_DECIMAL_COMMA = re.compile(r"[0-9],[0-9]")
 _BLANK = re.compile(r"[ \t\n\r]*")
-_CUT_VALUE = re.compile(r"(?:-|\.|(?:\.[0-9]+)?[eE][+-]?|t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?)?\Z")
+_CUT_VALUE = re.compile(r"(?:-|\.|[eE][+-]?|t(?:ru?)?|f(?:a(?:ls?)?)?|n(?:ul?)?)?\Z")
 _CUT_ESCAPE = re.compile(r"\\?u?[0-9a-fA-F]{0,4}\Z")
 
 
@@ -63,7 +63,7 @@ class KeyValueSpan:
     key: str
     start: int
     end: int
-    altered: bool = False
+    altered: bool
 
 
 class Scanner:
@@ -163,21 +163,23 @@ class Scanner:
         first = self._peek(start)
         if first == '"':
             return self._string_end(start)
-        is_nested = first in ("{", "[")
-        if is_nested and level >= _SHORT_LEVELS:
-            return None
+        if first in ("{", "["):
+            return self._short_end(start) if level < _SHORT_LEVELS else None
         try:
-            if is_nested:
-                short_end: int = self._scan(self._text[start : start + _SHORT_CHARS], 0)[1]
-                return start + short_end
             end: int = self._scan(self._text, start)[1]
-        except StopIteration as stop:
-            return None if is_nested else self._fail("a value is expected", stop.value)
-        except json.JSONDecodeError as error:
-            return None if is_nested else self._fail(_reason_of(error), error.pos)
+        except StopIteration:
+            self._fail("a value is expected", start)
         except _ConstantError as error:
-            return None if is_nested else self._fail(f"{error} is not a JSON value", start)
+            self._fail(f"{error} is not a JSON value", start)
         return end
+
+    def _short_end(self, start: int) -> int | None:
+        """End of an object or array; None where it is long or has a fault."""
+        try:
+            end: int = self._scan(self._text[start : start + _SHORT_CHARS], 0)[1]
+        except (StopIteration, json.JSONDecodeError, _ConstantError):
+            return None
+        return start + end
 
     def _value_start(self, at: int, closer: str) -> int:
         """Start of the next value of an object or array, which is behind its key in an object."""
@@ -197,10 +199,11 @@ class Scanner:
         if match := _STRING.match(self._text, start):
             return match.end()
         try:
-            end: int = _decoder.scanstring(self._text, start + 1, True)[1]
+            # The pattern matches every text without a fault.
+            _, end = _decoder.scanstring(self._text, start + 1)
         except json.JSONDecodeError as error:
             self._fail(_reason_of(error), error.pos)
-        return end
+        return int(end)
 
     def _blank(self, at: int) -> int:
         match = _BLANK.match(self._text, at)
@@ -210,13 +213,12 @@ class Scanner:
         return self._text[at : at + 1]
 
     def _fail(self, why: str, at: int) -> NoReturn:
-        rest = self._text[at : at + 8]
         cut = (
-            (len(self._text) - at < 8 and _CUT_VALUE.match(rest) is not None)
+            _CUT_VALUE.match(self._text, at) is not None
             or why.startswith("unterminated")
-            or ("escape" in why and _CUT_ESCAPE.match(rest) is not None)
+            or ("escape" in why and _CUT_ESCAPE.match(self._text, at) is not None)
         )
-        if not cut and _DECIMAL_COMMA.search(self.data[max(at - 3, 0) : at + 2]):
+        if not cut and _DECIMAL_COMMA.fullmatch(self._text[at - 2 : at + 1]):
             why += "; is it a decimal comma?"
         raise MalformedError(why, len(self.data) if cut else at, cut=cut)
 

@@ -1,4 +1,4 @@
-"""Sizes that decoding works with: how much is decoded at a time, and how many violations of one file are listed."""
+"""Sizes that decoding works with: how much is decoded at a time, and how much of one file is kept."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ class DecodeOptions:
             the core's cache first.
         rows_per_rule: violations of one rule in the records of one file that have a row each; one more row counts the
             others, so that a small file cannot fill the memory with its violations.
+        short_entries: entries that an array of records may have where they are too short to be records. A row of
+            ``records`` takes more memory than a record's text, so a file of empty objects would need more than fifty
+            times its size.
     """
 
     piece_bytes: int = 400_000
@@ -25,6 +28,7 @@ class DecodeOptions:
     examined_bytes: int = 4_000
     records_pending: int = 1_500
     rows_per_rule: int = 1_000
+    short_entries: int = 800_000
 
 
 DEFAULT_OPTIONS = DecodeOptions()

@@ -100,7 +100,7 @@ class SessionRow:
         """Mark the file as rejected for one reason: nothing else that it says is believed."""
         self.status = Status.REJECTED
         self.declared_stability_score = self.backend = self.device_name = self.extra = self.labels = None
-        self.deprecated, self.unknown, self.unnamed = {}, {}, 0
+        self.deprecated, self.unknown = {}, {}
         self.faults = FaultLog()
         self.faults.add(fault)
 

@@ -53,7 +53,7 @@ def parse(text: pl.Series, name: str) -> pl.DataFrame:
     """
     # Records are sorted by time, so a text with a coarse resolution occurs many times in a row.
     runs = text.rle_id()
-    repeated = not text.is_empty() and runs[-1] + 1 <= _RUNS_BELOW * len(text)
+    repeated = not text.is_empty() and runs[-1] < _RUNS_BELOW * len(text)
     distinct = text.rle().struct.field("value") if repeated else text
     found = _usual(distinct) or _any_form(distinct)
     if repeated:
@@ -112,5 +112,5 @@ def _any_form(text: pl.Series) -> list[pl.Series]:
     )
     at = _bounded(parts["at"])
     readable = at.is_not_null()
-    flags = (parts[name].fill_null(value=False) & readable for name in ("offset", "zoneless", "finer"))
+    flags = (parts[name] & readable for name in ("offset", "zoneless", "finer"))
     return [at, parts["resolution"], *flags]

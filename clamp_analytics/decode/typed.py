@@ -165,7 +165,7 @@ def layout_of(record_keys: frozenset[str], session_keys: frozenset[str]) -> KeyL
     known = record_keys & RECORD_FIELDS.keys()
     unknown = _attributes(record_keys - known)
     top_unknown = _attributes(session_keys - SESSION_FIELDS.keys() - {"records"})
-    kind: dict[str, Any] = {"forbid_unknown_fields": True, "kw_only": True, "gc": False}
+    kind: dict[str, Any] = {"forbid_unknown_fields": True, "gc": False}
     unset = msgspec.UNSET
     try:
         record: Any = msgspec.defstruct(

@@ -16,7 +16,7 @@ from clamp_analytics.decode.json_scanner import KeyValueSpan, Scanner, excerpt
 from clamp_analytics.decode.options import DEFAULT_OPTIONS
 from clamp_analytics.decode.rows import Fault, SessionRow, summary_fault
 from clamp_analytics.rules import BY_ID, PRINTED_MEAN_HALF_STEP, PRINTED_SCORE_HALF_STEP, RULES, Rule, Scope
-from clamp_analytics.schema import VIOLATIONS, Status, polars_schema
+from clamp_analytics.schema import VIOLATIONS, polars_schema
 
 _SCHEMA = polars_schema(VIOLATIONS)
 _RANK = {rule.id: rank for rank, rule in enumerate(RULES)}
@@ -135,9 +135,7 @@ def _over_records(
         if not faulted.is_empty():
             # A join would take ten times the memory of the rows.
             hits = hits.filter(~hits.select(_ROW).to_series().is_in(faulted.select(_ROW).to_series().implode()))
-        counts = hits.group_by("file", maintain_order=True).agg(
-            pl.col("record_index").head(1 if rule.scope is Scope.FILE else rows_per_rule), count=pl.len()
-        )
+        counts = hits.group_by("file").agg(pl.col("record_index").head(rows_per_rule), count=pl.len())
         for file, indices, count in counts.iter_rows():
             faults, known = found.get((file, rule.id), ([], 0))
             if rule.scope is Scope.FILE:
@@ -225,13 +223,9 @@ def _over_sessions(records: pl.DataFrame, sessions: pl.DataFrame) -> Iterator[tu
 def _with_another_mean(sessions: pl.DataFrame) -> pl.DataFrame:
     """Sessions whose declared mean differs from the mean of their records in a printed digit."""
     difference = (sessions["declared_stability_score"] - sessions["mean_stability"]).abs()
-    differing = (
-        (difference > PRINTED_MEAN_HALF_STEP + _FLOAT_SLACK)
-        & (sessions["status"] == Status.LOADED.value)
-        # Where a score is unusable, the mean of the others says nothing about the declared one.
-        & (sessions["scored_count"] == sessions["record_count"])
-    )
-    return sessions.filter(differing) if differing.any() else sessions.clear()
+    # Where a score is unusable, the mean of the others says nothing about the declared one.
+    is_complete = sessions["scored_count"] == sessions["record_count"]
+    return sessions.filter((difference > PRINTED_MEAN_HALF_STEP + _FLOAT_SLACK) & is_complete)
 
 
 def _is_short(score: pl.Expr) -> pl.Expr:

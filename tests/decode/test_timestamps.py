@@ -44,6 +44,52 @@ def test_a_timestamp_means_one_instant_in_utc(text: str, expected: datetime) -> 
     assert instants(text) == [expected]
 
 
+COLUMN = [
+    ("2026-01-01T00:00:00Z", 0, 1_000_000),
+    ("2026-01-01T00:00:00.000007Z", 7, 1),
+    ("2026-01-01T00:00:00.250000Z", 250_000, 1),
+    ("2026-01-01T00:00:00Z", 0, 1_000_000),
+    (None, None, 1_000_000),
+]
+"""Texts of the two usual forms with the microsecond and the resolution of each."""
+
+
+@pytest.mark.parametrize("others", [[], ["x"]], ids=["alone", "among other forms"])
+@pytest.mark.parametrize("times", [1, 3])
+def test_texts_of_several_resolutions_keep_their_microsecond_and_resolution(others: list[str], times: int) -> None:
+    rows = [row for row in COLUMN for _ in range(times)]
+
+    frame = timestamps.parse(pl.Series([*(text for text, *_ in rows), *others]), "at").head(len(rows))
+
+    assert frame["at"].dt.microsecond().to_list() == [micros for _, micros, _ in rows]
+    assert frame["at_resolution_us"].to_list() == [resolution for *_, resolution in rows]
+    assert frame["at_text"].to_list() == [text for text, *_ in rows]
+    assert frame.select("at_offset", "at_zoneless", "at_finer").unique().rows() == [(False, False, False)]
+
+
+def test_two_columns_are_parsed_in_one_pass() -> None:
+    one = pl.Series("acquired_at", ["2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z", None])
+    other = pl.Series("released_at", ["2026-01-01T00:00:02+01:00", "", "2026-01-01T00:00:03"])
+
+    columns = timestamps.parse_columns([one, other])
+
+    parts = ["", "_text", "_resolution_us", "_offset", "_zoneless", "_finer"]
+    assert [column.name for column in columns] == [f"{name}{part}" for name in (one.name, other.name) for part in parts]
+    found = {column.name: column.to_list() for column in columns}
+    assert [at and at.second for at in found["acquired_at"]] == [0, 1, None]
+    assert [at and (at.hour, at.second) for at in found["released_at"]] == [(23, 2), None, (0, 3)]
+    assert found["acquired_at_text"] == one.to_list()
+    assert found["released_at_offset"] == [True, False, False]
+    assert found["released_at_zoneless"] == [False, False, True]
+
+
+def test_no_texts_give_a_frame_without_rows() -> None:
+    frame = timestamps.parse(pl.Series([], dtype=pl.String), "at")
+
+    assert frame.columns == ["at", "at_text", "at_resolution_us", "at_offset", "at_zoneless", "at_finer"]
+    assert frame.is_empty()
+
+
 @pytest.mark.parametrize("digits", range(1, 10))
 def test_one_to_nine_digits_of_a_second_are_cut_to_the_microsecond(digits: int) -> None:
     frame = timestamps.parse(pl.Series(["2026-01-01T00:00:00." + "123456789"[:digits] + "Z"]), "at")
