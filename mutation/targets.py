@@ -94,6 +94,7 @@ TARGETS = {
         tuple(f"clamp_analytics/archive/ingest/{name}.py" for name in ("reconcile", "transaction")),
         (
             "tests/archive/test_reconcile.py",
+            "tests/archive/test_staged_files.py",
             "tests/archive/test_transaction.py",
             "tests/archive/test_ingest.py",
             "tests/archive/test_damaged_archives.py",

@@ -103,24 +103,6 @@ def test_the_sessions_that_were_added_are_given_to_the_callback(heap, archive):
     ]
 
 
-def test_the_records_of_a_repeated_session_are_there_once(heap, archive):
-    write(heap, {"a.json": GOOD, "b.json": GOOD})
-
-    ingest(heap, archive)
-
-    assert rows(archive, "SELECT source, seed FROM records") == [(f"{heap}/a.json", 7)]
-
-
-def test_a_container_that_has_changed_has_one_row(heap, archive):
-    write(heap, {"x.zip": a_zip({"a.json": numbered(1)})})
-    ingest(heap, archive)
-    write(heap, {"x.zip": a_zip({"a.json": numbered(1), "b.json": numbered(2)})})
-
-    ingest(heap, archive)
-
-    assert rows(archive, "SELECT path FROM containers") == [(f"{heap}/x.zip",)]
-
-
 def test_a_rejected_file_and_a_container_may_change_in_one_transaction(heap, archive):
     write(heap, {"a.json": b"{", "x.zip": a_zip({"b.json": numbered(2)})})
     ingest(heap, archive)

@@ -198,7 +198,7 @@ def _write_sessions(connection: duckdb.DuckDBPyConnection, staging: Staging, dec
     names = decisions.added.select("file_number", "name")
     sessions = _renamed(staging.sessions, names, "file_number").select(SESSIONS.names)
     _insert(connection, SESSIONS.name, sessions)
-    sources = decisions.added.select("source", "name").unique("source", keep="first", maintain_order=True)
+    sources = decisions.added.select("source", "name").unique("source", keep="first")
     _insert(connection, VIOLATIONS.name, _renamed(staging.violations, sources, "source").select(VIOLATIONS.names))
     keeps_all = staging.sessions.height == sessions.height and decisions.added["source"].equals(decisions.added["name"])
     for records in staging.records():
