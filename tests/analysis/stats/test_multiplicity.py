@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -50,3 +52,46 @@ def test_what_was_not_tested_is_not_counted() -> None:
 
 def test_nothing_is_corrected_to_nothing() -> None:
     assert adjust_in_groups(np.zeros(0), [], 0.05).size == 0
+
+
+def corrected(p_values: Sequence[Fraction]) -> list[Fraction]:
+    """Each p-value is the least product of a p-value that is not smaller, the number of tests and 1 / its rank."""
+    ranks = {p: sum(other <= p for other in p_values) for p in p_values}
+    return [min(len(p_values) * other / ranks[other] for other in p_values if other >= p) for p in p_values]
+
+
+def corrected_in_groups(groups: Sequence[Sequence[Fraction]], alpha: Fraction) -> list[float]:
+    of_groups = corrected([min(corrected(group)) for group in groups])
+    factor = Fraction(len(groups), max(sum(p <= alpha for p in of_groups), 1))
+    return [
+        float(min(max(p * factor, of_group), Fraction(1)))
+        for group, of_group in zip(groups, of_groups, strict=True)
+        for p in corrected(group)
+    ]
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        [["1/64", "1/16"], ["1/4"], ["1"], ["1"]],
+        [["1/100", "1/50", "9/10"], ["1/200", "1/20"], ["3/10", "2/5"], ["1/2"]],
+        [["1/2", "3/4"], ["3/5", "9/10"]],
+        [["1/1000", "1/1000"], ["1/500", "1/3"]],
+    ],
+    ids=["one at the level", "some selected", "none selected", "all selected"],
+)
+def test_corrected_p_values_in_groups_agree_with_exact_fractions(groups: list[list[str]]) -> None:
+    exact = [[Fraction(p) for p in group] for group in groups]
+    names = [number for number, group in enumerate(groups) for _ in group]
+
+    adjusted = adjust_in_groups(np.array([float(p) for group in exact for p in group]), names, 0.5)
+
+    assert adjusted == pytest.approx(corrected_in_groups(exact, Fraction(1, 2)))
+
+
+def test_groups_may_be_mixed() -> None:
+    p_values = np.array([0.01, 0.2, 0.02, 0.6])
+
+    assert adjust_in_groups(p_values, ["a", "b", "a", "b"], 0.05)[[0, 2, 1, 3]] == pytest.approx(
+        adjust_in_groups(p_values[[0, 2, 1, 3]], ["a", "a", "b", "b"], 0.05)
+    )

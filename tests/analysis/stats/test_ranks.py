@@ -98,6 +98,21 @@ def test_many_values_have_the_approximate_p_value_of_scipy(seed):
     assert mann_whitney(a, b) == pytest.approx(stats.mannwhitneyu(a, b, method="asymptotic").pvalue)
 
 
+@pytest.mark.parametrize("size, method", [(25, "exact"), (26, "asymptotic")])
+def test_the_p_value_is_exact_up_to_fifty_values(size, method):
+    generator = np.random.default_rng(8)
+    a, b = generator.standard_normal(25), generator.standard_normal(size) + 0.4
+
+    assert mann_whitney(a, b) == pytest.approx(stats.mannwhitneyu(a, b, method=method).pvalue, rel=1e-9)
+
+
+def test_many_values_whose_ranks_have_equal_means_have_a_p_value_of_1():
+    a = [*range(30), *range(60, 90)]
+    b = range(30, 60)
+
+    assert mann_whitney(a, b) == 1
+
+
 @given(values, values)
 def test_the_rank_test_is_symmetric(a, b):
     assert mann_whitney(a, b) == pytest.approx(mann_whitney(b, a))
