@@ -25,10 +25,10 @@ from clamp_analytics.database import named as named_query
 from clamp_analytics.database.limits import DEFAULT_TIMEOUT_SECONDS
 from clamp_analytics.errors import UsageError
 from clamp_analytics.reading import Counts, Telemetry
-from clamp_analytics.reading.cluster import Cluster, chosen_workers
 from clamp_analytics.reading.export import ExportedFile
 from clamp_analytics.reading.open_source import Source, open_source
 from clamp_analytics.reading.reader import Progress, Sources
+from clamp_analytics.reading.workers import Cluster, chosen_workers
 from clamp_analytics.sources import Listing
 from clamp_analytics.wording import plural
 

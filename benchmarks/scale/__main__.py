@@ -23,7 +23,7 @@ from benchmarks.scale.simulation import RECORDS, InThisProcess, Substitute, list
 from clamp_analytics.analysis.summary import SummaryFold, summarize
 from clamp_analytics.reading import Reader
 from clamp_analytics.reading.cluster import connect_cluster
-from clamp_analytics.reading.distributed import Workers
+from clamp_analytics.reading.workers import Workers
 from clamp_analytics.sources import Listing, list_sources
 
 WORKERS, PUTTING_THREADS, CONTENTS = 2, 32, 1_000

@@ -8,8 +8,8 @@ from concurrent.futures import Future
 from typing import Any
 
 from clamp_analytics.errors import WorkerError
-from clamp_analytics.reading.distributed import Workers
 from clamp_analytics.reading.executors import TaskLike
+from clamp_analytics.reading.workers import Workers
 
 
 class CountedWorkers(Workers):

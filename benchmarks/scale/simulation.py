@@ -19,9 +19,9 @@ from clamp_analytics.analysis.summary.fold import Group, SummaryPart
 from clamp_analytics.errors import WorkerError
 from clamp_analytics.moments import Moments
 from clamp_analytics.reading.content_hashes import DIGEST_BYTES
-from clamp_analytics.reading.distributed import Workers
 from clamp_analytics.reading.divided import FoldedRange, ListRange
 from clamp_analytics.reading.executors import TaskLike, finished
+from clamp_analytics.reading.workers import Workers
 from clamp_analytics.sources import Listing
 from clamp_analytics.sources.object_ranges import KeyRange, ObjectFolder, Pages
 from clamp_analytics.sources.object_storage import Object, ObjectStorage

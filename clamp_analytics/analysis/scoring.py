@@ -19,14 +19,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from clamp_analytics.analysis.needed_columns import SCORES
 from clamp_analytics.analysis.result import Result
 from clamp_analytics.batch import Batch
 from clamp_analytics.reading.open_source import Source, open_source
 from clamp_analytics.schema import Status
 from clamp_analytics.wording import plural
-
-COLUMNS = frozenset({"source", "seed", "duration_ms", "acquired_at"})
-"""The columns of ``records`` that scoring needs."""
 
 FIGURES = ("stability_score", "entropy_variance", "duration_variance", "drift_ms", "samples")
 """The figures of a session, as the producer names them."""
@@ -88,7 +86,7 @@ def score(
         UsageError: the source was read without a column that is needed.
         SourceError: there is no usable session.
     """
-    reader = open_source(source, columns=COLUMNS, jobs=jobs, recursive=recursive, storage_options=storage_options)
+    reader = open_source(source, columns=SCORES, jobs=jobs, recursive=recursive, storage_options=storage_options)
     parts = list(reader.fold(_reduce))
     reader.require_sessions()
     open_records = pl.concat([part.open_records for part in parts])
@@ -100,7 +98,7 @@ def score(
 
 def _reduce(batch: Batch) -> _ScoresPart:
     loaded = batch.sessions.filter(pl.col("status") == Status.LOADED.value).select("source")
-    records = batch.records.select(sorted(COLUMNS))
+    records = batch.records.select(sorted(SCORES))
     # An export gives records separately from their sessions, possibly in several batches.
     complete = records.join(loaded, on="source", how="semi")
     return _ScoresPart(score_records(complete), loaded, records.join(loaded, on="source", how="anti"))

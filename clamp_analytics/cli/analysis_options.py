@@ -16,6 +16,7 @@ import typer
 
 from clamp_analytics.analysis.groupings import BY, checked_by, choices
 from clamp_analytics.analysis.metrics import METRICS, checked_metrics
+from clamp_analytics.analysis.needed_columns import ATTRIBUTES, series_columns
 from clamp_analytics.analysis.options import CompareOptions, DriftOptions
 from clamp_analytics.cli.command import JUDGING_PANEL, OUTPUT_PANEL
 from clamp_analytics.cli.completion import complete_floors, complete_groups, complete_metrics
@@ -184,12 +185,12 @@ class JudgingOptions(AnalysisSourceOptions):
             SourceError: there is no usable session.
         """
         metrics = checked_metrics(self.metric or None)
-        with open_sources(sources, self, inputs) as arguments:
-            from clamp_analytics.analysis.series import AttributeFold, SessionFold, session_values
+        columns = series_columns((*groups, *strata), metrics) | set(ATTRIBUTES)
+        with open_sources(sources, self, inputs, columns=columns) as arguments:
+            from clamp_analytics.analysis.series import session_values
             from clamp_analytics.reading import Reader
 
-            fold = AttributeFold(SessionFold((*groups, *strata), metrics))
-            reader = Reader(**arguments, columns=fold.columns)
+            reader = Reader(**arguments, columns=columns)
             return session_values(reader, by=groups, strata=strata, metrics=metrics)
 
 

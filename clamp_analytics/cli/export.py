@@ -14,6 +14,7 @@ from clamp_analytics.cli.messages import tell
 from clamp_analytics.cli.options import AnalysisSourceOptions, output_option
 from clamp_analytics.cli.provenance import provenance
 from clamp_analytics.cli.reading import Inputs, open_sources
+from clamp_analytics.schema import RECORDS
 
 EXAMPLES = """
 clamp-analytics export build/telemetry -o telemetry-parquet
@@ -54,7 +55,14 @@ class ExportCommand(AnalysisSourceOptions):
 
     def run(self) -> ExitCode:
         """Export the sources."""
-        with open_sources(self.sources, self, Inputs(), then="writing the last files") as arguments:
+        with open_sources(
+            self.sources,
+            self,
+            Inputs(),
+            columns=RECORDS.names,
+            session_ids=True,
+            then="writing the last files",
+        ) as arguments:
             from clamp_analytics.parquet import ExportOptions, export
             from clamp_analytics.reading import Reader
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict
@@ -17,7 +17,7 @@ from clamp_analytics.reading.options import ReadingOptions
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from clamp_analytics.reading.distributed import Workers
+    from clamp_analytics.reading.workers import Workers
     from clamp_analytics.sources import ContainerLimits, Listing
 
 
@@ -63,6 +63,8 @@ def open_sources(
     options: AnalysisSourceOptions,
     inputs: Inputs,
     *,
+    columns: Collection[str] | None = None,
+    session_ids: bool = False,
     then: str = "processing",
     leave_unlisted: bool = False,
 ) -> Iterator[ReaderArguments]:
@@ -72,6 +74,9 @@ def open_sources(
         sources: the sources as they were named.
         options: how they are read.
         inputs: collects what is read.
+        columns: the columns of ``records`` that will be read, so that decoding can begin at once; None where they are
+            not known yet.
+        session_ids: whether each file will be hashed.
         then: what is done in the ``with`` block after the reading, as its progress names it; see ``progress.step``.
         leave_unlisted: whether a cluster may list folders of object storage.
 
@@ -91,7 +96,8 @@ def open_sources(
             leave_unlisted=leave_unlisted and bool(address) and not options.unique,
         )
     inputs.listed.append(([source for source in sources if source != STDOUT], listing.files))
-    with start_workers(listing, options.jobs, address) as executor, step("reading", then=then) as progress:
+    workers = start_workers(listing, options.jobs, address, columns, session_ids=session_ids)
+    with workers as executor, step("reading", then=then) as progress:
         yield {
             "sources": listing,
             "jobs": options.jobs,
@@ -105,13 +111,22 @@ def open_sources(
 
 
 @contextmanager
-def start_workers(listing: Listing, jobs: int | None, cluster: str) -> Iterator[Executor | Workers | None]:
+def start_workers(
+    listing: Listing,
+    jobs: int | None,
+    cluster: str,
+    columns: Collection[str] | None = None,
+    *,
+    session_ids: bool = False,
+) -> Iterator[Executor | Workers | None]:
     """Workers on this machine or a cluster, within a ``with`` block; None where none are needed.
 
     Args:
         listing: what is to be read.
         jobs: how many workers of this machine.
         cluster: the address of a Dask scheduler; empty for this machine.
+        columns: see ``open_sources``.
+        session_ids: see ``open_sources``.
 
     Raises:
         WorkerError: the cluster cannot be used.
@@ -119,7 +134,7 @@ def start_workers(listing: Listing, jobs: int | None, cluster: str) -> Iterator[
     if not cluster:
         from clamp_analytics.reading.executors import early_workers
 
-        with early_workers(listing, jobs) as executor:
+        with early_workers(listing, jobs, columns, session_ids=session_ids) as executor:
             yield executor
         return
     from clamp_analytics.reading.cluster import connect_cluster

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clamp_analytics.analysis.needed_columns import SCORES
 from clamp_analytics.cli import options
 from clamp_analytics.cli.command import add_command
 from clamp_analytics.cli.exit_codes import ExitCode
@@ -60,11 +61,11 @@ class ScoreCommand(AnalysisSourceOptions, OutputOptions):
         """Score the sessions and write the scores."""
         output_format = choose_format(Format, self.output_format, self.output)
         inputs = Inputs()
-        with open_sources(self.sources, self, inputs) as arguments:
+        with open_sources(self.sources, self, inputs, columns=SCORES) as arguments:
             from clamp_analytics.analysis import scoring
             from clamp_analytics.reading import Reader
 
-            reader = Reader(**arguments, columns=scoring.COLUMNS)
+            reader = Reader(**arguments, columns=SCORES)
             scores = scoring.score(reader)
         data, kind = _render(scores, output_format, self.limit)
         write_result(data, self.output, kind, force=self.force, inputs=inputs)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clamp_analytics.analysis.needed_columns import SEEDS
 from clamp_analytics.analysis.options import SeedOptions
 from clamp_analytics.cli import options
 from clamp_analytics.cli.command import add_command
@@ -88,15 +89,14 @@ class SeedsCommand(AnalysisSourceOptions, OutputOptions):
 
     def run(self) -> ExitCode:
         """Compare the cycles of each seed and write the figures."""
-        from clamp_analytics.analysis.reproducibility import COLUMNS, reproducibility
-
         output_format = choose_format(Format, self.output_format, self.output)
         chosen = layer_options("seeds", SeedOptions, {"score_tolerance": self.score_tolerance})
         inputs = Inputs()
-        with open_sources(self.sources, self, inputs) as arguments:
+        with open_sources(self.sources, self, inputs, columns=SEEDS) as arguments:
+            from clamp_analytics.analysis.reproducibility import reproducibility
             from clamp_analytics.reading import Reader
 
-            reader = Reader(**arguments, columns=COLUMNS)
+            reader = Reader(**arguments, columns=SEEDS)
             found = reproducibility(reader, options=chosen)
         data, kind = self._render(found, output_format)
         write_result(data, self.output, kind, force=self.force, inputs=inputs)

@@ -27,6 +27,7 @@ from clamp_analytics.cli.sql_library import library_frame, with_meanings
 from clamp_analytics.cli.terminal import as_table
 from clamp_analytics.errors import UsageError
 from clamp_analytics.extras import require_extras
+from clamp_analytics.schema import RECORDS
 
 if TYPE_CHECKING:
     import polars as pl
@@ -141,7 +142,7 @@ class SqlCommand(AnalysisSourceOptions, OutputOptions):
         if output_format is SqlFormat.PARQUET and self.output in (None, STDOUT) and sys.stdout.isatty():
             raise UsageError("Parquet cannot be shown on a terminal", hint="name a file with -o")
         inputs = Inputs()
-        with open_sources(sources, self, inputs) as arguments:
+        with open_sources(sources, self, inputs, columns=RECORDS.names, session_ids=True) as arguments:
             listing = arguments["sources"]
             # Exports alone, or one archive, are queried where they are, unless their sessions get further labels or
             # an export may repeat some; session files are read into memory.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clamp_analytics.analysis.groupings import GROUPINGS, checked_groupings, choices
+from clamp_analytics.analysis.needed_columns import summary_columns
 from clamp_analytics.cli import options
 from clamp_analytics.cli.command import add_command
 from clamp_analytics.cli.completion import complete_groupings
@@ -93,12 +94,13 @@ class SummarizeCommand(AnalysisSourceOptions):
         """Summarize the sources, show the statistics and write the artifact."""
         by = checked_groupings(self.by)
         inputs = Inputs()
-        with open_sources(self.sources, self, inputs, leave_unlisted=True) as arguments:
+        columns = summary_columns(by)
+        with open_sources(self.sources, self, inputs, columns=columns, leave_unlisted=True) as arguments:
             from clamp_analytics.analysis.summary import SummaryFold, artifact, summarize
             from clamp_analytics.reading import Reader
 
             fold = SummaryFold(by, self.released_only)
-            reader = Reader(**arguments, columns=fold.columns)
+            reader = Reader(**arguments, columns=columns)
             build_info = provenance(self.snapshot, reader)
             summary = summarize(reader, by=fold.by, released_only=fold.released_only)
         text = artifact(summary.total, summary.directory, build_info)

@@ -154,7 +154,7 @@ class ValidateCommand(AnalysisSourceOptions, OutputOptions):
         chosen = self._options()
         file = self._baseline_file(chosen)
         inputs = Inputs()
-        with open_sources(self.sources, self, inputs) as arguments:
+        with open_sources(self.sources, self, inputs, columns=()) as arguments:
             from clamp_analytics.reading import Reader
             from clamp_analytics.rules import count_by_severity
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast
 KERNEL_VARIABLE = "CLAMP_ANALYTICS_KERNEL"
 """The environment variable that turns the native decoder off where its value is ``off``."""
 
-INTERFACE = 3
+INTERFACE = 4
 """The version of the functions below; the module says which one it has."""
 
 
@@ -44,8 +44,18 @@ class Kernel(Protocol):
     ) -> LargeFile | None:
         """Begin to decode a file in windows of about so many bytes; None where it is doubtful."""
 
-    def read_ahead(self, paths: Sequence[str], most_bytes: int) -> None:
-        """Begin to read files that will be decoded soon, on a thread of its own."""
+    def decode_ahead(
+        self,
+        groups: Sequence[tuple[Sequence[str], int | None]],
+        columns: Sequence[str],
+        session_ids: bool,
+        in_flight_listed: int,
+    ) -> None:
+        """Begin to decode, on a thread of its own, files that are decoded soon with the same arguments.
+
+        A group is the paths of one call of ``decode_files`` and None, or the path of a large file and the size of its
+        windows.
+        """
 
 
 def load_kernel() -> Kernel | None:

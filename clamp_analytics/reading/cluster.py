@@ -12,21 +12,15 @@ from concurrent.futures import CancelledError, Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from clamp_analytics import __version__
 from clamp_analytics.errors import UsageError, WorkerError
 from clamp_analytics.extras import require_extras
-from clamp_analytics.reading.distributed import RaisedError, Workers, run_shard
 from clamp_analytics.reading.executors import TaskLike
-
-if TYPE_CHECKING:
-    from distributed import Client
+from clamp_analytics.reading.workers import Cluster, RaisedError, Workers, run_shard
 
 Result = TypeVar("Result")
-
-Cluster: TypeAlias = "str | Client"
-"""The address of a scheduler, such as ``tcp://scheduler:8786``, or a client that is connected to one."""
 
 _HINT = "start it with `dask scheduler`, and at least one `dask worker`"
 
@@ -181,20 +175,3 @@ def _client(address: str, options: ClusterOptions) -> Any:
     except (TypeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(f"the address of the scheduler cannot be used: {reason}", where=address) from error
-
-
-@contextmanager
-def chosen_workers(executor: Executor | Workers | None, cluster: Cluster | None) -> Iterator[Executor | Workers | None]:
-    """What the caller has chosen to read with, within a ``with`` block; None for the workers of this machine.
-
-    Raises:
-        UsageError: both are given.
-        WorkerError: the cluster cannot be used.
-    """
-    if cluster is None:
-        yield executor
-        return
-    if executor is not None:
-        raise UsageError("executor and cluster exclude each other", hint="give one of them")
-    with connect_cluster(cluster) as workers:
-        yield workers

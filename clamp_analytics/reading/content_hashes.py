@@ -13,7 +13,6 @@ from pathlib import Path
 from types import TracebackType
 
 import polars as pl
-import pyarrow as pa
 
 from clamp_analytics.errors import OutputError
 
@@ -86,6 +85,9 @@ class ContentHashes(AbstractContextManager["ContentHashes"]):
 
 def _repeated(part: bytes | bytearray) -> int:
     """How many hashes of a part are equal to an earlier one."""
+    # Importing it takes longer than reading most folders, and only a cluster has hashes to count.
+    import pyarrow as pa
+
     halves = pl.Series(pa.Array.from_buffers(pa.uint64(), len(part) // 8, [None, pa.py_buffer(part)]))
     high = halves.gather_every(2)
     # Nearly all hashes differ in their first half, and sorting takes less memory than comparing both halves.

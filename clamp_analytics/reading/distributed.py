@@ -7,31 +7,29 @@ machine would read, and they are returned in order, so the results are the same 
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, TypeVar
 
 from clamp_analytics.batch import Batch
 from clamp_analytics.errors import UsageError, WorkerError
+from clamp_analytics.reading.division import PathGroups, PathKind
 from clamp_analytics.reading.executors import (
-    IN_FLIGHT_PER_WORKER,
     WAIT_SECONDS,
-    OwnedExecutor,
     TaskLike,
     file_names,
     finished,
-    run,
 )
 from clamp_analytics.reading.fetching import RemoteFiles
 from clamp_analytics.reading.options import DEFAULT_OPTIONS, ReadingOptions
 from clamp_analytics.reading.repeated_sessions import SeenContents
 from clamp_analytics.reading.shards import HashContents, HashFiles, ReadShard, ShardFiles
 from clamp_analytics.reading.task import ReadRequest, TaskResult
-from clamp_analytics.reading.tasks import Containers, FileReader, PathGroups, PathKind
+from clamp_analytics.reading.tasks import Containers
+from clamp_analytics.reading.workers import RaisedError, Workers, run_shard
 from clamp_analytics.sources import STDIN
 
 Result = TypeVar("Result")
@@ -44,80 +42,6 @@ HASHED_AT_ONCE = 1_000
 
 MOST_CHECKED = 100
 """Files of a shard that are read here where a worker could not read them."""
-
-
-class Workers(ABC):
-    """Where shards are read."""
-
-    @abstractmethod
-    def submit(self, task: TaskLike[Result]) -> Future[Result | RaisedError]:
-        """Run a task with ``run_shard``."""
-
-    @abstractmethod
-    def capacity(self) -> int:
-        """How many tasks may be in flight.
-
-        Raises:
-            WorkerError: there are no workers left.
-        """
-
-    @abstractmethod
-    def cancel(self, futures: Sequence[Future[Any]]) -> None:
-        """Cancel tasks."""
-
-    @abstractmethod
-    def failure(self, error: Exception) -> WorkerError:
-        """The error to raise where a task ended with ``error`` before it could return what it raised itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class RaisedError:
-    """An exception that a task raised, as opposed to one that ended its worker."""
-
-    error: Exception
-
-
-def run_shard(task: TaskLike[Result]) -> Result | RaisedError:
-    """Run a task on a worker."""
-    try:
-        return run(task)
-    except MemoryError:
-        # It says more about the worker than about the files: the task may be tried again elsewhere.
-        raise
-    except Exception as error:
-        return RaisedError(error)
-
-
-@dataclass(frozen=True, slots=True)
-class ExecutorWorkers(Workers):
-    """Workers of an executor that the caller has given.
-
-    Attributes:
-        executor: the executor.
-        jobs: how many workers it has.
-    """
-
-    executor: Executor
-    jobs: int
-
-    def submit(self, task: TaskLike[Result]) -> Future[Result | RaisedError]:
-        """Run a task with ``run_shard``."""
-        return self.executor.submit(run_shard, task)
-
-    def capacity(self) -> int:
-        """How many tasks may be in flight."""
-        return self.jobs * IN_FLIGHT_PER_WORKER
-
-    def cancel(self, futures: Sequence[Future[Any]]) -> None:
-        """Cancel tasks."""
-        for future in futures:
-            future.cancel()
-
-    def failure(self, error: Exception) -> WorkerError:
-        """The error to raise where a task ended with ``error`` before it could return what it raised itself."""
-        if isinstance(error, BrokenExecutor):
-            return WorkerError.killed()
-        return WorkerError(f"a worker failed: {type(error).__name__}: {error}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,39 +225,3 @@ def _is_readable_here(task: ReadShard[Any], path: str) -> bool:
 def _drop(batch: Batch) -> None:
     """Reduce a batch to nothing."""
     del batch
-
-
-def file_reader(
-    executor: Executor | Workers | None,
-    jobs: int,
-    containers: Containers,
-    options: ReadingOptions = DEFAULT_OPTIONS,
-    seen: SeenContents | None = None,
-    remote: RemoteFiles | None = None,
-) -> FileReader | DistributedReader:
-    """A reader of files on this machine, or on the workers that the caller has given.
-
-    Args:
-        executor: where files are read; None for this machine.
-        jobs: how many tasks run at once on this machine, or on an executor.
-        containers: how containers are read.
-        options: sizes of tasks and batches.
-        seen: the contents that were read already, where each content is to be read once; else None.
-        remote: the files that are in object storage.
-    """
-    remote = remote or RemoteFiles()
-    if executor is None or isinstance(executor, OwnedExecutor):
-        # Bytes that are fetched here would have to be sent to other processes, and a process must not fork once the
-        # threads of obstore run.
-        return FileReader(1 if remote.objects else jobs, executor, containers, options, seen, remote)
-    return DistributedReader(workers_of(executor, jobs), containers, options, seen, remote)
-
-
-def is_distributed(executor: Executor | Workers | None) -> bool:
-    """Whether files are read by workers that may be on other machines."""
-    return executor is not None and not isinstance(executor, OwnedExecutor)
-
-
-def workers_of(executor: Executor | Workers, jobs: int) -> Workers:
-    """The workers that the caller has given."""
-    return executor if isinstance(executor, Workers) else ExecutorWorkers(executor, jobs)

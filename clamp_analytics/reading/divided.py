@@ -22,7 +22,6 @@ from clamp_analytics.errors import SourceError, WorkerError
 from clamp_analytics.reading.content_hashes import DIGEST_BYTES
 from clamp_analytics.reading.distributed import (
     MOST_CHECKED,
-    Workers,
     capacity_for,
     check_readable,
     result_of,
@@ -31,6 +30,7 @@ from clamp_analytics.reading.executors import WAIT_SECONDS
 from clamp_analytics.reading.options import DEFAULT_OPTIONS, ReadingOptions
 from clamp_analytics.reading.shards import ReadShard, ShardFiles, check_version, open_storage
 from clamp_analytics.reading.task import ReadRequest
+from clamp_analytics.reading.workers import Workers
 from clamp_analytics.sources import ContainerLimits
 from clamp_analytics.sources.object_ranges import KeyRange, ObjectFolder, Pages, divide, find_pages, list_range
 from clamp_analytics.sources.object_storage import Object, ObjectStorage

@@ -10,16 +10,19 @@ from __future__ import annotations
 import gc
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
 from itertools import chain, islice
 from typing import Protocol, TypeVar
 
-from clamp_analytics.decode.kernel import load_kernel
+from clamp_analytics.decode.kernel import Kernel, load_kernel
+from clamp_analytics.decode.options import DEFAULT_OPTIONS as DECODE_OPTIONS
 from clamp_analytics.errors import UsageError, WorkerError
 from clamp_analytics.path_names import display_name
+from clamp_analytics.reading.division import first_plain_groups
 from clamp_analytics.reading.options import DEFAULT_OPTIONS
+from clamp_analytics.schema import RECORDS
 from clamp_analytics.sources import Listing, size_of
 
 Result = TypeVar("Result")
@@ -73,8 +76,8 @@ PENDING_PER_WORKER = 4
 WAIT_SECONDS = 0.2
 """The longest time that Ctrl-C goes unnoticed."""
 
-READ_AHEAD_FILES, READ_AHEAD_BYTES = 5_000, 32_000_000
-"""How much the native decoder reads while the engine is imported, which takes 0.1 to 0.2 s."""
+AHEAD_FILES, AHEAD_BYTES = 10_000, 200_000_000
+"""How much the native decoder may decode while the engine is imported, which takes 0.2 to 0.4 s."""
 
 NAMES_SHOWN = 10
 """Files that an error message names."""
@@ -215,17 +218,26 @@ def file_names(paths: Sequence[str]) -> str:
 
 
 @contextmanager
-def early_workers(listing: Listing, jobs: int | None) -> Iterator[OwnedExecutor | None]:
+def early_workers(
+    listing: Listing, jobs: int | None, columns: Collection[str] | None, *, session_ids: bool
+) -> Iterator[OwnedExecutor | None]:
     """Begin to read for a command that has not imported an engine yet.
 
-    The native decoder reads the first files meanwhile, on a thread of its own. Without it, this gives worker processes,
-    or None where none are needed: a process with one thread may fork, which is the fastest way to start a worker, and
-    the workers then import the engines while this process does.
+    The native decoder decodes the first files meanwhile, on a thread of its own. Without it, this gives worker
+    processes, or None where none are needed: a process with one thread may fork, which is the fastest way to start a
+    worker, and the workers then import the engines while this process does.
+
+    Args:
+        listing: what is read.
+        jobs: the number of workers.
+        columns: the columns of ``records`` that are read; None where they are not known yet, so that nothing can be
+            decoded.
+        session_ids: whether each file is hashed.
     """
     count = checked_jobs(jobs)
     if kernel := load_kernel():
-        local = (path for path in listing.files if path.endswith(".json") and path not in listing.objects)
-        kernel.read_ahead(list(islice(local, READ_AHEAD_FILES)), READ_AHEAD_BYTES)
+        if columns is not None:
+            _decode_ahead(kernel, listing, columns, session_ids=session_ids)
         yield None
         return
     if count == 1 or not _is_large(listing.files) or not may_start_processes():
@@ -237,6 +249,22 @@ def early_workers(listing: Listing, jobs: int | None) -> Iterator[OwnedExecutor 
         # The first submitted function starts the workers.
         workers.submit(int)
         yield workers
+
+
+def _decode_ahead(kernel: Kernel, listing: Listing, columns: Collection[str], *, session_ids: bool) -> None:
+    options = DEFAULT_OPTIONS
+    groups: list[tuple[Sequence[str], int | None]] = []
+    for group in first_plain_groups(listing, AHEAD_FILES, AHEAD_BYTES, options):
+        if not group.is_large_file(options):
+            groups.append((group.paths, None))
+        elif not session_ids:
+            groups.append((group.paths, options.window_bytes))
+        else:
+            # The hash of a large file is computed apart, and must be that of what is decoded.
+            break
+    if groups:
+        wanted = [name for name in RECORDS.names if name in columns]
+        kernel.decode_ahead(groups, wanted, session_ids, DECODE_OPTIONS.rows_per_rule)
 
 
 def _is_large(paths: Iterable[str]) -> bool:

@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 
 from clamp_analytics.batch import Batch
-from clamp_analytics.reading.cluster import Cluster
 from clamp_analytics.reading.labels import LabelRule
 from clamp_analytics.reading.options import DEFAULT_OPTIONS, ReadingOptions
 from clamp_analytics.reading.reader import Progress, Reader, Sources, unchanged
 from clamp_analytics.reading.telemetry import Telemetry
+from clamp_analytics.reading.workers import Cluster
 from clamp_analytics.sources import DEFAULT_LIMITS, ContainerLimits
 
 

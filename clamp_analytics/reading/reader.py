@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
 
@@ -15,13 +15,7 @@ from clamp_analytics.batch import Batch
 from clamp_analytics.decode.validate import in_order
 from clamp_analytics.errors import SourceError, UsageError, did_you_mean
 from clamp_analytics.path_names import display_name
-from clamp_analytics.reading.archive_connection import ArchiveState
-from clamp_analytics.reading.cluster import Cluster, chosen_workers
-from clamp_analytics.reading.content_hashes import ContentHashes
-from clamp_analytics.reading.distributed import Workers, file_reader, is_distributed, workers_of
-from clamp_analytics.reading.divided import DividedReader
 from clamp_analytics.reading.executors import checked_jobs
-from clamp_analytics.reading.export import Manifest, read_export, read_manifest
 from clamp_analytics.reading.fetching import RemoteFiles
 from clamp_analytics.reading.labels import LabelRule, parse_label_rules, with_labels
 from clamp_analytics.reading.options import DEFAULT_OPTIONS, ReadingOptions
@@ -32,11 +26,11 @@ from clamp_analytics.reading.repeated_sessions import (
     StoredSessionFilter,
     repeated_violations,
 )
-from clamp_analytics.reading.stored_archives import read_stored_archive, read_stored_state
 from clamp_analytics.reading.task import ReadRequest, ledger_of
 from clamp_analytics.reading.tasks import Containers
 from clamp_analytics.reading.telemetry import Counts, Telemetry, require_sessions
 from clamp_analytics.reading.unique_sources import UniqueSources
+from clamp_analytics.reading.workers import Cluster, Workers, chosen_workers, file_reader, is_distributed, workers_of
 from clamp_analytics.schema import RECORDS, SESSIONS, VIOLATIONS, empty_frame
 from clamp_analytics.sources import (
     DEFAULT_LIMITS,
@@ -48,7 +42,9 @@ from clamp_analytics.sources import (
 )
 from clamp_analytics.sources.object_patterns import has_magic
 from clamp_analytics.sources.object_ranges import UnsortedError
-from clamp_analytics.sources.object_storage import ObjectStorage, is_url
+
+if TYPE_CHECKING:
+    from clamp_analytics.reading.stores import Stores
 
 Result = TypeVar("Result")
 Sources = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
@@ -126,10 +122,8 @@ class Reader:
         self._unlisted = listing.unlisted
         self._files = listing.files
         self._remote = RemoteFiles(listing.storage, listing.objects, options.concurrency)
-        self._exports = [(folder, read_manifest(folder, self._storage(folder))) for folder in listing.exports]
-        self._archives = [
-            (path, read_stored_state(path, options, listing.storage.options)) for path in listing.archives
-        ]
+        self._stores = _open_stores(listing, options)
+        self._is_one_export = len(listing.exports) == 1 and not (listing.archives or listing.files)
         self.skipped = Counter(listing.skipped)
         self._unique = unique
         self._containers = Containers(limits, salvage, self.skipped)
@@ -137,14 +131,11 @@ class Reader:
         self.directory = display_name(listing.directory)
         self.single_folder = listing.single_folder
         self.build_info: str | None = None
-        for _, manifest in self._exports:
-            self.skipped.update(manifest.skipped)
-        for _, state in self._archives:
-            self.skipped.update(state.skipped)
-        if len(self._exports) + len(self._archives) == 1 and not self._files:
-            only: Manifest | ArchiveState = self._exports[0][1] if self._exports else self._archives[0][1]
-            self.directory = only.source_directory or self.directory
-            self.build_info = only.build_info
+        if self._stores is not None:
+            self.skipped.update(self._stores.skipped)
+            if self._stores.only is not None and not self._files:
+                self.directory = self._stores.only.source_directory or self.directory
+                self.build_info = self._stores.only.build_info
         self._loaded = self._rejected = 0
 
     @property
@@ -217,6 +208,9 @@ class Reader:
         reduce: Callable[[Batch], Result],
         merge: Callable[[Iterable[Result]], Result],
     ) -> Iterator[Result]:
+        from clamp_analytics.reading.content_hashes import ContentHashes
+        from clamp_analytics.reading.divided import DividedReader
+
         reader = DividedReader(
             self._unlisted,
             self._remote.storage,
@@ -251,7 +245,7 @@ class Reader:
         """
         self._list_unlisted()
         request = self._request
-        has_stores = bool(self._exports or self._archives)
+        has_stores = self._stores is not None
         # Exports hold records by partition, archives by ingest, and tars sessions in any order; these two columns
         # are needed to sort them.
         needs_sorting = has_stores or any(map(is_container, self._files))
@@ -261,7 +255,7 @@ class Reader:
         sessions = pl.concat([empty_frame(SESSIONS), *(batch.sessions for batch in batches)])
         # Sorting copies all records, which a container of one large member does not need.
         is_sorted = not has_stores and sessions["source"].is_sorted()
-        if needs_sorting and not (len(self._exports) == 1 and not self._archives and not self._files):
+        if needs_sorting and not self._is_one_export:
             sessions = sessions.sort("source", maintain_order=True)
         records = pl.concat([batch.records for batch in batches]) if batches else empty_frame(RECORDS)
         if needs_sorting and not is_sorted:
@@ -283,7 +277,7 @@ class Reader:
     ) -> Iterator[Result]:
         self._list_unlisted()
         sources = UniqueSources()
-        is_mixed = len(self._exports) + len(self._archives) + bool(self._files) > 1
+        is_mixed = self._stores is not None and (self._stores.only is None or bool(self._files))
         seen = self._seen_contents() if self._unique else None
         files = file_reader(workers, self._jobs, self._containers, self._options, seen, self._remote)
         repeated = RepeatedSessions(files.hash_files)
@@ -293,7 +287,9 @@ class Reader:
             if is_mixed:
                 sources.add_files(paths)
             yield task_result.result
-        for store, batches in self._stores(request):
+        # The source tells to which session a record belongs.
+        columns = request.columns | {"source"} if self._unique else request.columns
+        for store, batches in self._stores.read(columns) if self._stores else ():
             if seen is not None:
                 batches = self._new_sessions(batches, seen, request)
             for batch in sources.rename(store, batches) if is_mixed else batches:
@@ -316,21 +312,6 @@ class Reader:
         self._remote = replace(self._remote, objects=listing.objects)
         self.skipped.update(listing.skipped)
 
-    def _stores(self, request: ReadRequest) -> Iterator[tuple[str, Iterator[Batch]]]:
-        """The exports and archives by name, each with its batches."""
-        # The source tells to which session a record belongs.
-        columns = request.columns | {"source"} if self._unique else request.columns
-        for folder, manifest in self._exports:
-            yield display_name(folder), read_export(folder, manifest, columns, self._storage(folder))
-        for path, _ in self._archives:
-            yield (
-                display_name(path),
-                read_stored_archive(path, columns, self._options, self._remote.storage.options),
-            )
-
-    def _storage(self, folder: str) -> ObjectStorage | None:
-        return self._remote.storage if is_url(folder) else None
-
     def _new_sessions(self, batches: Iterable[Batch], seen: SeenContents, request: ReadRequest) -> Iterator[Batch]:
         """The batches of one export or archive without the sessions that were read already."""
         new_only = StoredSessionFilter(seen)
@@ -341,7 +322,7 @@ class Reader:
             yield replace(kept, records=kept.records.select(columns))
 
     def _seen_contents(self) -> SeenContents:
-        if self._exports or self._archives or any(map(is_container, self._files)):
+        if self._stores is not None or any(map(is_container, self._files)):
             return SeenContents(sizes=None)
         return SeenContents(map(size_of, self._files))
 
@@ -352,6 +333,16 @@ class Reader:
         if self._progress:
             files = len(self._files) - self._containers.opened + self._containers.members - self.skipped[REPEATED]
             self._progress(self._loaded + self._rejected, files)
+
+
+def _open_stores(listing: Listing, options: ReadingOptions) -> Stores | None:
+    """The exports and archives of a listing; None where there are none."""
+    if not listing.exports and not listing.archives:
+        return None
+    # Most sources are files, and importing takes longer than reading a small folder.
+    from clamp_analytics.reading.stores import Stores
+
+    return Stores(listing, options)
 
 
 def _known_columns(columns: Collection[str]) -> frozenset[str]:

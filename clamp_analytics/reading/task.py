@@ -14,10 +14,8 @@ import polars as pl
 
 from clamp_analytics.batch import Batch
 from clamp_analytics.decode.accepted import decode_accepted
-from clamp_analytics.decode.batch_builder import BatchBuilder, mark_unreadable
 from clamp_analytics.decode.decoded_files import DecodedFiles, batch_of
 from clamp_analytics.decode.kernel import load_kernel
-from clamp_analytics.decode.typed import KeyLayouts
 from clamp_analytics.path_names import source_name
 from clamp_analytics.reading.labels import LabelRule, with_labels
 from clamp_analytics.schema import Status
@@ -105,6 +103,10 @@ class Task(Generic[Result]):
         self, files: Sequence[int], sources: Sequence[str], contents: Mapping[int, bytes | Rejected]
     ) -> DecodedFiles:
         """Decode the files of these indexes."""
+        # The native decoder accepts most files, and importing the other one takes longer than reading a small folder.
+        from clamp_analytics.decode.batch_builder import BatchBuilder, mark_unreadable
+        from clamp_analytics.decode.typed import KeyLayouts
+
         builder = BatchBuilder(self.request.columns, KeyLayouts())
         for index in files:
             content = contents.get(index)

@@ -1,8 +1,7 @@
 """Divide files and members of containers into tasks of about one batch, and collect their results in order.
 
-The division depends on the files alone and not on the number of workers, so the results do not either. Members of a
-zip and compressed files are unpacked by the worker that runs the task; members of a tar come from a stream, which is
-read here.
+Members of a zip and compressed files are unpacked by the worker that runs the task; members of a tar come from a
+stream, which is read here.
 
 Files are divided twice: first by their names and sizes, before any is opened, so that a part of them can be given to
 another machine; then by the sizes of the members that are in them.
@@ -10,21 +9,20 @@ another machine; then by the sizes of the members that are in them.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from clamp_analytics.batch import Batch
 from clamp_analytics.decode.kernel import load_kernel
+from clamp_analytics.reading.division import PathGroups, SessionFile, divide
 from clamp_analytics.reading.executors import OwnedExecutor, TaskLike, run_all
 from clamp_analytics.reading.fetching import RemoteFiles
 from clamp_analytics.reading.large_file import LargeFileTask
 from clamp_analytics.reading.options import DEFAULT_OPTIONS, ReadingOptions
 from clamp_analytics.reading.repeated_sessions import REPEATED, SeenContents, file_digests
-from clamp_analytics.reading.task import Content, ReadRequest, Task, TaskResult, content_bytes
+from clamp_analytics.reading.task import ReadRequest, Task, TaskResult, content_bytes
 from clamp_analytics.sources import (
     CONTAINER_ENDINGS,
     DEFAULT_LIMITS,
@@ -42,7 +40,6 @@ from clamp_analytics.sources import (
     size_of,
     split_member,
 )
-from clamp_analytics.sources.object_storage import is_url
 
 Result = TypeVar("Result")
 
@@ -88,71 +85,6 @@ class _FinishedTask(Generic[Result]):
     def __call__(self) -> list[TaskResult[Result]]:
         """The results."""
         return self.results
-
-
-class SessionFile(NamedTuple):
-    """A session file to read.
-
-    Attributes:
-        path: its path.
-        content: what to read instead of the path; None for a plain file.
-        size: about how many bytes it has.
-        group: the group of paths that it belongs to.
-    """
-
-    path: str
-    content: Content | None
-    size: int
-    group: int
-
-
-class PathKind(Enum):
-    """What a path starts from."""
-
-    STDIN = "standard input"
-    RELATIVE = "the current folder"
-    ABSOLUTE = "the root, or a bucket"
-
-    @classmethod
-    def of(cls, path: str) -> PathKind:
-        """The kind of a path or URL."""
-        if path == STDIN:
-            return cls.STDIN
-        return cls.ABSOLUTE if os.path.isabs(path) or is_url(path) else cls.RELATIVE
-
-
-@dataclass(slots=True)
-class PathGroups:
-    """Groups of adjacent paths of one kind and of about one batch, by what is known before a file is opened.
-
-    Attributes:
-        options: the size of a batch.
-        number: the number of the group that the latest path belongs to.
-        kind: the kind of its paths.
-    """
-
-    options: ReadingOptions
-    number: int = 0
-    kind: PathKind | None = None
-    _files: int = 0
-    _bytes: int = 0
-
-    def add(self, path: str, size: int) -> int:
-        """The number of the group that the next path belongs to.
-
-        Args:
-            path: the path or URL.
-            size: about how many bytes it has; see ``RemoteFiles.expected_size``.
-        """
-        kind = PathKind.of(path)
-        is_full = self._files >= self.options.batch_files or self._bytes + size > self.options.batch_bytes
-        if self._files and (is_full or kind is not self.kind):
-            self.number += 1
-            self._files = self._bytes = 0
-        self.kind = kind
-        self._files += 1
-        self._bytes += size
-        return self.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,17 +153,16 @@ class FileReader:
         self, paths: Iterable[str], request: ReadRequest, reduce: Callable[[Batch], Result]
     ) -> Iterator[tuple[TaskLike[list[TaskResult[Result]]], int]]:
         """The tasks for files, each with the number of bytes that it reads."""
-        for group, contents, size in self._groups(self.files(paths)):
-            task = Task(group, request, reduce, contents)
-            if size < self.options.large_bytes:
-                yield task, size
-            elif len(group) == 1 and not contents:
-                yield LargeFileTask(group[0], request, reduce, self.options.window_bytes), size
-            elif any(isinstance(content, bytes) for content in contents.values()):
+        for group in divide(self.files(paths), self.options):
+            task = Task(group.paths, request, reduce, group.contents)
+            has_bytes = any(isinstance(content, bytes) for content in group.contents.values())
+            if group.is_large_file(self.options):
+                yield LargeFileTask(group.paths[0], request, reduce, self.options.window_bytes), group.size
+            elif group.size >= self.options.large_bytes and has_bytes:
                 # Large members waiting for a worker would all be in memory at once, so each is decoded immediately.
-                yield _FinishedTask(group, task()), size
+                yield _FinishedTask(group.paths, task()), group.size
             else:
-                yield task, size
+                yield task, group.size
 
     def files(self, paths: Iterable[str]) -> Iterator[SessionFile]:
         """The session files of paths: each container is replaced by its members."""
@@ -288,24 +219,6 @@ class FileReader:
                 yield file
             else:
                 self.containers.skipped[REPEATED] += 1
-
-    def _groups(self, files: Iterable[SessionFile]) -> Iterator[tuple[tuple[str, ...], dict[int, Content], int]]:
-        """Adjacent files of about one batch, with their size in bytes; a large file is a group of its own."""
-        group: list[str] = []
-        contents: dict[int, Content] = {}
-        total = number = 0
-        for file in files:
-            is_full = total + file.size > self.options.batch_bytes or len(group) >= self.options.batch_files
-            if group and (is_full or file.group != number):
-                yield tuple(group), contents, total
-                group, contents, total = [], {}, 0
-            number = file.group
-            if file.content is not None:
-                contents[len(group)] = file.content
-            group.append(file.path)
-            total += file.size
-        if group:
-            yield tuple(group), contents, total
 
 
 def _members(

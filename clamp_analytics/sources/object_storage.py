@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -227,7 +226,7 @@ class ObjectStorage:
             UsageError: a package is missing, or an option is unknown.
         """
         bucket, key = split_url(url)
-        store, mark = self._store(bucket), secrets.token_hex(16)
+        store, mark = self._store(bucket), os.urandom(16).hex()
         import obstore
         from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 

@@ -1,63 +1,104 @@
-//! Read files before they are decoded, on a thread of its own, while the interpreter still imports modules.
+//! Decode files before they are asked for, on a thread of its own, while the interpreter still imports modules.
 
 #![forbid(unsafe_code)]
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::ffi::OsString;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use crate::files;
+use crate::batch::{self, Request, Source, Tables};
+use crate::large::LargeFile;
 
-#[derive(Default)]
-struct ReadAhead {
-    /// Files to read, and how many bytes of them.
-    waiting: VecDeque<OsString>,
-    bytes_left: u64,
-    read: HashMap<OsString, Vec<u8>>,
+/// The files of one call that is expected: a batch, or a large file with the size of its windows.
+#[derive(Clone, PartialEq)]
+pub struct Group {
+    pub paths: Vec<OsString>,
+    pub window_bytes: Option<u64>,
 }
 
-static STATE: LazyLock<Mutex<ReadAhead>> = LazyLock::new(Mutex::default);
-
-fn state() -> MutexGuard<'static, ReadAhead> {
-    STATE.lock().unwrap_or_else(PoisonError::into_inner)
+pub enum Decoded {
+    Batch(Tables),
+    /// None where it is doubtful already.
+    Large(Option<Box<LargeFile>>),
 }
 
-/// Begin to read files in their order, up to a number of bytes, until one is decoded that is not read yet.
-pub fn start(paths: Vec<OsString>, most_bytes: u64) {
-    *state() = ReadAhead { waiting: paths.into(), bytes_left: most_bytes, read: HashMap::new() };
-    thread::spawn(|| {
-        let mut buffer = Vec::new();
-        while let Some((path, bytes_left)) = next() {
-            if files::read_file(&path, bytes_left, &mut buffer).is_err() {
-                break;
-            }
-            keep(path, &buffer);
-        }
-    });
+struct Ahead {
+    request: Request,
+    progress: Mutex<Progress>,
+    changed: Condvar,
 }
 
-fn next() -> Option<(OsString, u64)> {
-    let state = state();
-    state.waiting.front().cloned().map(|path| (path, state.bytes_left))
+struct Progress {
+    waiting: VecDeque<Group>,
+    current: Option<Group>,
+    is_awaited: bool,
+    done: Vec<(Group, Decoded)>,
 }
 
-fn keep(path: OsString, text: &[u8]) {
-    let mut state = state();
-    // The list is empty if the decoder has caught up, and another one if another call has replaced it.
-    if state.waiting.front() == Some(&path) {
-        state.waiting.pop_front();
-        state.bytes_left = state.bytes_left.saturating_sub(text.len() as u64);
-        state.read.insert(path, text.to_vec());
+static LATEST: Mutex<Option<Arc<Ahead>>> = Mutex::new(None);
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Begin to decode groups of files in their order, until one is asked for that is not begun yet.
+pub fn start(groups: Vec<Group>, request: Request) {
+    let mut waiting = VecDeque::from(groups);
+    // The first is begun from now on, so that whoever asks for it waits for it.
+    let current = waiting.pop_front();
+    let progress = Mutex::new(Progress { waiting, current, is_awaited: false, done: Vec::new() });
+    let ahead = Arc::new(Ahead { request, progress, changed: Condvar::new() });
+    *lock(&LATEST) = Some(Arc::clone(&ahead));
+    thread::spawn(move || ahead.run());
+}
+
+/// What was decoded ahead for these files and this request, where their turn has come already.
+///
+/// Once files are asked for whose turn has not come, nothing more is decoded ahead.
+pub fn take(group: &Group, request: &Request) -> Option<Decoded> {
+    let ahead = lock(&LATEST).clone().filter(|ahead| ahead.request == *request)?;
+    let mut progress = lock(&ahead.progress);
+    while progress.current.as_ref() == Some(group) {
+        progress.is_awaited = true;
+        progress = ahead.changed.wait(progress).unwrap_or_else(PoisonError::into_inner);
     }
-}
-
-/// The bytes of a file that was read ahead. Without it, reading ahead is over.
-pub fn take(path: &OsString) -> Option<Vec<u8>> {
-    let mut state = state();
-    let found = state.read.remove(path);
+    let found = progress.done.iter().position(|(done, _)| done == group);
     if found.is_none() {
-        state.waiting.clear();
+        progress.waiting.clear();
     }
-    found
+    found.map(|position| progress.done.swap_remove(position).1)
+}
+
+impl Ahead {
+    fn run(&self) {
+        let mut current = lock(&self.progress).current.clone();
+        while let Some(group) = current {
+            // Whoever waits must be woken up in any case.
+            let decoded = catch_unwind(AssertUnwindSafe(|| self.decode(&group))).ok();
+            let mut progress = lock(&self.progress);
+            progress.done.extend(decoded.map(|decoded| (group, decoded)));
+            progress.is_awaited = false;
+            progress.current = progress.waiting.pop_front();
+            current = progress.current.clone();
+            self.changed.notify_all();
+        }
+    }
+
+    fn decode(&self, group: &Group) -> Decoded {
+        let Some(window_bytes) = group.window_bytes else {
+            return Decoded::Batch(batch::decode(
+                group.paths.iter().map(|path| Some(Source::Path(path))),
+                &self.request,
+            ));
+        };
+        let columns = self.request.columns.clone();
+        let found = LargeFile::open(&group.paths[0], columns, self.request.in_flight_listed, window_bytes);
+        Decoded::Large(found.ok().map(|mut file| {
+            // Whoever waits decodes the rest.
+            while !lock(&self.progress).is_awaited && file.decode_ahead() {}
+            Box::new(file)
+        }))
+    }
 }

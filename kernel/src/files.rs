@@ -5,6 +5,7 @@
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
+use std::time::SystemTime;
 
 use crate::scan::{Doubtful, Sure};
 
@@ -40,6 +41,11 @@ fn append_up_to(file: &mut File, wanted: usize, buffer: &mut Vec<u8>) -> Sure<us
     }
     buffer.truncate(start + found);
     Ok(found)
+}
+
+/// When the content of a file was changed.
+pub fn modified(file: &File) -> Sure<SystemTime> {
+    file.metadata().and_then(|metadata| metadata.modified()).map_err(|_| Doubtful)
 }
 
 /// Open a regular file, with its size.

@@ -5,8 +5,10 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::File;
+use std::time::SystemTime;
 
 use pyo3::prelude::*;
 
@@ -41,19 +43,34 @@ pub struct LargeFile {
     session: Session,
     seeds: Vec<u64>,
     in_flight: Vec<u32>,
-    is_complete: bool,
+    /// The windows that were decoded before they were asked for.
+    ready: VecDeque<Table>,
+    /// The result of decoding up to the latest window; an error is final.
+    state: Sure<State>,
+    modified: SystemTime,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    HasMore,
+    Complete,
 }
 
 #[pymethods]
 impl LargeFile {
     /// The records of the next window; None after the last one, and where the file is doubtful.
     fn records(&mut self, py: Python<'_>) -> Option<Table> {
-        py.detach(|| if self.is_complete { None } else { self.next_window().ok() })
+        py.detach(|| {
+            if self.ready.is_empty() {
+                self.decode_ahead();
+            }
+            self.ready.pop_front()
+        })
     }
 
     /// The tables of the session and of its records in flight, after the last window; None where the file is doubtful.
     fn session(&mut self, py: Python<'_>) -> Option<(Table, Table)> {
-        py.detach(|| if self.is_complete { self.finish().ok() } else { None })
+        py.detach(|| if self.state == Ok(State::Complete) { self.finish().ok() } else { None })
     }
 }
 
@@ -72,6 +89,7 @@ impl LargeFile {
         }
         let mut decoder = Decoder::default();
         let session = decoder.document(&[head, tail].concat(), &mut Records::new(&[], 0))?;
+        let modified = files::modified(&file)?;
         Ok(LargeFile {
             file,
             size,
@@ -85,11 +103,25 @@ impl LargeFile {
             session,
             seeds: Vec::new(),
             in_flight: Vec::new(),
-            is_complete: false,
+            ready: VecDeque::new(),
+            state: Ok(State::HasMore),
+            modified,
         })
     }
 
-    fn next_window(&mut self) -> Sure<Table> {
+    /// Decode the next window; false where there is none, or the file is doubtful.
+    pub fn decode_ahead(&mut self) -> bool {
+        if self.state != Ok(State::HasMore) {
+            return false;
+        }
+        self.state = self.next_window().map(|(table, state)| {
+            self.ready.push_back(table);
+            state
+        });
+        self.state.is_ok()
+    }
+
+    fn next_window(&mut self) -> Sure<(Table, State)> {
         let until = (self.at + self.window_bytes).min(self.end);
         files::read_span(&mut self.file, self.at, until, &mut self.buffer)?;
         self.at = until;
@@ -100,8 +132,8 @@ impl LargeFile {
         self.seeds.extend_from_slice(&records.seed.values);
         self.in_flight.append(&mut records.in_flight_index.values);
         records.accept(0);
-        self.is_complete = is_last;
-        Ok(records.finish(&self.columns).0)
+        let state = if is_last { State::Complete } else { State::HasMore };
+        Ok((records.finish(&self.columns).0, state))
     }
 
     /// Decode the records that are complete, and return the offset behind the last one in the buffer.
@@ -130,7 +162,9 @@ impl LargeFile {
 
     fn finish(&mut self) -> Sure<(Table, Table)> {
         let session = &self.session;
-        let is_right = agrees(session.declared_score, &session.summary);
+        // The content may have changed between two windows.
+        let is_right =
+            agrees(session.declared_score, &session.summary) && files::modified(&self.file)? == self.modified;
         if !is_right || !DistinctCheck::default().are_distinct(&self.seeds) {
             return Err(Doubtful);
         }

@@ -8,6 +8,7 @@
 mod ahead;
 #[allow(unsafe_code)]
 mod arrow;
+mod batch;
 mod columns;
 mod distinct;
 mod exact_mean;
@@ -20,26 +21,19 @@ mod sessions;
 mod timestamp;
 
 use std::ffi::OsString;
-use std::fmt::Write;
 
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use sha2::{Digest, Sha256};
 
-use arrow::Table;
+use ahead::{Decoded, Group};
+use batch::{Request, Source, Tables};
 use large::LargeFile;
-use records::Records;
-use session::Decoder;
-use sessions::Sessions;
 
 /// Increases with every change of the functions below; the package refuses another version than its own.
-const INTERFACE: u32 = 3;
-
-/// Counts of records have 32 bits.
-const MOST_BYTES: u64 = u32::MAX as u64;
+const INTERFACE: u32 = 4;
 
 #[derive(FromPyObject)]
-enum Source {
+enum File {
     Path(OsString),
     Content(PyBackedBytes),
 }
@@ -51,59 +45,30 @@ enum Source {
 #[pyfunction]
 fn decode_files(
     py: Python<'_>,
-    files: Vec<Option<Source>>,
+    files: Vec<Option<File>>,
     columns: Vec<String>,
     session_ids: bool,
     in_flight_listed: u32,
-) -> (Vec<u32>, Table, Table, Table) {
+) -> Tables {
     py.detach(|| {
-        let mut decoder = Decoder::default();
-        let mut records = Records::new(&columns, in_flight_listed);
-        let mut sessions = Sessions::default();
-        let mut doubtful = Vec::new();
-        let mut buffer = Vec::new();
-        for (index, source) in files.iter().enumerate() {
-            let index = index as u32;
-            if decode_file(index, source, session_ids, &mut buffer, &mut decoder, &mut records, &mut sessions) {
-                records.accept(index);
-            } else {
-                records.reject();
-                doubtful.push(index);
-            }
+        let request = Request { columns, session_ids, in_flight_listed };
+        if let Some(Decoded::Batch(found)) = paths_of(&files).and_then(|group| ahead::take(&group, &request)) {
+            return found;
         }
-        let (records, in_flight) = records.finish(&columns);
-        (doubtful, sessions.finish(), records, in_flight)
+        let sources = files.iter().map(|file| {
+            Some(match file.as_ref()? {
+                File::Path(path) => Source::Path(path),
+                File::Content(content) => Source::Content(content),
+            })
+        });
+        batch::decode(sources, &request)
     })
 }
 
-/// Decode one file; false where it is doubtful.
-fn decode_file(
-    index: u32,
-    source: &Option<Source>,
-    session_ids: bool,
-    buffer: &mut Vec<u8>,
-    decoder: &mut Decoder,
-    records: &mut Records,
-    sessions: &mut Sessions,
-) -> bool {
-    let text: &[u8] = match source {
-        None => return false,
-        Some(Source::Content(content)) => content,
-        Some(Source::Path(path)) => {
-            if let Some(text) = ahead::take(path) {
-                *buffer = text;
-            } else if files::read_file(path, MOST_BYTES, buffer).is_err() {
-                return false;
-            }
-            buffer
-        }
-    };
-    let Ok(session) = decoder.document(text, records) else {
-        return false;
-    };
-    let session_id = session_ids.then(|| hexadecimal(&Sha256::digest(text)));
-    let (deprecated, unknown) = (decoder.deprecated(), decoder.unknown());
-    sessions.push(index, text.len() as u64, session_id.as_deref(), &session, &deprecated, &unknown).is_ok()
+/// The group of files that are all given by their paths.
+fn paths_of(files: &[Option<File>]) -> Option<Group> {
+    let paths = files.iter().map(|file| if let Some(File::Path(path)) = file { Some(path.clone()) } else { None });
+    Some(Group { paths: paths.collect::<Option<_>>()?, window_bytes: None })
 }
 
 /// Begin to decode a large file window by window; None where it is doubtful.
@@ -115,20 +80,28 @@ fn open_large_file(
     in_flight_listed: u32,
     window_bytes: u64,
 ) -> Option<LargeFile> {
-    py.detach(|| LargeFile::open(&path, columns, in_flight_listed, window_bytes).ok())
-}
-
-/// Begin to read files that will be decoded soon, in their order and up to a number of bytes.
-#[pyfunction]
-fn read_ahead(paths: Vec<OsString>, most_bytes: u64) {
-    ahead::start(paths, most_bytes);
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
+    py.detach(|| {
+        let group = Group { paths: vec![path], window_bytes: Some(window_bytes) };
+        let request = Request { columns, session_ids: false, in_flight_listed };
+        match ahead::take(&group, &request) {
+            Some(Decoded::Large(found)) => found.map(|file| *file),
+            _ => LargeFile::open(&group.paths[0], request.columns, in_flight_listed, window_bytes).ok(),
+        }
     })
+}
+
+/// Begin to decode groups of files that are asked for soon, in their order and with these arguments.
+///
+/// A group is the paths of a batch and None, or the path of a large file and the size of its windows.
+#[pyfunction]
+fn decode_ahead(
+    groups: Vec<(Vec<OsString>, Option<u64>)>,
+    columns: Vec<String>,
+    session_ids: bool,
+    in_flight_listed: u32,
+) {
+    let groups = groups.into_iter().map(|(paths, window_bytes)| Group { paths, window_bytes }).collect();
+    ahead::start(groups, Request { columns, session_ids, in_flight_listed });
 }
 
 #[pymodule]
@@ -137,5 +110,5 @@ fn clamp_analytics_kernel(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_function(wrap_pyfunction!(decode_files, module)?)?;
     module.add_function(wrap_pyfunction!(open_large_file, module)?)?;
-    module.add_function(wrap_pyfunction!(read_ahead, module)?)
+    module.add_function(wrap_pyfunction!(decode_ahead, module)?)
 }

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from polars.testing import assert_frame_equal
 
-from clamp_analytics.analysis.reproducibility import COLUMNS, Reproducibility, SeedFold, SeedOptions, reproducibility
+from clamp_analytics.analysis.needed_columns import SEEDS
+from clamp_analytics.analysis.reproducibility import Reproducibility, SeedFold, SeedOptions, reproducibility
 from clamp_analytics.analysis.reproducibility.cycle_table import CYCLE, cycles, repeated_cycles
 from clamp_analytics.analysis.reproducibility.cycle_table import orders as cycle_orders
 from clamp_analytics.errors import SourceError, UsageError
@@ -48,7 +49,7 @@ def run(*seeds: int, day: int = 1) -> bytes:
 def compared(folder: Path, *documents: bytes, **options: float) -> Reproducibility:
     """The reproducibility of sessions named 0.json, 1.json and so on."""
     write(folder, {f"{number}.json": data for number, data in enumerate(documents)})
-    return reproducibility(Reader(folder, columns=COLUMNS), options=SeedOptions(**options))
+    return reproducibility(Reader(folder, columns=SEEDS), options=SeedOptions(**options))
 
 
 def names(column: pl.Series) -> list[str | None]:
@@ -241,7 +242,7 @@ def test_an_export_gives_the_same_result_as_its_files(tmp_path):
     found = compared(tmp_path / "in", run(1, 2, 3, day=1), run(2, 1, 3, day=2), run(1, 2, 3, day=1))
     export(Reader(tmp_path / "in"), tmp_path / "out", ExportOptions())
 
-    again = reproducibility(Reader(tmp_path / "out", columns=COLUMNS))
+    again = reproducibility(Reader(tmp_path / "out", columns=SEEDS))
 
     assert found.seeds.equals(again.seeds)
     assert found.copies == again.copies == 1

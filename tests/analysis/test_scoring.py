@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from clamp_analytics.analysis.scoring import COLUMNS, score
+from clamp_analytics.analysis.needed_columns import SCORES
+from clamp_analytics.analysis.scoring import score
 from clamp_analytics.reading import Reader
 
 INTEROP = Path(__file__).parents[1] / "data" / "interop"
@@ -14,7 +15,7 @@ EXPECTED = json.loads((INTEROP / "expected.json").read_text())["temporal_scoring
 
 @pytest.fixture(scope="module")
 def scores():
-    return score(Reader(sorted(INTEROP.glob("*_*.json")), columns=COLUMNS))
+    return score(Reader(sorted(INTEROP.glob("*_*.json")), columns=SCORES))
 
 
 def six_digits(figures: dict[str, float]) -> dict[str, float]:
@@ -36,7 +37,7 @@ def test_rejected_files_are_not_scored(tmp_path):
     (tmp_path / "bad.json").write_text("{")
     (tmp_path / "empty.json").write_text('{"stability_score": 0, "records": []}')
 
-    scores = score(Reader(tmp_path, columns=COLUMNS))
+    scores = score(Reader(tmp_path, columns=SCORES))
 
     assert scores.sessions["stability_score"].to_list() == [1.0]
 
@@ -56,6 +57,6 @@ def test_wrong_seeds_and_durations_are_skipped(tmp_path):
     ]
     (tmp_path / "a.json").write_text(json.dumps({"stability_score": 1, "records": rows}))
 
-    session = score(Reader(tmp_path, columns=COLUMNS)).sessions.row(0, named=True)
+    session = score(Reader(tmp_path, columns=SCORES)).sessions.row(0, named=True)
 
     assert (session["stability_score"], session["samples"]) == (1.0, 3)

@@ -7,6 +7,8 @@ import shutil
 
 import pytest
 
+from tests.conftest import GOOD, run_python
+
 SUMMARY_KEYS = {"session_count", "mean_stability", "stability_variance", "drift_index", "source_directory"}
 
 
@@ -150,3 +152,18 @@ def test_control_characters_of_telemetry_do_not_reach_the_terminal(clamp, tmp_pa
     assert "\x1b" not in done.out + done.err
     assert "\u202e" not in done.out
     assert "\\x1b[31mred" in done.out
+
+
+def test_a_summary_of_files_imports_only_what_it_needs(tmp_path):
+    (tmp_path / "a.json").write_bytes(GOOD)
+    unneeded = ["duckdb", "numpy", "pyarrow", "clamp_analytics.reading.distributed", "clamp_analytics.reading.stores"]
+    code = (
+        "import sys\n"
+        "from clamp_analytics.cli import make_app\n"
+        "make_app('summarize')(['summarize', '--no-artifact', sys.argv[1]], standalone_mode=False)\n"
+        f"print('unneeded:', [name for name in {unneeded} if name in sys.modules])"
+    )
+
+    done = run_python(code, str(tmp_path))
+
+    assert done.stdout.splitlines()[-1] == b"unneeded: []"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from clamp_analytics.decode.accepted import decode_accepted
+from clamp_analytics.decode.accepted import DoubtfulError, decode_accepted, decode_large
 from clamp_analytics.decode.decoded_files import DecodedFiles
 from clamp_analytics.decode.kernel import Kernel, describe_decoder, load_kernel
+from clamp_analytics.decode.options import DEFAULT_OPTIONS
 from clamp_analytics.schema import RECORDS
 from tests.conftest import GOOD, Raw, decode, json_text, numbered, producer_session, record, session
 
@@ -127,29 +129,98 @@ def test_a_file_that_cannot_be_read_is_doubtful(kernel: Kernel, tmp_path: Any) -
     assert accepted.sessions.is_empty()
 
 
-@pytest.mark.parametrize("most_bytes", [0, len(GOOD), 10**6])
-def test_files_that_are_read_ahead_give_the_same_rows(kernel: Kernel, tmp_path: Path, most_bytes: int) -> None:
+def decode_ahead(kernel: Kernel, *groups: list[str], session_ids: bool = False) -> None:
+    rows_per_rule = DEFAULT_OPTIONS.rows_per_rule
+    kernel.decode_ahead([(paths, None) for paths in groups], RECORDS.names, session_ids, rows_per_rule)
+
+
+@pytest.fixture
+def eight_files(tmp_path: Path) -> list[str]:
     paths = [str(tmp_path / f"{number}.json") for number in range(1, 9)]
     for number, path in enumerate(paths, 1):
         Path(path).write_bytes(numbered(number))
-
-    kernel.read_ahead([*paths, str(tmp_path / "missing")], most_bytes)
-    accepted, doubtful = accept(kernel, *reversed(paths))
-
-    assert doubtful == []
-    assert accepted.records["seed"].to_list() == [8, 7, 6, 5, 4, 3, 2, 1]
+    return paths
 
 
-def test_a_file_that_is_rewritten_is_read_again(kernel: Kernel, tmp_path: Path) -> None:
+def test_files_that_are_decoded_ahead_give_the_same_rows(kernel: Kernel, eight_files: list[str]) -> None:
+    faulty = eight_files[3]
+    Path(faulty).write_bytes(b"[]")
+    alone = accept(kernel, *eight_files)
+
+    decode_ahead(kernel, eight_files[:1], eight_files, ["missing"])
+    accepted, doubtful = accept(kernel, *eight_files)
+
+    assert doubtful == alone[1] == [3]
+    assert accepted.sessions.equals(alone[0].sessions)
+    assert accepted.records.equals(alone[0].records)
+
+
+@pytest.mark.parametrize("order", [[2, 0, 1], [0, 1, 2], [2, 1, 0]])
+def test_files_that_are_asked_for_in_any_order_give_their_rows(
+    kernel: Kernel, eight_files: list[str], order: list[int]
+) -> None:
+    groups = [eight_files[:3], eight_files[3:4], eight_files[4:]]
+    seeds = [[1, 2, 3], [4], [5, 6, 7, 8]]
+
+    decode_ahead(kernel, *groups)
+
+    found = [accept(kernel, *groups[index])[0].records["seed"].to_list() for index in order]
+    assert found == [seeds[index] for index in order]
+
+
+def test_what_was_decoded_ahead_with_other_arguments_is_not_used(kernel: Kernel, eight_files: list[str]) -> None:
+    decode_ahead(kernel, eight_files, session_ids=True)
+
+    accepted, _ = accept(kernel, *eight_files)
+
+    assert accepted.sessions["session_id"].to_list() == [None] * 8
+
+
+def test_a_file_that_is_rewritten_is_decoded_again(kernel: Kernel, tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(numbered(1))
-    kernel.read_ahead([str(path)], 10**6)
+    decode_ahead(kernel, [str(path)])
     accept(kernel, str(path))
     path.write_bytes(numbered(2))
 
     accepted, _ = accept(kernel, str(path))
 
     assert accepted.records["seed"].to_list() == [2]
+
+
+def windows(kernel: Kernel, path: Path, window_bytes: int) -> pl.DataFrame:
+    return pl.concat(part.records for part in decode_large(kernel, str(path), "a", ["seed"], window_bytes=window_bytes))
+
+
+def test_a_large_file_that_is_decoded_ahead_gives_the_same_records(kernel: Kernel, tmp_path: Path) -> None:
+    path = tmp_path / "large.json"
+    path.write_bytes(session(*(record(seed=number) for number in range(1, 5_000))))
+
+    kernel.decode_ahead([([str(path)], 100_000)], ["seed"], False, DEFAULT_OPTIONS.rows_per_rule)
+    found = windows(kernel, path, 100_000)
+
+    assert found["seed"].to_list() == list(range(1, 5_000))
+
+
+def test_a_large_file_with_a_fault_that_is_decoded_ahead_is_doubtful(kernel: Kernel, tmp_path: Path) -> None:
+    path = tmp_path / "large.json"
+    path.write_bytes(session(*(record(seed=number % 4_000) for number in range(1, 5_000))))
+
+    kernel.decode_ahead([([str(path)], 100_000)], ["seed"], False, DEFAULT_OPTIONS.rows_per_rule)
+
+    with pytest.raises(DoubtfulError):
+        windows(kernel, path, 100_000)
+
+
+def test_a_large_file_that_is_written_to_between_two_windows_is_doubtful(kernel: Kernel, tmp_path: Path) -> None:
+    path = tmp_path / "large.json"
+    path.write_bytes(session(*(record(seed=number) for number in range(1, 5_000))))
+    parts = decode_large(kernel, str(path), "a", ["seed"], window_bytes=100_000)
+    next(parts)
+    os.utime(path, ns=(0, 0))
+
+    with pytest.raises(DoubtfulError):
+        list(parts)
 
 
 def test_records_in_flight_beyond_the_limit_are_counted(kernel: Kernel) -> None:

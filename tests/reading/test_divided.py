@@ -123,7 +123,7 @@ class WithoutCredentials(Counting):
 
 
 def _refuse(task: Any) -> Any:
-    from clamp_analytics.reading.distributed import RaisedError
+    from clamp_analytics.reading.workers import RaisedError
 
     return RaisedError(SourceError("it cannot be listed: access is denied", where="s3://telemetry/divided/"))
 

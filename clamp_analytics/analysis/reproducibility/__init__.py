@@ -25,6 +25,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from clamp_analytics.analysis.needed_columns import SEEDS
 from clamp_analytics.analysis.options import SeedOptions
 from clamp_analytics.analysis.proportions import bound_text
 from clamp_analytics.analysis.reproducibility.cycle_table import (
@@ -35,12 +36,12 @@ from clamp_analytics.analysis.reproducibility.cycle_table import (
     repeated_cycles,
     seed_table,
 )
-from clamp_analytics.analysis.reproducibility.fold import COLUMNS, SeedFold, SeedPart
+from clamp_analytics.analysis.reproducibility.fold import SeedFold, SeedPart
 from clamp_analytics.analysis.result import Result
 from clamp_analytics.reading.open_source import Source, open_source
 from clamp_analytics.wording import plural
 
-__all__ = ["COLUMNS", "Reproducibility", "SeedFold", "SeedOptions", "reproducibility"]
+__all__ = ["Reproducibility", "SeedFold", "SeedOptions", "reproducibility"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -124,7 +125,7 @@ def reproducibility(
         SourceError: there is no usable session.
         UsageError: the source was read without a column that is needed.
     """
-    reader = open_source(source, columns=COLUMNS, jobs=jobs, recursive=recursive, storage_options=storage_options)
+    reader = open_source(source, columns=SEEDS, jobs=jobs, recursive=recursive, storage_options=storage_options)
     parts = list(reader.fold(SeedFold()))
     reader.require_sessions()
     return _compare_cycles(parts, options or SeedOptions())

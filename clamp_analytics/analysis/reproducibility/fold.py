@@ -6,12 +6,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from clamp_analytics.analysis.needed_columns import SEEDS
 from clamp_analytics.batch import Batch
 from clamp_analytics.rules import BY_ID
 from clamp_analytics.schema import Status
-
-COLUMNS = frozenset({"source", "record_index", "context", "seed", "acquired_at", "released_at", "stability_score"})
-"""The columns of ``records`` that reproducibility needs."""
 
 _COPIES = BY_ID["session-repeated"].id
 
@@ -44,7 +42,7 @@ class SeedFold:
     @property
     def columns(self) -> frozenset[str]:
         """The columns of ``records`` that the fold needs."""
-        return COLUMNS
+        return SEEDS
 
     def __call__(self, batch: Batch) -> SeedPart:
         """Reduce a batch."""

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from clamp_analytics.analysis.needed_columns import ATTRIBUTES
 from clamp_analytics.analysis.series.fold import SessionFold, SessionPart
 from clamp_analytics.batch import Batch
 from clamp_analytics.schema import Status
-
-RECORD_COLUMNS = ("backend", "device_name", "thread_id")
-"""The columns of ``records`` whose values in a session are its attributes."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class AttributeFold:
     @property
     def columns(self) -> frozenset[str]:
         """The columns of ``records`` that it needs."""
-        return self.values.columns | set(RECORD_COLUMNS)
+        return self.values.columns | set(ATTRIBUTES)
 
     def __call__(self, batch: Batch) -> tuple[SessionPart, pl.DataFrame, pl.DataFrame]:
         """The values of a batch; the labels and unknown fields of its sessions; and what its records say of them."""
@@ -37,8 +35,8 @@ class AttributeFold:
 
 
 def distinct_values(records: pl.DataFrame) -> pl.DataFrame:
-    """The distinct values of ``RECORD_COLUMNS`` in each session, as lists in alphabetical order without nulls."""
-    distinct = (pl.col(name).drop_nulls().unique().sort() for name in RECORD_COLUMNS)
+    """The distinct values of ``ATTRIBUTES`` in each session, as lists in alphabetical order without nulls."""
+    distinct = (pl.col(name).drop_nulls().unique().sort() for name in ATTRIBUTES)
     return records.group_by("source", maintain_order=True).agg(distinct)
 
 
@@ -56,7 +54,7 @@ def merge_attributes(sessions: Iterable[pl.DataFrame], values: Iterable[pl.DataF
     """
     parts = pl.concat(values)
     merged = parts.group_by("source", maintain_order=True).agg(
-        pl.col(name).list.explode().drop_nulls().unique().sort() for name in RECORD_COLUMNS
+        pl.col(name).list.explode().drop_nulls().unique().sort() for name in ATTRIBUTES
     )
     texts = merged.select(
         "source",

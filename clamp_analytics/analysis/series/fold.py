@@ -13,6 +13,7 @@ import polars as pl
 
 from clamp_analytics.analysis.groupings import checked_by, is_label
 from clamp_analytics.analysis.metrics import METRICS, PERCENTILES, checked_metrics
+from clamp_analytics.analysis.needed_columns import METRICS_OF_DURATIONS, METRICS_OF_SCORES, series_columns
 from clamp_analytics.analysis.percentiles import weighted_percentile
 from clamp_analytics.batch import Batch
 from clamp_analytics.rules import Severity
@@ -21,8 +22,6 @@ from clamp_analytics.schema import Status
 COMPACT_ABOVE_ROWS = 2_000_000
 """The frequencies of split sessions are merged when they have more rows than this."""
 
-_FROM_SCORES = {"mean_stability", "unstable_share"}
-_FROM_DURATIONS = {*PERCENTILES, "hold_total_ms"}
 _COUNTED = (Severity.ERROR.value, Severity.WARNING.value)
 _RECORD = ["source", "record_index"]
 
@@ -102,19 +101,12 @@ class SessionFold:
     @property
     def columns(self) -> frozenset[str]:
         """The columns of ``records`` that the fold needs."""
-        needed = {"source", "released_at", *self.record_columns}
-        if _FROM_SCORES & set(self.metrics):
-            needed.add("stability_score")
-        if _FROM_DURATIONS & set(self.metrics):
-            needed.add("duration_ms")
-        if self.needs_record_index:
-            needed.add("record_index")
-        return frozenset(needed)
+        return series_columns(self.by, self.metrics)
 
     @property
     def needs_record_index(self) -> bool:
         """Whether records are joined with violations, which name a record by its index in the file."""
-        return bool(self.record_columns) and "violations" in self.metrics
+        return "record_index" in self.columns
 
     def __call__(self, batch: Batch) -> SessionPart:
         """Reduce a batch."""
@@ -141,8 +133,8 @@ class SessionFold:
         released = records.filter(pl.col("released_at").is_not_null())
         return Frequencies(
             counts,
-            self._times(records, "stability_score", needed=bool(_FROM_SCORES & set(self.metrics))),
-            self._times(released, "duration_ms", needed=bool(_FROM_DURATIONS & set(self.metrics))),
+            self._times(records, "stability_score", needed=bool(METRICS_OF_SCORES & set(self.metrics))),
+            self._times(released, "duration_ms", needed=bool(METRICS_OF_DURATIONS & set(self.metrics))),
         )
 
     def _times(self, records: pl.DataFrame, name: str, *, needed: bool) -> pl.DataFrame:

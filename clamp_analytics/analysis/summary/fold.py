@@ -11,11 +11,12 @@ import polars as pl
 
 from clamp_analytics.analysis.groupings import PERIODS, checked_groupings, is_label
 from clamp_analytics.analysis.label_columns import label_columns
+from clamp_analytics.analysis.needed_columns import summary_columns
 from clamp_analytics.analysis.percentiles import weighted_percentile
 from clamp_analytics.batch import Batch
 from clamp_analytics.moments import ROWS_AT_ONCE, SUM_NAMES, Moments, from_sums, limb_sums, limbs
 from clamp_analytics.rules import Severity, count_by_severity
-from clamp_analytics.schema import RECORDS, Status
+from clamp_analytics.schema import Status
 
 Key = tuple[Any, ...]
 """The values that a group of records has in common, in the order of the groupings."""
@@ -111,10 +112,7 @@ class SummaryFold:
     @property
     def columns(self) -> frozenset[str]:
         """The columns of ``records`` that the fold needs."""
-        needed = {"stability_score", "acquired_at", "released_at"}
-        if self.by:
-            needed |= {"source", "duration_ms"} | {name for name in self.by if name in RECORDS.names}
-        return frozenset(needed)
+        return summary_columns(self.by)
 
     @property
     def label_names(self) -> list[str]:

@@ -14,12 +14,12 @@ from clamp_analytics.archive.ingest.plan import OLD_COLUMNS, VERSION_COLUMNS, Pl
 from clamp_analytics.archive.ingest.reconcile import LOADED, REJECTED
 from clamp_analytics.archive.ingest.staging import INCOMING, FinishedContainer
 from clamp_analytics.batch import Batch
-from clamp_analytics.reading.distributed import Workers, file_reader
 from clamp_analytics.reading.executors import checked_jobs
 from clamp_analytics.reading.fetching import RemoteFiles
 from clamp_analytics.reading.labels import parse_label_rules
 from clamp_analytics.reading.task import ReadRequest
 from clamp_analytics.reading.tasks import Containers
+from clamp_analytics.reading.workers import Workers, file_reader
 from clamp_analytics.rules import Severity
 from clamp_analytics.schema import RECORDS
 from clamp_analytics.sources import INSIDE

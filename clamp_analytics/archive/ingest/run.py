@@ -24,13 +24,13 @@ from clamp_analytics.batch import Batch
 from clamp_analytics.errors import UsageError
 from clamp_analytics.path_names import display_name
 from clamp_analytics.reading.delta_archive import is_delta_location
-from clamp_analytics.reading.distributed import Workers, file_reader
 from clamp_analytics.reading.executors import checked_jobs
 from clamp_analytics.reading.fetching import RemoteFiles
 from clamp_analytics.reading.interrupts import raise_keyboard_interrupt
 from clamp_analytics.reading.labels import parse_label_rules
 from clamp_analytics.reading.reader import Progress, Sources
 from clamp_analytics.reading.tasks import Containers
+from clamp_analytics.reading.workers import Workers, file_reader
 from clamp_analytics.schema import SESSIONS
 from clamp_analytics.sources import (
     CONTAINER_ENDINGS,
