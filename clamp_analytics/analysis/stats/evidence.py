@@ -152,12 +152,11 @@ def detectable_shift(scores: Floats, alphas: Floats) -> Floats:
     smallest = smallest_variances(scores)
     middle = np.zeros((rows, n), dtype=bool)
     middle[:, n // 2] = True
-    left = residuals(scores, middle)
-    loss = fit_noise(cosine_transform(left), smallest).losses
+    transformed = cosine_transform(residuals(scores, middle))
+    loss = fit_noise(transformed, smallest).losses
     table = spectra(n)
     frequency = np.arange(1, n)
     step = layout(n).amplitudes * np.sin(np.pi * (n // 2) * frequency / n)
-    transformed = cosine_transform(left)
     constant = transformed**2 @ table.inverse.T
     linear = 2 * (transformed * step) @ table.inverse.T
     square = step**2 @ table.inverse.T

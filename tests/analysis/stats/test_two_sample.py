@@ -145,12 +145,13 @@ def test_any_difference_is_detectable_without_noise_and_none_with_too_few_values
     assert compare_means([1.0], [2.0]).detectable(0.05) == math.inf
 
 
-def test_outliers_are_clipped_at_three_robust_standard_deviations() -> None:
+@pytest.mark.parametrize("scale", [1.0, 1e-3])
+def test_outliers_are_clipped_at_three_robust_standard_deviations(scale: float) -> None:
     values = np.array([11.0, 9.0, 12.0, 8.0, 13.0, 7.0, 10.0, 10.0, 40.0, -90.0])
 
     # The median is 10 and the median absolute deviation 2.
-    clipped = [*values[:8].tolist(), 10 + 3 * 1.4826 * 2, 10 - 3 * 1.4826 * 2]
-    assert clip_outliers(values) == pytest.approx(clipped)
+    clipped = np.array([*values[:8], 10 + 3 * 1.4826 * 2, 10 - 3 * 1.4826 * 2])
+    assert clip_outliers(scale * values) == pytest.approx(scale * clipped)
 
 
 @pytest.mark.parametrize("values", [[11.0, 9.0, 12.0, 8.0, 13.0, 7.0, 10.0, 10.0, 40.0], [10.0] * 9 + [40.0]])
