@@ -44,6 +44,9 @@ _CONTAINERS = (
     "tests/sources/test_container_limits.py",
     "tests/sources/test_damaged_containers.py",
     "tests/sources/test_containers.py",
+    "tests/sources/test_tars.py",
+    "tests/sources/test_zip_directories.py",
+    "tests/sources/test_zip_members.py",
 )
 
 TARGETS = {

@@ -34,7 +34,7 @@ class FastLayouts(KeyLayouts):
         GOOD.replace(b'"stability_score":1.000000,', b""),
     ],
 )
-def test_a_file_without_faults_of_its_form_does_not_need_the_fallback(data: bytes) -> None:
+def test_a_well_formed_file_does_not_need_the_fallback(data: bytes) -> None:
     builder = BatchBuilder(RECORDS.names, FastLayouts())
 
     row = builder.add("a.json", data)
@@ -114,7 +114,7 @@ def test_sessions_have_the_figures_of_their_own_records() -> None:
     assert (first, last) == ([early, None, late, None], [late, None, late, None])
 
 
-def test_only_the_wanted_columns_come_and_those_of_the_file_are_its_own() -> None:
+def test_records_have_the_wanted_columns_and_the_name_of_their_own_file() -> None:
     builder = BatchBuilder(["context", "source"], KeyLayouts())
     builder.add("a.json", session(record(context="x")))
     builder.add("b.json", session(record(context="y"), record(seed=8, context="z")))

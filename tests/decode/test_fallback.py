@@ -200,7 +200,7 @@ def test_a_key_that_is_not_unicode_is_reported_with_its_value() -> None:
     assert row["message"].endswith("(its key)")
 
 
-def test_labels_beside_a_fault_are_labels_and_no_unknown_field() -> None:
+def test_labels_beside_a_fault_are_not_an_unknown_field() -> None:
     found = decode(session(FAULTY, labels={"commit": "f00"}))
 
     assert found.sessions.select("labels", "extra").rows() == [('{"commit": "f00"}', None)]

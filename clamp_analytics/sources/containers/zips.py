@@ -48,7 +48,7 @@ class ZipEntry(NamedTuple):
         packed: its compressed size in bytes.
         size: its size in bytes.
         offset: the offset of its local header.
-        end: the offset of the next member or of the directory.
+        end: the offset of the next member or of the directory; the lowest one at which it can end until that is known.
     """
 
     name: str
@@ -61,7 +61,7 @@ class ZipEntry(NamedTuple):
     packed: int
     size: int
     offset: int
-    end: int = 0
+    end: int
 
 
 class RandomAccess(Protocol):
@@ -101,22 +101,18 @@ def directory(file: RandomAccess, member_filter: MemberFilter, budget: Budget) -
     found = []
     cursor = _Cursor(file, start, size)
     for _ in range(count):
-        member, occupied = _next_entry(cursor, member_filter)
-        if occupied > start:
+        member = _next_entry(cursor, member_filter)
+        if member.end > start:
             raise DamagedError("a member lies outside of the archive")
         starts.append(member.offset)
-        ends.append(occupied)
+        ends.append(member.end)
         found.append(member)
     if cursor.left:
         raise DamagedError("its directory has more entries than it says")
     bounds = _bounds(starts, ends, start)
     for member in found:
         _check_local_header(file, member, bounds[member.offset])
-    asked = [
-        member._replace(end=bounds[member.offset])
-        for member in found
-        if member.kind is not MemberKind.NOT_ASKED and not member.raw_name.endswith(b"/")
-    ]
+    asked = [member._replace(end=bounds[member.offset]) for member in found if member.kind is not MemberKind.NOT_ASKED]
     for member in asked:
         if member.kind is not MemberKind.OTHER and not member.refused:
             budget.check_member(member.name, member.size)
@@ -187,8 +183,8 @@ class _Cursor:
         return part
 
 
-def _next_entry(cursor: _Cursor, member_filter: MemberFilter) -> tuple[ZipEntry, int]:
-    """The next member of a directory, and the lowest offset at which it can end."""
+def _next_entry(cursor: _Cursor, member_filter: MemberFilter) -> ZipEntry:
+    """The next member of a directory."""
     # The fields are those of the specification, in its order.
     (signature, made_by, needed, flags, method, _, _, crc, packed, size, name_length, extra_length, comment_length,
      disk, _, attributes, offset) = _ENTRY.unpack(cursor.take(_ENTRY.size))  # fmt: skip
@@ -201,7 +197,7 @@ def _next_entry(cursor: _Cursor, member_filter: MemberFilter) -> tuple[ZipEntry,
     if disk not in (0, 0xFFFF):
         raise RefusedError("it is one part of an archive on several disks")
     name, kind, reason = member_filter.classify(name_of(raw_name))
-    occupied = offset + LOCAL.size + name_length + packed
+    end = offset + LOCAL.size + name_length + packed
     mode = attributes >> 16 if made_by >> 8 == _UNIX else 0
     if raw_name.endswith(b"/"):
         kind = MemberKind.NOT_ASKED
@@ -209,8 +205,7 @@ def _next_entry(cursor: _Cursor, member_filter: MemberFilter) -> tuple[ZipEntry,
     if kind is MemberKind.OTHER and _is_special(mode):
         reason = "not a regular file"
     refused = bool(why) and kind not in (MemberKind.OTHER, MemberKind.NOT_ASKED)
-    member = ZipEntry(name, kind, why if refused else reason, refused, raw_name, method, crc, packed, size, offset)
-    return member, occupied
+    return ZipEntry(name, kind, why if refused else reason, refused, raw_name, method, crc, packed, size, offset, end)
 
 
 def _is_special(mode: int) -> bool:
