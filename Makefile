@@ -10,6 +10,9 @@ FLOORS := build/floors
 CORE   := tests/archive tests/database tests/decode tests/parquet tests/plots tests/reading tests/rewrite tests/analysis/stats
 TARGET ?= moments
 
+# The tests start many interpreters, each of which would compile every module.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test floors mutation check bench fuzz docs clean
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
