@@ -65,9 +65,9 @@ class PathKind(Enum):
     @classmethod
     def of(cls, path: str) -> PathKind:
         """The kind of a path or URL."""
-        if path == STDIN:
-            return cls.STDIN
-        return cls.ABSOLUTE if os.path.isabs(path) or is_url(path) else cls.RELATIVE
+        if path.startswith(os.sep) or is_url(path) or os.path.isabs(path):
+            return cls.ABSOLUTE
+        return cls.STDIN if path == STDIN else cls.RELATIVE
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ pub fn read_file(path: &OsString, most_bytes: u64, buffer: &mut Vec<u8>) -> Sure
     let size = usize::try_from(size).map_err(|_| Doubtful)?;
     buffer.clear();
     // One byte more than there should be shows whether there is more.
-    let found = append_up_to(&mut file, size + 1, buffer)?;
+    let found = append(&mut file, size, size + 1, buffer)?;
     if found == size { Ok(()) } else { Err(Doubtful) }
 }
 
@@ -26,14 +26,15 @@ pub fn read_file(path: &OsString, most_bytes: u64, buffer: &mut Vec<u8>) -> Sure
 pub fn read_span(file: &mut File, start: u64, end: u64, buffer: &mut Vec<u8>) -> Sure<()> {
     let wanted = usize::try_from(end.checked_sub(start).ok_or(Doubtful)?).map_err(|_| Doubtful)?;
     file.seek(SeekFrom::Start(start)).map_err(|_| Doubtful)?;
-    if append_up_to(file, wanted, buffer)? == wanted { Ok(()) } else { Err(Doubtful) }
+    if append(file, wanted, wanted, buffer)? == wanted { Ok(()) } else { Err(Doubtful) }
 }
 
-fn append_up_to(file: &mut File, wanted: usize, buffer: &mut Vec<u8>) -> Sure<usize> {
+/// Append at least `least` and at most `most` bytes, or all that there are, and return their number.
+fn append(file: &mut File, least: usize, most: usize, buffer: &mut Vec<u8>) -> Sure<usize> {
     let start = buffer.len();
-    buffer.resize(start + wanted, 0);
+    buffer.resize(start + most, 0);
     let mut found = 0;
-    while found < wanted {
+    while found < least {
         match file.read(&mut buffer[start + found..]).map_err(|_| Doubtful)? {
             0 => break,
             count => found += count,
