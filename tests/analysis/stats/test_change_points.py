@@ -35,9 +35,10 @@ def search(scores: Floats) -> Segmentations:
 
 
 def test_residuals_are_taken_about_the_mean_of_each_segment() -> None:
-    is_change = np.array([[False, False, True, False]])
+    is_change = np.array([[False, False, True, False], [False, True, False, True]])
+    scores = np.array([[1.0, 3.0, 10.0, 30.0], [5.0, 1.0, 2.0, 7.0]])
 
-    assert residuals(np.array([[1.0, 3.0, 10.0, 30.0]]), is_change).tolist() == [[-1.0, 1.0, -10.0, 10.0]]
+    assert residuals(scores, is_change).tolist() == [[-1.0, 1.0, -10.0, 10.0], [0.0, -0.5, 0.5, 0.0]]
 
 
 def test_changes_keep_their_distance_from_both_ends_and_from_each_other() -> None:

@@ -115,6 +115,14 @@ def test_probabilities_and_quantiles_are_those_of_the_mixture() -> None:
         assert found.exceeded(found.quantile(share)) == pytest.approx(2 * (1 - share), rel=1e-9)
 
 
+def test_models_that_a_long_wander_rules_out_have_no_weight() -> None:
+    wander = 1000 * np.cumsum(np.random.default_rng(1).standard_normal(2000))
+
+    _, weights, _ = model_probabilities([wander])
+
+    assert (weights.sum(), weights[0]) == (pytest.approx(1.0), 0.0)
+
+
 def test_the_quantile_of_independent_values_is_that_of_student() -> None:
     side = np.array([1.0, 2.0, 4.0])
 

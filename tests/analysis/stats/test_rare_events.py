@@ -76,14 +76,18 @@ def p_by_permutations(values: Floats, seed: int) -> float:
 
 
 @pytest.mark.parametrize(
-    "values",
-    [{30: 2.0, 32: 2.0, 39: 1.0}, {30: 1.0, 31: 2.0, 33: 1.0, 36: 1.0, 37: 3.0}],
-    ids=["tail", "ordinary"],
+    "n, values",
+    [
+        (40, {29: 2.0, 30: 2.5, 33: 3.0, 34: 1.0}),
+        (40, {30: 1.0, 31: 2.0, 33: 1.0, 36: 1.0, 37: 3.0}),
+        (24, {12: 1.0, 20: 1.0, 22: 1.0, 23: 1.0}),
+    ],
+    ids=["tail", "ordinary", "with the same order among them"],
 )
-def test_the_p_value_of_rare_events_is_that_of_their_permutations(values: dict[int, float]) -> None:
-    series = events(40, values)
+def test_the_p_value_of_rare_events_is_that_of_their_permutations(n: int, values: dict[int, float]) -> None:
+    series = events(n, values)
 
-    expected = p_by_permutations(series, seed=40)
+    expected = p_by_permutations(series, seed=n)
     assert expected > p_by_table(series)
     assert weigh(series[None]).p_values == pytest.approx([expected])
 
