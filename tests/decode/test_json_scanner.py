@@ -109,6 +109,8 @@ VALUES = [
     '{"a":{"b":{"c":{"d":{"e":{"f":{"g":{"h":{"i":{"j":[],"k":{}}}}},"l":null}}}}}}',
     f'["{LONG}", [ ] , {{ }} , {{"a" : 1, "b": [2 , "]"]}} , 5 ]',
     f'{{ "a" : ["{LONG}"] , "b":{{"c" :"{LONG}" }} , "d" : [1,2] }}',
+    "[" * 9 + f'"{LONG}", ' + '[], [ ] , {}, { }, [[ ], {"a": {}}], {"b": [1, { "c" : 2 }], "d" : 3 } ' + "]" * 9,
+    '{"a": ' * 9 + f'{{"b":"{LONG}",' + '"c":[],"d":{ } , "e":[{},[]]}' + "}" * 9,
 ]
 
 
@@ -160,6 +162,7 @@ def test_any_value_ends_behind_its_last_character_however_deep_it_is(value: obje
         (b'{"a":1]', "a comma or the end of the object or array is expected", 6),
         (b"[[[[[[[[[[1 2]]]]]]]]]]", "a comma or the end of the object or array is expected", 12),
         (b'"a\tb"', "invalid control character", 2),
+        (b'"\t"', "invalid control character", 1),
         (b'["a\\xb"]', "invalid \\escape", 3),
         (b"01", "something follows the end of the document", 1),
         (b"{} {}", "something follows the end of the document", 3),
@@ -272,7 +275,7 @@ def test_brackets_in_a_text_are_not_levels() -> None:
         (b"[" + b"{},{}," * 200, 0, False),
         (b"[" + b"{},{}," * 200, 399, False),
         (b"[" * 250 + b"{} ,\n{}", 1, True),
-        (b"[" * 249 + b"{} ,\n{}", 1, False),
+        (b"[" * 249 + b"{} ,\n{}", 0, False),
     ],
 )
 def test_siblings_take_one_off_the_number_of_possible_levels(data: bytes, siblings: int, expected: bool) -> None:
