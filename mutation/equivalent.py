@@ -112,6 +112,12 @@ EQUIVALENT = (
     ),
     Equivalent(
         f"{_STATS}/step_scan.py",
+        "cosines = dct(np.concatenate([[0.0], weights, [0.0]]), type=1) / 2",
+        ("0.0 -> 1.0",),
+        "What the first and the last term add cancels in the differences of these sums.",
+    ),
+    Equivalent(
+        f"{_STATS}/step_scan.py",
         "doubled = 2 * np.arange(n + 1)",
         ("1 -> 2",),
         "A value more is not read.",

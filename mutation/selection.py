@@ -88,8 +88,17 @@ class Recorder:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Record the calls of one test, with those of its fixtures."""
         self._test = item.nodeid
+        self._clear_caches()
         with _tracing(self._record):
             return (yield)
+
+    def _clear_caches(self) -> None:
+        """Forget the results of cached functions, so that a test that needs one calls the function."""
+        for path in self.modules:
+            module = sys.modules.get(path.removesuffix(".py").replace("/", "."))
+            for value in vars(module).values() if module else ():
+                if hasattr(value, "cache_clear"):
+                    value.cache_clear()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add the duration of a fixture or of a test."""
