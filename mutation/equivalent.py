@@ -70,6 +70,12 @@ EQUIVALENT = (
     ),
     Equivalent(
         f"{_STATS}/change_points.py",
+        "break",
+        ("break -> continue",),
+        "The other stages have no series left.",
+    ),
+    Equivalent(
+        f"{_STATS}/change_points.py",
         "better = moved_fit.losses < fit.losses[rows]",
         ("moved_fit.losses < fit.losses[rows] -> moved_fit.losses <= fit.losses[rows]",),
         "The loss is equal where a change has not moved.",

@@ -90,7 +90,7 @@ def find_changes(scores: Floats, without: NoiseFit) -> Segmentations:
     active, waited = np.arange(rows), np.zeros(rows)
     for _ in range(MOST_STAGES):
         if not active.size:
-            return best
+            break
         is_change, fit = _add_change(scores[active], is_change, cells, smallest[active])
         is_change, fit = _move_changes(scores[active], is_change, fit, smallest[active])
         evidence = without.losses[active] - fit.losses - COST * (is_change.sum(axis=1) - 1)

@@ -121,7 +121,7 @@ def _evidence(scores: Floats) -> Floats:
 def _in_bins(scores: Floats) -> Floats:
     """Return the means of neighbouring sessions, as few as leave at most ``MOST_PERMUTED``, without the oldest rest."""
     size = -(-scores.size // MOST_PERMUTED)
-    result: Floats = scores[scores.size % size :].reshape(-1, size).mean(axis=1)
+    result: Floats = scores[scores.size % size :].reshape(scores.size // size, size).mean(axis=1)
     return result
 
 
