@@ -117,6 +117,12 @@ EQUIVALENT = (
         "All numbers of choices are doubled, and only their shares are used.",
     ),
     Equivalent(
+        f"{_STATS}/robust_scores.py",
+        "unit = np.where(noise > 0, noise, 1.0)",
+        ("1.0 -> 2.0",),
+        "The scores of a series without noise are 0 in any unit.",
+    ),
+    Equivalent(
         f"{_STATS}/step_scan.py",
         "cosines = dct(np.concatenate([[0.0], weights, [0.0]]), type=1) / 2",
         ("0.0 -> 1.0",),

@@ -79,10 +79,11 @@ def p_by_permutations(values: Floats, seed: int) -> float:
     "n, values",
     [
         (40, {29: 2.0, 30: 2.5, 33: 3.0, 34: 1.0}),
+        (40, {32: 0.9, 33: 0.6, 34: 1.3, 37: 0.5, 39: 1.5}),
         (40, {30: 1.0, 31: 2.0, 33: 1.0, 36: 1.0, 37: 3.0}),
         (24, {12: 1.0, 20: 1.0, 22: 1.0, 23: 1.0}),
     ],
-    ids=["tail", "ordinary", "with the same order among them"],
+    ids=["long tail", "short tail", "ordinary", "with the same order among them"],
 )
 def test_the_p_value_of_rare_events_is_that_of_their_permutations(n: int, values: dict[int, float]) -> None:
     series = events(n, values)
