@@ -45,6 +45,15 @@ def test_columns_hold_the_records_that_are_pending_and_those_in_chunks() -> None
     assert len(columns) == 0
 
 
+def test_a_single_record_is_appended_with_its_index_and_null_for_what_is_missing() -> None:
+    columns = RecordColumns(["context"])
+
+    columns.append({"context": "a", "seed": 2**64 - 1, "thread_id": "not requested"}, 7)
+
+    rows = columns.take_frame().select("record_index", "context", "seed", "duration_ms").rows()
+    assert rows == [(7, "a", 2**64 - 1, None)]
+
+
 def test_a_frame_without_records_has_all_columns() -> None:
     frame = RecordColumns(["backend"]).take_frame()
 

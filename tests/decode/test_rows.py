@@ -19,12 +19,14 @@ def test_the_first_faults_of_a_rule_are_kept_and_the_others_counted() -> None:
 
     for index in range(5):
         log.add(Fault("wrong-type", "context", record_index=index))
-    log.add(Fault("missing-field", "seed", record_index=7))
+    for index in (7, 8):
+        log.add(Fault("missing-field", "seed", record_index=index))
 
     assert [(fault.rule, fault.record_index) for fault in log.kept] == [
         ("wrong-type", 0),
         ("wrong-type", 1),
         ("missing-field", 7),
+        ("missing-field", 8),
     ]
     assert log.not_kept() == {"wrong-type": 3}
 

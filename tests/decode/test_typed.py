@@ -234,6 +234,16 @@ def test_the_layout_that_was_used_last_is_kept_longest() -> None:
     assert (is_known(kept, "a"), is_known(kept, "b")) == (True, False)
 
 
+def test_a_layout_that_is_used_often_takes_no_room_of_another() -> None:
+    kept = known(frozenset({"a"}), frozenset({"b"}), frozenset({"c"}))
+
+    for key in "bcbcbcbc":
+        is_known(kept, key)
+    kept.remember(REQUIRED | {"d"}, frozenset())
+
+    assert is_known(kept, "a")
+
+
 @pytest.mark.parametrize(
     ("records", "top", "exists"),
     [
