@@ -147,6 +147,8 @@ def test_no_records_have_no_fault() -> None:
     [
         ([("a", "a"), (None, "b"), ("c", None), (None, None)], ["a", "b", "c", None]),
         ([("a", "a"), ("b", "b")], ["a", "b"]),
+        ([(None, "b"), ("a", "a")], ["b", "a"]),
+        ([("a", None), ("b", "b")], ["a", "b"]),
     ],
 )
 def test_the_device_name_is_the_one_that_is_given(
