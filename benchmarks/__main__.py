@@ -42,8 +42,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=("all", "reading", "archive", "objects", "report", "startup", "recorder"),
+        choices=("all", "reading", *reading.TABLES, "archive", "objects", "report", "startup", "recorder"),
         default="all",
+        help="which tables (default all); reading is those from load to export",
     )
     parser.add_argument("--quick", action="store_true", help=f"a tenth of the files and {QUICK_RUNS} turns")
     parser.add_argument("--full", action="store_true", help="200,000 files and 2.5 GB as well")
@@ -63,6 +64,8 @@ def _tables(wanted: argparse.Namespace) -> Iterator[Table]:
     settings = Settings(home.absolute(), wanted.runs, wanted.quick, wanted.full)
     if wanted.what in ("all", "reading"):
         yield from reading.tables(settings)
+    if wanted.what in reading.TABLES:
+        yield from reading.TABLES[wanted.what](settings)
     if wanted.what in ("all", "archive"):
         yield from archive.tables(settings)
     if wanted.what in ("all", "objects"):
@@ -70,7 +73,7 @@ def _tables(wanted: argparse.Namespace) -> Iterator[Table]:
     if wanted.what in ("all", "report"):
         yield from report.tables(settings)
     if wanted.what in ("all", "startup"):
-        yield from startup.tables(wanted.runs)
+        yield from startup.tables(settings)
     if wanted.what in ("all", "recorder"):
         # Last, because it fills the memory of this process.
         yield from _recorder()
