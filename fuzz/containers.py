@@ -15,7 +15,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from clamp_analytics.path_names import INSIDE
-from clamp_analytics.sources import ContainerLimits, LazyMember, Member, Rejected, Skipped, read_container
+from clamp_analytics.sources import ContainerLimits, LazyMember, Member, Rejected, Skipped
+from clamp_analytics.sources.containers.contents import read_container
 from fuzz.target import DifferenceError
 
 KINDS = (".zip", ".tar", ".tar.gz", ".tar.xz", ".tar.zst", ".json.gz", ".json.zst")

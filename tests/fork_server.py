@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 READING = """
-import clamp_analytics.reading.task, polars
+import clamp_analytics.decode.batch_builder, clamp_analytics.reading.task, polars
 from clamp_analytics.reading import load
-from clamp_analytics.sources import Member, read_container
+from clamp_analytics.sources import Member
+from clamp_analytics.sources.containers.contents import read_container
 """
 """Imports what reads files, and no more: some tests bound the address space of a fork."""
 

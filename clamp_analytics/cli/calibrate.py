@@ -14,12 +14,11 @@ from clamp_analytics.cli.command import JUDGING_PANEL, add_command
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import tell
 from clamp_analytics.cli.options import Format, OutputOptions, format_option
-from clamp_analytics.cli.output import kind_of_document, kind_of_rows, write_result
+from clamp_analytics.cli.output import document, kind_of_document, kind_of_rows, write_result
 from clamp_analytics.cli.output_format import choose_format
 from clamp_analytics.cli.progress import step
 from clamp_analytics.cli.reading import Inputs
 from clamp_analytics.cli.terminal import as_table
-from clamp_analytics.cli.verdict_output import document
 from clamp_analytics.wording import percent, plural
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from clamp_analytics.cli.messages import tell
@@ -198,3 +198,14 @@ def _parquet_columns(content: bytes) -> list[str] | None:
         return list(pl.read_parquet_schema(io.BytesIO(content)))
     except pl.exceptions.PolarsError:
         return None
+
+
+def document(counts: Mapping[str, object], tables: Mapping[str, pl.DataFrame]) -> str:
+    """Write a JSON object of figures and tables; a table has one row per line."""
+    import msgspec
+
+    from clamp_analytics import render
+
+    members = [f'"{name}": {msgspec.json.encode(value).decode()}' for name, value in counts.items()]
+    members += [f'"{name}": {render.as_json(frame).rstrip()}' for name, frame in tables.items()]
+    return "{" + ",\n".join(members) + "}\n"

@@ -15,12 +15,11 @@ from clamp_analytics.cli.command import add_command
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import tell
 from clamp_analytics.cli.options import AnalysisSourceOptions, Format, OutputOptions, format_option
-from clamp_analytics.cli.output import kind_of_document, kind_of_rows, write_result
+from clamp_analytics.cli.output import document, kind_of_document, kind_of_rows, write_result
 from clamp_analytics.cli.output_format import choose_format
 from clamp_analytics.cli.reading import Inputs, open_sources
 from clamp_analytics.cli.settings import layer_options
 from clamp_analytics.cli.terminal import as_table
-from clamp_analytics.cli.verdict_output import document
 from clamp_analytics.wording import plural
 
 if TYPE_CHECKING:

@@ -24,26 +24,18 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
-from clamp_analytics.analysis.options import CompareOptions, DriftOptions, SeedOptions
-from clamp_analytics.cli.validate_options import ValidateOptions
 from clamp_analytics.errors import UsageError
 
 FILE = "pyproject.toml"
 TOOL = "clamp-analytics"
 
-TABLES: Mapping[str, type[Any]] = {
-    "drift": DriftOptions,
-    "compare": CompareOptions,
-    "seeds": SeedOptions,
-    "validate": ValidateOptions,
-}
-"""The tables, and the dataclass whose fields are the keys of each."""
+TABLES = ("drift", "compare", "seeds", "validate")
+"""The tables; the keys of each are the fields of the dataclass of its options."""
 
 LABELS = "labels"
 """The key of the rules for labels."""
@@ -104,13 +96,18 @@ def _read(path: Path) -> Settings | None:
     """The settings of a file; None where it does not exist or has no table of this tool."""
     from clamp_analytics.path_names import display_name
 
-    name = display_name(os.path.relpath(path))
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        content = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise UsageError.from_os_error("cannot be read", error, where=name) from error
+        raise UsageError.from_os_error("cannot be read", error, where=display_name(os.path.relpath(path))) from error
+    # Most folders have no such file, and importing takes time.
+    import tomllib
+
+    name = display_name(os.path.relpath(path))
+    try:
+        document = tomllib.loads(content.decode())
     except ValueError as error:  # of TOML or of UTF-8
         raise UsageError(f"is not TOML: {error}", where=name) from error
     tools = document.get("tool")

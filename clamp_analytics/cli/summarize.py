@@ -17,11 +17,10 @@ from clamp_analytics.cli.completion import complete_groupings
 from clamp_analytics.cli.exit_codes import ExitCode
 from clamp_analytics.cli.messages import severity_counts, tell_each
 from clamp_analytics.cli.options import STDOUT, AnalysisSourceOptions, FailOn, Format, format_option, output_option
-from clamp_analytics.cli.output import print_data, write_result
+from clamp_analytics.cli.output import document, print_data, write_result
 from clamp_analytics.cli.provenance import ARTIFACT, beside, provenance
 from clamp_analytics.cli.reading import Inputs, open_sources
 from clamp_analytics.cli.terminal import as_table
-from clamp_analytics.cli.verdict_output import document
 from clamp_analytics.cli.violation_checks import has_failed
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from clamp_analytics.cli.analysis_options import FailOnVerdict, VerdictFormat
 from clamp_analytics.cli.options import OutputOptions
 from clamp_analytics.cli.output import (
+    document,
     kind_of_annotations,
     kind_of_beginning,
     kind_of_document,
@@ -222,17 +223,6 @@ def _widest_that_fits(
             if fits(shorter):
                 return shorter
     return widest_first[-1].drop(dispensable, strict=False)
-
-
-def document(counts: Mapping[str, object], tables: Mapping[str, pl.DataFrame]) -> str:
-    """Write a JSON object of figures and tables; a table has one row per line."""
-    import msgspec
-
-    from clamp_analytics import render
-
-    members = [f'"{name}": {msgspec.json.encode(value).decode()}' for name, value in counts.items()]
-    members += [f'"{name}": {render.as_json(frame).rstrip()}' for name, frame in tables.items()]
-    return "{" + ",\n".join(members) + "}\n"
 
 
 def _append(path: str, text: str) -> None:

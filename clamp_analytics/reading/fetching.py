@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 from clamp_analytics.path_names import EscapedName, source_name
 from clamp_analytics.reading.executors import wait_for
-from clamp_analytics.sources import SHRINKS, Rejected, UnreadableError, is_container, size_of
+from clamp_analytics.sources import Rejected, UnreadableError, is_container, size_of
+from clamp_analytics.sources.names import SHRINKS
 from clamp_analytics.sources.object_storage import Object, ObjectStorage
 
 AHEAD_BYTES = 256_000_000

@@ -34,9 +34,7 @@ from clamp_analytics.sources import (
     Rejected,
     Skipped,
     UnreadableError,
-    open_container,
     read_bytes,
-    read_packed,
     size_of,
     split_member,
 )
@@ -180,6 +178,8 @@ class FileReader:
             elif content is not None:
                 yield from self._remote_file(path, content, group)
             elif path.endswith(CONTAINER_ENDINGS) or (INSIDE in path and split_member(path)):
+                from clamp_analytics.sources.containers.contents import open_container
+
                 self.containers.opened += 1
                 yield from _members(path, self.containers, open_container(path, limits, salvage=salvage), group)
             elif path == STDIN:
@@ -194,6 +194,8 @@ class FileReader:
         if not url.endswith(CONTAINER_ENDINGS):
             yield SessionFile(path, data, len(data), group)
             return
+        from clamp_analytics.sources.containers.contents import read_packed
+
         self.containers.opened += 1
         only = path.removeprefix(url).removeprefix(INSIDE)
         found = read_packed(url, only, data, self.containers.limits, salvage=self.containers.salvage)

@@ -37,10 +37,9 @@ from clamp_analytics.sources import (
     is_container,
     list_sources,
     read_bytes,
-    read_container,
-    read_packed,
     split_member,
 )
+from clamp_analytics.sources.containers.contents import read_container, read_packed
 
 
 class RejectedFile(NamedTuple):

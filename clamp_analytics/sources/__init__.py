@@ -1,13 +1,13 @@
 """Find the session files of sources, in a fixed order, and read their bytes.
 
-``listing`` finds the files, ``files`` reads one, and ``containers`` reads the members of zips, tars and compressed
-files. No engine is imported until a stream needs it.
+``listing`` finds the files, ``files`` reads one, and ``containers.contents`` reads the members of zips, tars and
+compressed files; it is not imported here, because most sources are plain files. No engine is imported until a stream
+needs it.
 """
 
 from __future__ import annotations
 
 from clamp_analytics.path_names import INSIDE
-from clamp_analytics.sources.containers.contents import SHRINKS, open_container, read_container, read_packed
 from clamp_analytics.sources.containers.limits import DEFAULT_LIMITS, ContainerLimits, MismatchError
 from clamp_analytics.sources.containers.members import LazyMember, Member, Rejected, Skipped
 from clamp_analytics.sources.files import STDIN, UnreadableError, read_bytes, size_of
@@ -38,7 +38,6 @@ __all__ = [
     "INSIDE",
     "MANIFEST",
     "NOT_SESSIONS",
-    "SHRINKS",
     "STDIN",
     "ContainerLimits",
     "LazyMember",
@@ -55,10 +54,7 @@ __all__ = [
     "is_database",
     "is_delta_archive",
     "list_sources",
-    "open_container",
     "read_bytes",
-    "read_container",
-    "read_packed",
     "size_of",
     "split_member",
 ]

@@ -57,6 +57,9 @@ CONTAINER_ENDINGS = tuple(ENDINGS)
 READ_ENDINGS = (ENDING, *CONTAINER_ENDINGS)
 """The endings of files that are read in folders."""
 
+SHRINKS = 16
+"""About how many times smaller packed telemetry is; batches are planned by that."""
+
 COMPRESSED_ENDINGS = tuple(ending for ending, (form, _) in ENDINGS.items() if form is Form.SESSION)
 """The endings of compressed session files."""
 

@@ -13,8 +13,7 @@ from itertools import islice, pairwise
 from typing import NamedTuple
 
 from clamp_analytics.errors import SourceError
-from clamp_analytics.sources.containers.contents import SHRINKS
-from clamp_analytics.sources.names import DELTA_LOG, MANIFEST, READ_ENDINGS, is_container
+from clamp_analytics.sources.names import DELTA_LOG, MANIFEST, READ_ENDINGS, SHRINKS, is_container
 from clamp_analytics.sources.object_listing import ObjectListing, Stores, add_files, split_member_url
 from clamp_analytics.sources.object_patterns import fixed_prefix, has_magic, pattern_of
 from clamp_analytics.sources.object_storage import LIST_CHUNK, Object, ObjectStorage, split_url

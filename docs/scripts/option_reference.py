@@ -9,14 +9,21 @@ from collections.abc import Iterator
 from typing import Any
 
 import clamp_analytics as clamp
+from clamp_analytics.analysis.options import CompareOptions, DriftOptions, SeedOptions
 from clamp_analytics.cli.settings import TABLES
+from clamp_analytics.cli.validate_options import ValidateOptions
+
+OPTIONS = (DriftOptions, CompareOptions, SeedOptions, ValidateOptions)
+"""The options of each of ``TABLES``."""
 
 ATTRIBUTE = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
 
 
 def settings() -> str:
     """The keys of each table with default and meaning."""
-    return "\n".join(line for name, options in TABLES.items() for line in _table(name, options)) + "\n"
+    return (
+        "\n".join(line for name, options in zip(TABLES, OPTIONS, strict=True) for line in _table(name, options)) + "\n"
+    )
 
 
 def _table(name: str, options: Any) -> Iterator[str]:

@@ -109,7 +109,9 @@ def test_a_container_with_another_time_is_not_read_again(heap, archive, monkeypa
         packed.writestr("a.json", numbered(1))
     ingest(heap, archive)
     os.utime(heap / "run.zip", ns=(5, 5))
-    monkeypatch.setattr("clamp_analytics.reading.tasks.open_container", lambda *_, **__: pytest.fail("it was opened"))
+    monkeypatch.setattr(
+        "clamp_analytics.sources.containers.contents.open_container", lambda *_, **__: pytest.fail("it was opened")
+    )
 
     assert counts(ingest(heap, archive)) == (0, 1, 0, 0)
     assert rows(archive, "SELECT mtime_ns FROM containers") == [(5,)]

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from clamp_analytics.analysis.summary import artifact, summarize
 from clamp_analytics.errors import SourceError
 from clamp_analytics.reading import Counts, Reader, ReadingOptions, load
-from clamp_analytics.sources import ContainerLimits, Member, Skipped, list_sources, read_container
+from clamp_analytics.sources import ContainerLimits, Member, Skipped, list_sources
+from clamp_analytics.sources.containers.contents import read_container
 from clamp_analytics.sources.files import file_digest
 from tests.conftest import EXAMPLES, GOOD, SHARED, Raw, drain, names, numbered, record, session, statuses, write
 from tests.sources.container_builders import KINDS, a_tar, a_zip, build, compressed, container, plain, zstd

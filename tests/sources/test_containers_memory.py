@@ -127,7 +127,8 @@ def test_identical_records_are_not_taken_for_a_bomb(tmp_path: Path, forks: ForkS
 
 READ = """
 import sys
-from clamp_analytics.sources import Member, read_container
+from clamp_analytics.sources import Member
+from clamp_analytics.sources.containers.contents import read_container
 def peak():
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))

@@ -18,7 +18,7 @@ AS_NOBODY = (
     "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
     "t = load(sys.argv[1:]); print(t.counts, t.violations.select('rule', 'message').rows())"
 )
-"""Reads without root's right to read everything; the first session is there to import all that is needed."""
+"""Reads without root's right to read everything; the faulty session before it imports all that is needed."""
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
@@ -99,7 +99,7 @@ def test_a_file_without_the_right_to_read_it_is_unreadable(public_folder: Path) 
     write(public_folder, {"a.json": GOOD, "b.json": numbered(8)})
     (public_folder / "b.json").chmod(0)
 
-    done = run_python(AS_NOBODY, str(public_folder), data=GOOD)
+    done = run_python(AS_NOBODY, str(public_folder), data=b"[]")
 
     assert done.stdout.decode().startswith("2 seen = 1 loaded + 1 rejected + 0 skipped"), done.stderr.decode()
     assert b"unreadable" in done.stdout
@@ -112,7 +112,7 @@ def test_a_folder_below_without_the_right_to_list_it_harms_no_file(public_folder
     write(public_folder, {"a.json": GOOD, "below/b.json": numbered(8), "c.json": numbered(9)})
     (public_folder / "below").chmod(mode)
 
-    done = run_python(AS_NOBODY, str(public_folder), data=GOOD)
+    done = run_python(AS_NOBODY, str(public_folder), data=b"[]")
 
     assert b"2 loaded + 1 rejected" in done.stdout, done.stderr.decode()
     assert b"unreadable" in done.stdout
@@ -124,7 +124,7 @@ def test_a_link_to_where_one_may_not_look_harms_no_file(public_folder: Path) -> 
     (public_folder / "in" / "link.json").symlink_to("../out/b.json")
     (public_folder / "out").chmod(0)
 
-    done = run_python(AS_NOBODY, str(public_folder / "in"), data=GOOD)
+    done = run_python(AS_NOBODY, str(public_folder / "in"), data=b"[]")
 
     assert b"1 loaded + 1 rejected" in done.stdout, done.stderr.decode()
 
@@ -135,7 +135,7 @@ def test_a_source_without_the_right_to_search_it_is_an_error_that_names_it(publi
     write(public_folder, {"in/a.json": GOOD})
     (public_folder / "in").chmod(mode)
 
-    done = run_python(AS_NOBODY, str(public_folder / "in"), data=GOOD)
+    done = run_python(AS_NOBODY, str(public_folder / "in"), data=b"[]")
 
     lines = done.stderr.decode().splitlines()
     is_named = any(line.startswith(f"clamp_analytics.errors.SourceError: {public_folder}/in: ") for line in lines)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from clamp_analytics.path_names import INSIDE, EscapedName, display_name, member_name, source_name
 from clamp_analytics.sources.containers import tars, zip_salvage, zips
 from clamp_analytics.sources.containers.codecs import Raw, stream_of
+from clamp_analytics.sources.containers.compressed import check_head, read_session
 from clamp_analytics.sources.containers.limits import (
     DEFAULT_LIMITS,
     Budget,
@@ -26,12 +27,11 @@ from clamp_analytics.sources.containers.members import (
     Member,
     Rejected,
     Skipped,
-    check_head,
-    read_session,
 )
 from clamp_analytics.sources.files import UnreadableError, open_regular, reason_of
 from clamp_analytics.sources.names import (
     ENDINGS,
+    SHRINKS,
     Codec,
     Form,
     MemberFilter,
@@ -42,9 +42,6 @@ from clamp_analytics.sources.names import (
 
 _OVERHEAD_BYTES = 500
 """What Python adds to each member that is kept."""
-
-SHRINKS = 16
-"""About how many times smaller packed telemetry is; batches are planned by that."""
 
 
 def read_container(

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from clamp_analytics.path_names import EscapedName
-from clamp_analytics.sources.containers import zips
-from clamp_analytics.sources.containers.codecs import PIECE_BYTES, Raw, stream_of
-from clamp_analytics.sources.containers.limits import Budget, ContainerLimits, DamagedError, MismatchError
+from clamp_analytics.sources.containers.limits import ContainerLimits
 from clamp_analytics.sources.files import UnreadableError, open_regular, reason_of
-from clamp_analytics.sources.names import ENDINGS, HEAD_BYTES, Codec, Form, ending_of, format_of
 
-_WORDS = {Form.ZIP: "a zip", Form.TAR: "a tar"}
+if TYPE_CHECKING:
+    from clamp_analytics.sources.containers.codecs import Raw
+    from clamp_analytics.sources.containers.zips import ZipEntry
 
 
 class Member(NamedTuple):
@@ -65,7 +63,7 @@ class LazyMember:
     source: EscapedName
     path: str
     size: int
-    member: zips.ZipEntry | None
+    member: ZipEntry | None
     limits: ContainerLimits
 
     def read(self, container: Raw | None = None) -> bytes:
@@ -77,54 +75,13 @@ class LazyMember:
         Raises:
             UnreadableError: they are damaged, or too many.
         """
+        # Most sources are plain files, which need none of this.
+        from clamp_analytics.sources.containers import compressed, zips
+
         with nullcontext(container) if container else open_regular(self.path) as raw:
             try:
                 if self.member is not None:
                     return zips.read_member(zips.RandomAccessFile(raw), self.member)
-                return read_session(self.path, raw, self.limits)
+                return compressed.read_session(self.path, raw, self.limits)
             except OSError as error:
                 raise UnreadableError(reason_of(error)) from error
-
-
-def check_head(raw: Raw, form: Form, codec: Codec) -> None:
-    """Check that a file is what its name says.
-
-    Raises:
-        MismatchError: it is something else.
-        DamagedError: it is empty.
-    """
-    raw.seek(0)
-    head = raw.read(HEAD_BYTES) or b""
-    if not head:
-        raise DamagedError("it is empty")
-    found, expected = format_of(head), _WORDS[form] if codec is Codec.NONE else codec.value
-    if found == expected or (form is Form.TAR and codec is Codec.NONE and not found):
-        # Tars of before 1988 have no mark; the checksum of the first header tells.
-        return
-    raise MismatchError(f"its name says {expected}, and its bytes say {found or 'something else'}")
-
-
-def read_session(name: str, raw: Raw, limits: ContainerLimits, shared: Budget | None = None) -> bytes:
-    """The bytes of a compressed session file.
-
-    Raises:
-        UnreadableError: it is damaged, no such file, or too large.
-    """
-    form, codec = ENDINGS[ending_of(name)]
-    packed_bytes = raw.seek(0, io.SEEK_END)
-    check_head(raw, form, codec)
-    parts: list[bytes] = []
-    size = 0
-    stream = stream_of(raw, codec, Budget(limits, packed_bytes))
-    while part := stream.upto(PIECE_BYTES):
-        size += len(part)
-        Budget(limits, packed_bytes).check_member("it", size)
-        if size <= limits.kept_bytes:
-            parts.append(part)
-        else:
-            parts.clear()
-    if shared is not None:
-        shared.take(size)
-    if size <= limits.kept_bytes:
-        return b"".join(parts)
-    return stream_of(raw, codec, Budget(limits, packed_bytes)).upto(size)
