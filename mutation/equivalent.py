@@ -76,6 +76,18 @@ EQUIVALENT = (
     ),
     Equivalent(
         f"{_STATS}/change_points.py",
+        "better = total < lowest[scanned]",
+        ("total < lowest[scanned] -> total <= lowest[scanned]",),
+        "The loss is equal where both scans find the same change.",
+    ),
+    Equivalent(
+        f"{_STATS}/change_points.py",
+        "continue",
+        ("continue -> break",),
+        "The last of two scans is the only one that may have no series.",
+    ),
+    Equivalent(
+        f"{_STATS}/change_points.py",
         "better = moved_fit.losses < fit.losses[rows]",
         ("moved_fit.losses < fit.losses[rows] -> moved_fit.losses <= fit.losses[rows]",),
         "The loss is equal where a change has not moved.",
@@ -97,6 +109,30 @@ EQUIVALENT = (
         "if self.exceeded(middle) > 2 * (1 - share):",
         ("self.exceeded(middle) > 2 * (1 - share) -> self.exceeded(middle) >= 2 * (1 - share)",),
         "Both ends of the interval converge to the same number.",
+    ),
+    Equivalent(
+        f"{_STATS}/mean_error.py",
+        "BISECTIONS = 60",
+        ("60 -> 61",),
+        "The interval has no number between its ends any more.",
+    ),
+    Equivalent(
+        f"{_STATS}/mean_error.py",
+        "for _ in range(BISECTIONS if low < high else 0):",
+        ("low < high -> low <= high",),
+        "The middle of an interval without width is its end.",
+    ),
+    Equivalent(
+        f"{_STATS}/noise_model.py",
+        "for row, (phi, rho) in zip(density, CELLS, strict=True):",
+        ("True -> False",),
+        "Each model has one row.",
+    ),
+    Equivalent(
+        f"{_STATS}/mean_error.py",
+        "for side, scale in zip(noisy, scales, strict=True):",
+        ("True -> False",),
+        "Each side has one scale.",
     ),
     Equivalent(
         f"{_STATS}/multiplicity.py",

@@ -28,7 +28,7 @@ def benjamini_hochberg(p_values: ArrayLike) -> Floats:
     tested = np.flatnonzero(~np.isnan(p))
     order = tested[np.argsort(p[tested], kind="stable")]
     stepped = p[order] * len(order) / np.arange(1, len(order) + 1)
-    adjusted[order] = np.minimum(np.minimum.accumulate(stepped[::-1])[::-1], 1.0)
+    adjusted[order] = np.minimum.accumulate(stepped[::-1])[::-1]
     return adjusted
 
 

@@ -75,7 +75,7 @@ def test_a_change_moves_to_its_index_where_the_clipped_scores_were_equal() -> No
 
 
 def series_of_length(n: int) -> Floats:
-    """Noise, a wander, a step, steps up and down of different sizes, and squares; one per row."""
+    """Noise, a wander, a step, steps up and down, an outage, many levels, and squares; one per row."""
     time = np.arange(n)
     return np.stack(
         [
@@ -83,6 +83,7 @@ def series_of_length(n: int) -> Floats:
             np.cumsum(normal(2, n)),
             normal(3, n) + 5.0 * (time >= n // 2 + 2),
             normal(4, n) + 4.0 * (time >= 12) - 6.0 * (time >= n - 4),
+            normal(1, n) + 3.0 * ((time >= n // 3) & (time < 2 * n // 3)),
             0.2 * normal(5, n) + np.repeat(4.0 * normal(6, n), 3)[:n],
             # The evidence falls twice before the best segmentation, or rises again after it has fallen three times.
             0.5 * normal(11, n) + 4.0 * (time // 5 % 2),
@@ -150,3 +151,16 @@ def test_an_early_change_is_added_where_it_adds_more_than_its_cost(first: int) -
             best = min(early_ones, key=lambda index: losses[index])
             pays = losses[best] < by_definition.fit_changes(scores, [first]).loss
             assert np.flatnonzero(found).tolist() == ([best, first] if pays else [first])
+
+
+def test_changes_are_moved_twice() -> None:
+    # A third round would move the first two again.
+    values = normal(8506, 40) + np.repeat([0.0, 2.0, 0.5, 3.0], 10)
+
+    refined, clipped, _ = refine_changes(values, changes_at(40, 11, 14, 17))
+
+    changes, fit = [11, 14, 17], by_definition.fit_changes(clipped, [11, 14, 17])
+    for _ in range(2):
+        changes, fit = by_definition.move_changes(clipped, changes, fit)
+    assert np.flatnonzero(refined).tolist() == changes
+    assert by_definition.move_changes(clipped, changes, fit)[0] != changes
