@@ -27,6 +27,7 @@ class FastLayouts(KeyLayouts):
         producer_session({"seed": 1}, {"seed": 2}),
         session(record(), deviceName="a", device_name="a"),
         session(record(), deviceName="a"),
+        session(record(), device_name="b"),
         session(record(), device_name=None, deviceName="a"),
         session(record(deviceName="a", device_name="a"), record(deviceName=None, device_name="b")),
         session(record(node=1), host=[1, 2]),
