@@ -132,9 +132,13 @@ def violations_of(found: pl.DataFrame, in_flight: pl.DataFrame, rows_per_rule: i
         in_flight: ``file`` and ``record_index`` of the records in flight, at most ``rows_per_rule`` of each file.
         rows_per_rule: see ``decode_accepted``.
     """
-    frames = [_shared_violations(found, rule, prefix) for rule, prefix in _SHARED]
+    # Each frame takes longer to compute than to find out that it would be empty.
+    frames = [pl.DataFrame(schema=_VIOLATION_SCHEMA)]
+    frames += (_shared_violations(found, rule, name) for rule, name in _SHARED if found[f"{name}_fields"].count())
     if not in_flight.is_empty():
-        frames += [_in_flight_violations(found, in_flight), _summaries(found, rows_per_rule)]
+        frames.append(_in_flight_violations(found, in_flight))
+    if (found["in_flight_count"] > rows_per_rule).any():
+        frames.append(_summaries(found, rows_per_rule))
     violations = pl.concat(frames)
     rank = rank_of(pl.col("rule"))
     return violations.sort("file", "record_index", rank, nulls_last=False, maintain_order=True)
