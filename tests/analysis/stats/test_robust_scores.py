@@ -57,7 +57,9 @@ def test_equal_values_have_scores_of_zero() -> None:
 def test_rounding_errors_are_not_noise() -> None:
     series = np.full((1, 30), 0.1) + np.array([0.0, 1e-17, -1e-17] * 10)
 
-    assert robust_scores(series)[1].tolist() == [0.0]
+    scores, units = robust_scores(series)
+
+    assert (scores.tolist(), units.tolist()) == ([[0.0] * 30], [0.0])
 
 
 @pytest.mark.parametrize("factor", [1e-300, 1e300])
