@@ -69,6 +69,18 @@ EQUIVALENT = (
         "Evidence is exactly equal where nothing could be added, and then the segmentation is the same.",
     ),
     Equivalent(
+        f"{_STATS}/brunner_munzel.py",
+        "if math.comb(n, left) <= PERMUTATIONS:",
+        ("math.comb(n, left) <= PERMUTATIONS -> math.comb(n, left) < PERMUTATIONS",),
+        "No two sides of two or more values can be dealt in exactly 9,999 ways.",
+    ),
+    Equivalent(
+        f"{_STATS}/change_points.py",
+        "rows = np.flatnonzero(segment[:, -1] >= number)",
+        ("1 -> 2",),
+        "The last two sessions always have the same level.",
+    ),
+    Equivalent(
         f"{_STATS}/change_points.py",
         "break",
         ("break -> continue",),
@@ -119,7 +131,7 @@ EQUIVALENT = (
     Equivalent(
         f"{_STATS}/mean_error.py",
         "for _ in range(BISECTIONS if low < high else 0):",
-        ("low < high -> low <= high",),
+        ("low < high -> low <= high", "0 -> 1"),
         "The middle of an interval without width is its end.",
     ),
     Equivalent(
