@@ -22,6 +22,9 @@ from clamp_analytics.reading.workers import Cluster, RaisedError, Workers, run_s
 
 Result = TypeVar("Result")
 
+CLOSE_SECONDS = 1
+"""The longest that closing a client may take."""
+
 _HINT = "start it with `dask scheduler`, and at least one `dask worker`"
 
 
@@ -160,16 +163,30 @@ def connect_cluster(cluster: Cluster, options: ClusterOptions = DEFAULT_CLUSTER_
         workers.check_versions()
         yield workers
     finally:
-        client.close(timeout=1)
+        client.close(timeout=CLOSE_SECONDS)
 
 
 def _client(address: str, options: ClusterOptions) -> Any:
     from distributed import Client as DaskClient
 
     # It has no types.
-    connect: Any = DaskClient
+    base: Any = DaskClient
+
+    class OwnClient(base):  # type: ignore[misc]
+        """A client that is closed where it cannot connect.
+
+        Otherwise the garbage collector closes it, and the thread in which that happens waits until it gives up.
+        """
+
+        def __init__(self) -> None:
+            try:
+                super().__init__(address, timeout=options.connect_seconds, set_as_default=False)
+            except BaseException:
+                self.close(timeout=CLOSE_SECONDS)
+                raise
+
     try:
-        return connect(address, timeout=options.connect_seconds, set_as_default=False)
+        return OwnClient()
     except OSError as error:
         raise WorkerError("the scheduler cannot be reached", where=address, hint=_HINT) from error
     except (TypeError, ValueError) as error:

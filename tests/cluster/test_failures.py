@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -137,3 +138,11 @@ def test_an_interrupt_ends_the_command_and_leaves_no_task(folder: Path, no_worke
         client.run_on_scheduler(wait_for_tasks, some=False)
 
     assert (process.returncode, out, err) == (130, b"", b"interrupted\n")
+
+
+def test_a_client_that_cannot_connect_is_closed_at_once() -> None:
+    with pytest.raises(WorkerError), connect_cluster("tcp://127.0.0.1:1", ClusterOptions(connect_seconds=0.1)):
+        pass
+
+    clients = [found for found in gc.get_objects() if type(found).__name__ == "OwnClient"]
+    assert {client.status for client in clients} <= {"closed"}
