@@ -29,15 +29,19 @@ from clamp_analytics.schema import RECORDS
 from tests.fork_server import COMMAND, EVERYTHING, READING, Ended, ForkServer, fork_server, run_in_new_process
 from tests.object_storage import Proxy, fault_proxy, open_bucket, s3_server
 
+EXAMPLES = int(os.environ.get("CLAMP_EXAMPLES", "1"))
+"""How many times more examples the properties try than in a usual run of the tests; ``make fuzz`` sets it."""
+
 # No deadline, because a busy machine is slow. CI tests a change with the same examples every time; new examples are
 # searched on a developer's machine.
 settings.register_profile(
-    "steady", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+    "steady",
+    deadline=None,
+    max_examples=50 * EXAMPLES,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
 )
 settings.load_profile("steady")
-
-EXAMPLES = int(os.environ.get("CLAMP_EXAMPLES", "1"))
-"""How many times more examples the properties try than in a usual run of the tests; ``make fuzz`` sets it."""
 
 SHARED = Path(__file__).parents[1].parent / "shared"
 INTEROP = Path(__file__).parent / "data" / "interop"

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from clamp_analytics.parquet import ExportOptions, export
 from clamp_analytics.reading import Reader, load
 from clamp_analytics.trace import DEPTH, NO_ACQUISITION, NO_CONTEXT, NO_THREAD, OUT_OF_RANGE, Trace, trace
-from tests.conftest import INTEROP, Raw, record, session, write
+from tests.conftest import EXAMPLES, INTEROP, Raw, record, session, write
 from tests.reading.test_properties import documents
 from tests.trace_format import check_keys, check_nesting, checked
 
@@ -269,7 +269,7 @@ def holds(draw: Callable[..., Any]) -> dict[str, Any]:
 
 
 @given(records=st.lists(holds(), max_size=40))
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60 * EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(records=[hold(0, "0.003"), hold(1, "0.003"), hold(1, "0.002"), hold(2, "0.001"), hold(2, "0")])
 def test_holds_of_any_kind_nest_on_their_tracks(tmp_path, records):
     events = traced(tmp_path, *records)
@@ -278,7 +278,7 @@ def test_holds_of_any_kind_nest_on_their_tracks(tmp_path, records):
 
 
 @given(group=st.lists(documents(), min_size=1, max_size=4))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30 * EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_documents_of_any_kind_give_a_valid_trace(tmp_path_factory, group):
     folder = tmp_path_factory.mktemp("run")
     telemetry = load(write(folder, {f"{number}.json": data for number, data in enumerate(group)}))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clamp_analytics.decode.kernel import load_kernel
-from tests.conftest import Raw, decode, json_text, record, session
+from tests.conftest import EXAMPLES, Raw, decode, json_text, record, session
 from tests.decode.test_native import ACCEPTED, accept
 
 pytestmark = pytest.mark.skipif(load_kernel() is None, reason="clamp-analytics-kernel is not installed")
@@ -114,14 +114,14 @@ def hostile_documents(draw: st.DrawFn) -> bytes:
 
 
 @given(st.lists(hostile_documents(), min_size=1, max_size=3))
-@settings(max_examples=300)
+@settings(max_examples=120 * EXAMPLES)
 def test_both_decoders_give_the_same_tables_of_hostile_documents(documents: list[bytes]) -> None:
     # The function compares the two.
     assert decode(*documents).sessions.height == len(documents)
 
 
 @given(st.data())
-@settings(max_examples=150)
+@settings(max_examples=60 * EXAMPLES)
 def test_both_decoders_give_the_same_tables_of_damaged_documents(data: st.DataObject) -> None:
     document = bytearray(data.draw(st.sampled_from(sorted(ACCEPTED.values()))))
     for _ in range(data.draw(st.integers(1, 3))):
@@ -135,7 +135,7 @@ def test_both_decoders_give_the_same_tables_of_damaged_documents(data: st.DataOb
 
 
 @given(st.lists(st.floats(1e-4, 1), min_size=1, max_size=40))
-@settings(max_examples=100)
+@settings(max_examples=50 * EXAMPLES)
 def test_the_mean_is_rounded_once(scores: list[float]) -> None:
     kernel = load_kernel()
     assert kernel is not None
@@ -149,7 +149,7 @@ def test_the_mean_is_rounded_once(scores: list[float]) -> None:
 
 
 @given(st.floats(0, allow_infinity=False, allow_nan=False))
-@settings(max_examples=200)
+@settings(max_examples=80 * EXAMPLES)
 def test_every_double_keeps_its_value(number: float) -> None:
     kernel = load_kernel()
     assert kernel is not None

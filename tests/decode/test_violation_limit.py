@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from clamp_analytics.batch import Batch
 from clamp_analytics.decode.options import DecodeOptions
 from clamp_analytics.rules import count_by_severity
-from tests.conftest import Raw, decode, record, session
+from tests.conftest import EXAMPLES, Raw, decode, record, session
 from tests.reading.test_properties import documents
 
 UNLIMITED = DecodeOptions(rows_per_rule=10**9)
@@ -97,7 +97,7 @@ def test_violations_are_counted_by_severity_whether_or_not_they_have_a_row() -> 
 
 
 @given(group=st.lists(documents(), max_size=3), limit=st.integers(1, 4), pending=st.integers(1, 6))
-@settings(max_examples=150)
+@settings(max_examples=60 * EXAMPLES)
 def test_a_limit_changes_neither_the_counts_nor_the_first_rows(group: list[bytes], limit: int, pending: int) -> None:
     options = DecodeOptions(rows_per_rule=limit, records_pending=pending, long_bytes=1, piece_bytes=200)
 

@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 from clamp_analytics.analysis.summary import artifact, summarize
 from clamp_analytics.analysis.summary.fold import SummaryFold
 from clamp_analytics.reading import Reader, load
-from tests.conftest import record, session, write
+from tests.conftest import EXAMPLES, record, session, write
 from tests.parquet.helpers import MAX, TINY, assert_equal, exported
 
 
@@ -105,7 +105,7 @@ RECORD = st.fixed_dictionaries(
 PARTITIONS = st.sampled_from(["day", "none", "context", "thread_id,backend", "device_name,day,source"])
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20 * EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sessions=st.lists(st.lists(RECORD, max_size=6), max_size=3), partition_by=PARTITIONS, tiny=st.booleans())
 def test_whatever_sessions_hold_comes_back(
     tmp_path: Path, sessions: list[list[dict[str, Any]]], partition_by: str, tiny: bool

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from clamp_analytics.errors import OutputError, UsageError
 from clamp_analytics.reading import load
 from clamp_analytics.rewrite import align_files, align_records, parse_timestamp
-from tests.conftest import GOOD, INTEROP, Raw, numbered, record, session, write
+from tests.conftest import EXAMPLES, GOOD, INTEROP, Raw, numbered, record, session, write
 from tests.reading.test_properties import documents
 from tests.rewrite.fields import NEW_YEAR, fields
 from tests.sources.container_builders import a_zip
@@ -287,7 +287,7 @@ def test_each_session_of_a_frame_is_aligned_in_its_rows():
 
 
 @given(group=st.lists(documents(), min_size=1, max_size=3))
-@settings(max_examples=60, suppress_health_check=HARMLESS)
+@settings(max_examples=30 * EXAMPLES, suppress_health_check=HARMLESS)
 @example(group=[GOOD])
 def test_files_and_frames_agree_and_the_text_between_timestamps_stays(tmp_path_factory, group):
     folder = tmp_path_factory.mktemp("run")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from clamp_analytics.errors import SourceError
 from clamp_analytics.reading import Counts, load
 from clamp_analytics.rewrite import merge
-from tests.conftest import GOOD, INTEROP, Raw, numbered, producer_session, record, session, write
+from tests.conftest import EXAMPLES, GOOD, INTEROP, Raw, numbered, producer_session, record, session, write
 from tests.reading.test_properties import documents
 from tests.rewrite.fields import fields
 from tests.sources.container_builders import a_zip
@@ -212,7 +212,7 @@ def violations_of(telemetry: Any) -> Counter[tuple[str, str | None, str | None]]
 
 
 @given(group=st.lists(documents(), min_size=1, max_size=4))
-@settings(max_examples=60, suppress_health_check=HARMLESS)
+@settings(max_examples=30 * EXAMPLES, suppress_health_check=HARMLESS)
 @example(group=[GOOD, numbered(8)])
 @example(group=[producer_session({}), producer_session({"seed": 8}, device="node-b")])
 def test_merging_adds_no_violation_except_repeated_seeds(tmp_path_factory, group):

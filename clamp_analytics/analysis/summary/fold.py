@@ -195,13 +195,16 @@ def _rejected(batch: Batch) -> tuple[list[tuple[str, str]], list[str], list[tupl
     is_error = batch.violations["severity"] == Severity.ERROR.value
     if not is_rejected.any() and not is_error.any():
         return [], [], []
-    files = batch.sessions.filter(is_rejected).select("source")
+    sources = batch.sessions["source"]
+    files = sources.filter(is_rejected).to_list()
+    rejected, known = set(files), set(sources)
     reasons = batch.violations.filter(is_error & batch.violations["record_index"].is_null())
-    named = reasons.select("source", "message")
+    named = list(reasons.select("source", "message").iter_rows())
+    explained = {source for source, _ in named}
     return (
-        list(named.join(files, on="source", how="semi").iter_rows()),
-        files.join(named, on="source", how="anti")["source"].to_list(),
-        list(named.join(batch.sessions, on="source", how="anti").iter_rows()),
+        [row for row in named if row[0] in rejected],
+        [source for source in files if source not in explained],
+        [row for row in named if row[0] not in known],
     )
 
 

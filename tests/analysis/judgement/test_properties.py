@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from clamp_analytics.analysis.judgement import Direction, Verdict, judge_many, judge_series
 from clamp_analytics.analysis.options import JudgeOptions
 from clamp_analytics.errors import UsageError
+from tests.conftest import EXAMPLES
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 FEW_VALUES = st.sampled_from([0.0, 1.0, -1.0, 1e-300, 1e300, 0.975, 5e-324, -1.7e308, 1.7e308])
@@ -20,7 +21,7 @@ SERIES = st.one_of(*(st.lists(values, max_size=40) for values in (FINITE, FEW_VA
 
 
 @given(SERIES, st.sampled_from(["log", "linear", "arcsine"]), st.sampled_from(["lower", "higher", "neither"]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100 * EXAMPLES, deadline=None)
 def test_any_finite_series_is_judged(values: list[float], scale: str, better: str) -> None:
     judgement = judge_series(values, scale=scale, better=better)  # type: ignore[arg-type]
 

@@ -19,7 +19,7 @@ from clamp_analytics.analysis.series import (
 from clamp_analytics.parquet import ExportOptions, export
 from clamp_analytics.reading import Reader, ReadingOptions, load
 from tests.analysis.series.conftest import timed, values_of
-from tests.conftest import INTEROP, SHARED, record, session, write
+from tests.conftest import EXAMPLES, INTEROP, SHARED, record, session, write
 
 SCORES = st.sampled_from([1, 1, 1, 0.5, 0.25, 0, 1e-9])
 DURATIONS = st.sampled_from([0, 0.001, 1.5, 1.5, 2.25, 40.125, 1000])
@@ -71,7 +71,7 @@ def near(value: float | None) -> Any:
 
 
 @given(SESSIONS)
-@settings(max_examples=40)
+@settings(max_examples=20 * EXAMPLES)
 def test_every_value_agrees_with_an_independent_computation(tmp_path_factory, sessions):
     folder = write(tmp_path_factory.mktemp("sessions"), files(sessions))
     expected = {}
@@ -108,7 +108,7 @@ def violations_by_group(folder: Path) -> dict[tuple[str, str | None], int]:
 
 
 @given(SESSIONS)
-@settings(max_examples=25)
+@settings(max_examples=12 * EXAMPLES)
 def test_violations_agree_with_an_independent_count(tmp_path_factory, sessions):
     folder = write(tmp_path_factory.mktemp("sessions"), files(sessions))
     counted = violations_by_group(folder)
@@ -120,7 +120,7 @@ def test_violations_agree_with_an_independent_count(tmp_path_factory, sessions):
 
 
 @given(SESSIONS, st.sampled_from([(), ("context",), ("thread_id", "context")]))
-@settings(max_examples=25)
+@settings(max_examples=12 * EXAMPLES)
 def test_an_export_gives_the_same_values_as_its_files(tmp_path_factory, sessions, by):
     folder = write(tmp_path_factory.mktemp("sessions"), files(sessions))
     target = tmp_path_factory.mktemp("export") / "parquet"
