@@ -12,7 +12,7 @@ use crate::batch::{self, Request, Source, Tables};
 use crate::large::LargeFile;
 
 /// The files of one call that is expected: a batch, or a large file with the size of its windows.
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Group {
     pub paths: Vec<OsString>,
     pub window_bytes: Option<u64>,
@@ -54,17 +54,17 @@ pub fn start(groups: Vec<Group>, request: Request) {
     thread::spawn(move || ahead.run());
 }
 
-/// What was decoded ahead for these files and this request, where their turn has come already.
+/// What was decoded ahead for the wanted group and this request, where its turn has come already.
 ///
-/// Once files are asked for whose turn has not come, nothing more is decoded ahead.
-pub fn take(group: &Group, request: &Request) -> Option<Decoded> {
+/// Once a group is asked for whose turn has not come, nothing more is decoded ahead.
+pub fn take(is_wanted: impl Fn(&Group) -> bool, request: &Request) -> Option<Decoded> {
     let ahead = lock(&LATEST).clone().filter(|ahead| ahead.request == *request)?;
     let mut progress = lock(&ahead.progress);
-    while progress.current.as_ref() == Some(group) {
+    while progress.current.as_ref().is_some_and(&is_wanted) {
         progress.is_awaited = true;
         progress = ahead.changed.wait(progress).unwrap_or_else(PoisonError::into_inner);
     }
-    let found = progress.done.iter().position(|(done, _)| done == group);
+    let found = progress.done.iter().position(|(group, _)| is_wanted(group));
     if found.is_none() {
         progress.waiting.clear();
     }

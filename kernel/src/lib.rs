@@ -52,7 +52,8 @@ fn decode_files(
 ) -> Tables {
     py.detach(|| {
         let request = Request { columns, session_ids, in_flight_listed };
-        if let Some(Decoded::Batch(found)) = paths_of(&files).and_then(|group| ahead::take(&group, &request)) {
+        let are_paths = files.iter().all(|file| matches!(file, Some(File::Path(_))));
+        if are_paths && let Some(Decoded::Batch(found)) = ahead::take(|group| is_batch(group, &files), &request) {
             return found;
         }
         let sources = files.iter().map(|file| {
@@ -65,10 +66,10 @@ fn decode_files(
     })
 }
 
-/// The group of files that are all given by their paths.
-fn paths_of(files: &[Option<File>]) -> Option<Group> {
-    let paths = files.iter().map(|file| if let Some(File::Path(path)) = file { Some(path.clone()) } else { None });
-    Some(Group { paths: paths.collect::<Option<_>>()?, window_bytes: None })
+/// Whether a group is the batch of these files.
+fn is_batch(group: &Group, files: &[Option<File>]) -> bool {
+    let is_path = |(path, file): (&OsString, &Option<File>)| matches!(file, Some(File::Path(other)) if other == path);
+    group.window_bytes.is_none() && group.paths.len() == files.len() && group.paths.iter().zip(files).all(is_path)
 }
 
 /// Begin to decode a large file window by window; None where it is doubtful.
@@ -81,11 +82,11 @@ fn open_large_file(
     window_bytes: u64,
 ) -> Option<LargeFile> {
     py.detach(|| {
-        let group = Group { paths: vec![path], window_bytes: Some(window_bytes) };
+        let is_wanted = |group: &Group| group.window_bytes == Some(window_bytes) && group.paths[0] == path;
         let request = Request { columns, session_ids: false, in_flight_listed };
-        match ahead::take(&group, &request) {
+        match ahead::take(is_wanted, &request) {
             Some(Decoded::Large(found)) => found.map(|file| *file),
-            _ => LargeFile::open(&group.paths[0], request.columns, in_flight_listed, window_bytes).ok(),
+            _ => LargeFile::open(&path, request.columns, in_flight_listed, window_bytes).ok(),
         }
     })
 }
