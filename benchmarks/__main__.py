@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from time import perf_counter
 
@@ -35,6 +35,21 @@ def _recorder() -> Iterator[Table]:
     yield table
 
 
+TABLES: Mapping[str, Callable[[Settings], Iterator[Table]]] = {
+    **reading.TABLES,
+    "archive": archive.tables,
+    "objects": objects.tables,
+    "report": report.tables,
+    "startup": startup.tables,
+    # Last, because it fills the memory of this process.
+    "recorder": lambda _: _recorder(),
+}
+"""The tables by name."""
+
+GROUPS: Mapping[str, Iterable[str]] = {"all": TABLES, "reading": reading.TABLES}
+"""Names for several of them."""
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description="Measure clamp_analytics against other tools, as ratios."
@@ -42,7 +57,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=("all", "reading", *reading.TABLES, "archive", "objects", "report", "startup", "recorder"),
+        choices=(*GROUPS, *TABLES),
         default="all",
         help="which tables (default all); reading is those from load to export",
     )
@@ -62,21 +77,8 @@ def _arguments() -> argparse.Namespace:
 def _tables(wanted: argparse.Namespace) -> Iterator[Table]:
     home = wanted.corpus or Path(tempfile.gettempdir(), "clamp-benchmark")
     settings = Settings(home.absolute(), wanted.runs, wanted.quick, wanted.full)
-    if wanted.what in ("all", "reading"):
-        yield from reading.tables(settings)
-    if wanted.what in reading.TABLES:
-        yield from reading.TABLES[wanted.what](settings)
-    if wanted.what in ("all", "archive"):
-        yield from archive.tables(settings)
-    if wanted.what in ("all", "objects"):
-        yield from objects.tables(settings)
-    if wanted.what in ("all", "report"):
-        yield from report.tables(settings)
-    if wanted.what in ("all", "startup"):
-        yield from startup.tables(settings)
-    if wanted.what in ("all", "recorder"):
-        # Last, because it fills the memory of this process.
-        yield from _recorder()
+    for name in GROUPS.get(wanted.what, (wanted.what,)):
+        yield from TABLES[name](settings)
 
 
 def main() -> int:

@@ -264,9 +264,3 @@ TABLES: Mapping[str, Callable[[Settings], Iterator[Table]]] = {
     "export": parquet,
 }
 """The tables on reading, by name."""
-
-
-def tables(settings: Settings) -> Iterator[Table]:
-    """All tables on reading."""
-    for part in TABLES.values():
-        yield from part(settings)
