@@ -52,7 +52,7 @@ CONTAINERS = (
         _FOLDER + "zips.py",
         "if offset >= self.size:",
         ("offset >= self.size -> offset > self.size",),
-        "There are no bytes at the end.",
+        "Reading at the end of the file gives no bytes.",
     ),
     Equivalent(
         _FOLDER + "zips.py",

@@ -39,7 +39,7 @@ class Workers(ABC):
         """How many tasks may be in flight.
 
         Raises:
-            WorkerError: there are no workers left.
+            WorkerError: all workers have ended.
         """
 
     @abstractmethod
